@@ -1,0 +1,200 @@
+-- The core tables. One text for SQLite and PostgreSQL: {ID} is the one fragment
+-- that differs (a row number that the database gives). Instants are BIGINT
+-- milliseconds since 1970 UTC, lists are JSON in TEXT, digests are hexadecimal.
+
+CREATE TABLE meta (
+    key   TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL
+);
+
+-- What happened to each source; what it is stands in the configuration.
+CREATE TABLE source (
+    id            {ID},
+    name          TEXT    NOT NULL UNIQUE,
+    -- The address in the configuration; when it changes, what was learnt of the old one is dropped.
+    url           TEXT    NOT NULL,
+    -- The feed that was found on the page at `url`, or where a permanent redirect led.
+    feed_url      TEXT,
+    title         TEXT,
+    link          TEXT,
+    language      TEXT,
+    etag          TEXT,
+    last_modified TEXT,
+    state         TEXT    NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'paused', 'gone')),
+    -- Not in the configuration any more: its posts stay, it is not polled.
+    removed       BOOLEAN NOT NULL DEFAULT FALSE,
+    -- Whether a first poll has stored what was there before.
+    seeded        BOOLEAN NOT NULL DEFAULT FALSE,
+    next_poll_at  BIGINT  NOT NULL,
+    lease_until   BIGINT  NOT NULL DEFAULT 0,
+    fence         BIGINT  NOT NULL DEFAULT 0,
+    polled_at     BIGINT,
+    ok_at         BIGINT,
+    failures      BIGINT  NOT NULL DEFAULT 0,
+    -- Why the last poll failed, in plain words; NULL when it did not.
+    trouble       TEXT,
+    -- A permanent redirect that is being watched before it is believed.
+    moved_to      TEXT,
+    moved_since   BIGINT
+);
+CREATE INDEX source_due ON source (next_poll_at) WHERE state = 'active' AND NOT removed;
+
+CREATE TABLE post (
+    id            {ID},
+    source_id     BIGINT  NOT NULL REFERENCES source (id),
+    guid          TEXT    NOT NULL,
+    url           TEXT,
+    -- `url` without what does not tell posts apart (scheme, tracking, fragment).
+    url_key       TEXT,
+    title         TEXT    NOT NULL,
+    authors       TEXT    NOT NULL,
+    published_at  BIGINT,
+    updated_at    BIGINT,
+    -- What the post is shown and sorted by: see `Post::date`.
+    dated_at      BIGINT  NOT NULL,
+    summary       TEXT,
+    content       TEXT,
+    categories    TEXT    NOT NULL,
+    enclosures    TEXT    NOT NULL,
+    also_at       TEXT    NOT NULL,
+    fingerprint   TEXT    NOT NULL,
+    first_seen_at BIGINT  NOT NULL,
+    changed_at    BIGINT  NOT NULL,
+    standing      TEXT    NOT NULL CHECK (standing IN ('seed', 'live', 'held')),
+    UNIQUE (source_id, guid)
+);
+CREATE INDEX post_by_url ON post (source_id, url_key);
+CREATE INDEX post_by_text ON post (source_id, fingerprint);
+CREATE INDEX post_by_date ON post (source_id, dated_at);
+CREATE INDEX post_newest ON post (dated_at);
+CREATE INDEX post_live ON post (first_seen_at) WHERE standing = 'live';
+
+-- Every text that a post had before its present one.
+CREATE TABLE post_version (
+    post_id     BIGINT NOT NULL REFERENCES post (id),
+    replaced_at BIGINT NOT NULL,
+    title       TEXT   NOT NULL,
+    summary     TEXT,
+    content     TEXT,
+    fingerprint TEXT   NOT NULL,
+    PRIMARY KEY (post_id, replaced_at)
+);
+
+-- A newsletter's rhythm, from the day it was configured: posts older than that are not its news.
+CREATE TABLE cadence (
+    newsletter TEXT   NOT NULL,
+    name       TEXT   NOT NULL,
+    since      BIGINT NOT NULL,
+    -- Slots up to this instant have been decided on (P11).
+    fired_to   BIGINT NOT NULL,
+    PRIMARY KEY (newsletter, name)
+);
+
+CREATE TABLE subscriber (
+    id         {ID},
+    email      TEXT   NOT NULL,
+    -- The address in lower case: what makes two addresses one reader.
+    email_key  TEXT   NOT NULL UNIQUE,
+    language   TEXT   NOT NULL,
+    created_at BIGINT NOT NULL
+);
+
+CREATE TABLE subscription (
+    id                 {ID},
+    subscriber_id      BIGINT NOT NULL REFERENCES subscriber (id),
+    newsletter         TEXT   NOT NULL,
+    cadence            TEXT   NOT NULL,
+    state              TEXT   NOT NULL CHECK (state IN ('pending', 'confirmed', 'unsubscribed')),
+    -- Part of every token; raising it revokes them.
+    counter            BIGINT NOT NULL DEFAULT 0,
+    -- What a confirmation's token is bound to, while one is open.
+    confirm_nonce      TEXT,
+    confirm_expires_at BIGINT,
+    -- How and in which words consent was given.
+    consent            TEXT   NOT NULL,
+    created_at         BIGINT NOT NULL,
+    confirmed_at       BIGINT,
+    ended_at           BIGINT,
+    ended_by           TEXT,
+    UNIQUE (subscriber_id, newsletter)
+);
+CREATE INDEX subscription_of ON subscription (newsletter, cadence, state);
+
+-- Addresses that are never mailed again, as keyed hashes.
+CREATE TABLE suppression (
+    address_hash TEXT   NOT NULL PRIMARY KEY,
+    reason       TEXT   NOT NULL,
+    created_at   BIGINT NOT NULL
+);
+
+CREATE TABLE digest (
+    id          {ID},
+    newsletter  TEXT   NOT NULL,
+    cadence     TEXT   NOT NULL,
+    slot        TEXT   NOT NULL,
+    state       TEXT   NOT NULL CHECK (state IN ('sending', 'done', 'empty', 'missed', 'paused')),
+    frozen_at   BIGINT NOT NULL,
+    expires_at  BIGINT NOT NULL,
+    finished_at BIGINT,
+    -- The rendered mail, the same for every reader but for its tokens.
+    subject     TEXT   NOT NULL DEFAULT '',
+    html        TEXT   NOT NULL DEFAULT '',
+    plain       TEXT   NOT NULL DEFAULT '',
+    -- Why sending stopped by itself.
+    trouble     TEXT,
+    UNIQUE (newsletter, cadence, slot)
+);
+CREATE INDEX digest_open ON digest (state) WHERE state = 'sending' OR state = 'paused';
+
+-- A post is mailed at most once for a newsletter and cadence (P2).
+CREATE TABLE digest_post (
+    digest_id  BIGINT NOT NULL REFERENCES digest (id),
+    post_id    BIGINT NOT NULL REFERENCES post (id),
+    newsletter TEXT   NOT NULL,
+    cadence    TEXT   NOT NULL,
+    position   BIGINT NOT NULL,
+    PRIMARY KEY (newsletter, cadence, post_id)
+);
+CREATE INDEX digest_post_of ON digest_post (digest_id, position);
+
+-- A mail outside any digest.
+CREATE TABLE letter (
+    id              {ID},
+    -- 'confirm' renders its link when it is sent; 'owner' carries its words.
+    kind            TEXT   NOT NULL CHECK (kind IN ('confirm', 'owner')),
+    recipient       TEXT   NOT NULL,
+    language        TEXT   NOT NULL,
+    subscription_id BIGINT REFERENCES subscription (id),
+    subject         TEXT   NOT NULL DEFAULT '',
+    body            TEXT   NOT NULL DEFAULT '',
+    created_at      BIGINT NOT NULL
+);
+
+-- One mail to one reader: of a digest, or a letter. This table is the queue.
+CREATE TABLE delivery (
+    id              {ID},
+    digest_id       BIGINT REFERENCES digest (id),
+    letter_id       BIGINT REFERENCES letter (id),
+    subscriber_id   BIGINT REFERENCES subscriber (id),
+    subscription_id BIGINT REFERENCES subscription (id),
+    state           TEXT   NOT NULL DEFAULT 'pending' CHECK (state IN
+        ('pending', 'attempting', 'deferred', 'unknown', 'sent', 'bounced', 'suppressed', 'expired')),
+    not_before      BIGINT NOT NULL,
+    expires_at      BIGINT NOT NULL,
+    attempts        BIGINT NOT NULL DEFAULT 0,
+    -- How often the answer after the final dot was lost (P6).
+    doubts          BIGINT NOT NULL DEFAULT 0,
+    -- Raised at each attempt: a result is written only with the fence it was taken with (P7).
+    fence           BIGINT NOT NULL DEFAULT 0,
+    -- Which node attempts it, and until when it may.
+    node            TEXT,
+    lease_until     BIGINT NOT NULL DEFAULT 0,
+    -- The relay's last words.
+    reply           TEXT,
+    settled_at      BIGINT,
+    CHECK ((digest_id IS NULL) <> (letter_id IS NULL)),
+    UNIQUE (digest_id, subscriber_id)
+);
+CREATE INDEX delivery_due ON delivery (not_before, id) WHERE state IN ('pending', 'deferred', 'unknown');
+CREATE INDEX delivery_attempting ON delivery (node) WHERE state = 'attempting';
+CREATE INDEX delivery_letter ON delivery (letter_id) WHERE letter_id IS NOT NULL;

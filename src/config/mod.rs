@@ -1,0 +1,214 @@
+//! What the operator wants: `config.toml`, parsed into meaning. The environment
+//! is read in this room only.
+
+use crate::domain::email_address::EmailAddress;
+use crate::domain::language::Language;
+use crate::domain::newsletter::Newsletter;
+use crate::domain::slug::Slug;
+use crate::domain::source::Source;
+use crate::domain::token::SecretKey;
+use crate::domain::url::HttpUrl;
+use chrono_tz::Tz;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The whole configuration, cross-checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The site.
+    pub site: Site,
+    /// Where the database is.
+    pub database: Database,
+    /// The web server.
+    pub http: Http,
+    /// Fetching from other sites.
+    pub fetch: Fetch,
+    /// Mailing.
+    pub mail: Mail,
+    /// The secret behind tokens and Message-IDs.
+    pub secret: SecretKey,
+    /// What is followed, in the file's order.
+    pub sources: Vec<Source>,
+    /// What readers subscribe to, in the file's order.
+    pub newsletters: Vec<Newsletter>,
+}
+
+/// `[site]`.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// What readers see.
+    pub title: String,
+    /// Where readers reach the web server; no trailing slash is needed.
+    pub base_url: HttpUrl,
+    /// The language of pages that belong to no newsletter.
+    pub language: Language,
+    /// The zone of schedules that name none.
+    pub timezone: Tz,
+    /// Who is told when something needs a person.
+    pub owner: Option<EmailAddress>,
+}
+
+/// `[database]`.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// A file, created when it is not there.
+    Sqlite(PathBuf),
+    /// A server; the URL may hold a password.
+    Postgres(Secret),
+}
+
+/// A text that is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+/// `[http]`.
+#[derive(Debug, Clone)]
+pub struct Http {
+    /// Where to listen; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+}
+
+/// `[fetch]`.
+#[derive(Debug, Clone)]
+pub struct Fetch {
+    /// How many sources are polled at once.
+    pub concurrency: usize,
+    /// Networks that may be fetched although they are private.
+    pub allow: Vec<Allow>,
+    /// A source is not asked more often than this, whatever its schedule says.
+    pub min_interval: Duration,
+    /// The longest that one document may take.
+    pub timeout: Duration,
+    /// The most bytes of one document on the wire; twice that decompressed.
+    pub max_bytes: u64,
+}
+
+/// A network and port that the address guard lets through, such as `127.0.0.0/8:*`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allow {
+    /// The network's address.
+    pub network: IpAddr,
+    /// How many leading bits of it count.
+    pub prefix: u8,
+    /// The port; `None` is every port.
+    pub port: Option<u16>,
+}
+
+/// `[mail]`.
+#[derive(Debug, Clone)]
+pub struct Mail {
+    /// The sender's name.
+    pub from_name: String,
+    /// The sender's address; also the envelope's.
+    pub from: EmailAddress,
+    /// Where the mails go.
+    pub relay: Relay,
+    /// How many mails are under way at once.
+    pub connections: usize,
+    /// How many mails one connection carries before it is closed.
+    pub mails_per_connection: u32,
+    /// What to do with a mail whose fate is unknown (P6).
+    pub on_ambiguous: OnAmbiguous,
+    /// How long a digest is tried before what is left expires.
+    pub lifetime: Duration,
+    /// How late a slot may still fire; later it is recorded as missed (P11).
+    pub late: Duration,
+}
+
+/// What to do when the answer after the final dot was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnAmbiguous {
+    /// Try again, up to 3 times: the reader may get the same mail twice, with one Message-ID.
+    Retry,
+    /// Leave it for a person to decide.
+    Hold,
+}
+
+/// Where mails go.
+#[derive(Debug, Clone)]
+pub enum Relay {
+    /// A folder of files (maildir), for a new user without a relay.
+    Maildir(PathBuf),
+    /// An SMTP server.
+    Smtp {
+        /// Its host name.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// How the connection is kept private.
+        tls: Tls,
+        /// User name and password.
+        login: Option<(String, Secret)>,
+    },
+}
+
+/// How a connection to the relay is kept private.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    /// TLS from the first byte (`smtps://`, RFC 8314).
+    Implicit,
+    /// STARTTLS or nothing (RFC 3207); the default of `smtp://`.
+    Required,
+    /// STARTTLS when offered: for a relay on this machine.
+    Opportunistic,
+}
+
+impl Config {
+    /// The newsletter of that name.
+    #[must_use]
+    pub fn newsletter(&self, name: &str) -> Option<&Newsletter> {
+        self.newsletters.iter().find(|newsletter| newsletter.name.as_str() == name)
+    }
+
+    /// The sources of a newsletter, in the configuration's order.
+    pub fn sources_of<'a>(&'a self, newsletter: &'a Newsletter) -> impl Iterator<Item = &'a Source> {
+        self.sources.iter().filter(|source| newsletter.takes(&source.name))
+    }
+
+    /// The source of that name.
+    #[must_use]
+    pub fn source(&self, name: &Slug) -> Option<&Source> {
+        self.sources.iter().find(|source| source.name == *name)
+    }
+}
+
+impl Secret {
+    /// Wraps a text.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself, for the one place that needs it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl fmt::Display for Database {
+    /// The place without its password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(url) => match url::Url::parse(url.expose()) {
+                Ok(mut shown) => {
+                    // Fails only on URLs without a host, which carry no password.
+                    let _ = shown.set_password(None);
+                    shown.fmt(f)
+                }
+                Err(_) => f.write_str("postgres:…"),
+            },
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! A digest: the posts of one slot, frozen with their recipients.
+
+use super::delivery::DeliveryState;
+use super::id::{DigestId, PostId};
+use super::slug::Slug;
+use super::time::Timestamp;
+use serde::Serialize;
+
+/// Which digest of which newsletter: unique, so that a slot fires once (P11).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Edition {
+    /// The newsletter's name.
+    pub newsletter: Slug,
+    /// The cadence's name.
+    pub cadence: Slug,
+    /// The slot's nominal local time (`2026-11-23T07:00`), or `post-N` for an
+    /// instant digest, or `now-…` for one sent by hand.
+    pub slot: String,
+}
+
+impl Edition {
+    /// The edition of one post of an instant cadence.
+    #[must_use]
+    pub fn instant(newsletter: Slug, cadence: Slug, post: PostId) -> Self {
+        Self { newsletter, cadence, slot: format!("post-{post}") }
+    }
+}
+
+/// What became of a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DigestState {
+    /// Frozen; its deliveries are under way.
+    Sending,
+    /// Its balance is closed.
+    Done,
+    /// There was nothing to send.
+    Empty,
+    /// The slot was too long ago when syndicated came back.
+    Missed,
+    /// Sending stopped by itself because too many recipients were refused (P10).
+    Paused,
+}
+
+impl DigestState {
+    /// The word in the database and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sending => "sending",
+            Self::Done => "done",
+            Self::Empty => "empty",
+            Self::Missed => "missed",
+            Self::Paused => "paused",
+        }
+    }
+}
+
+impl std::str::FromStr for DigestState {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Sending, Self::Done, Self::Empty, Self::Missed, Self::Paused]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or_else(|| format!("unknown digest state `{text}`"))
+    }
+}
+
+/// A digest's row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Digest {
+    /// Its row.
+    pub id: DigestId,
+    /// Which one it is.
+    pub edition: Edition,
+    /// What became of it.
+    pub state: DigestState,
+    /// When it was frozen: also the `Date` of its mails (P5).
+    pub frozen_at: Timestamp,
+    /// When its balance closed.
+    pub finished_at: Option<Timestamp>,
+    /// After this, what is not sent is expired.
+    pub expires_at: Timestamp,
+    /// The subject of its mails; empty when nothing was sent.
+    pub subject: String,
+}
+
+/// Where the deliveries of one digest stand. A digest ends only when nothing is
+/// open and the equation holds (P3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Balance {
+    /// Rows frozen with the digest.
+    pub recipients: u64,
+    /// Not tried yet.
+    pub pending: u64,
+    /// In an SMTP transaction now, or in doubt after a crash.
+    pub attempting: u64,
+    /// To be tried again.
+    pub deferred: u64,
+    /// The answer after the final dot was lost.
+    pub unknown: u64,
+    /// The relay answered 250 to the final dot.
+    pub sent: u64,
+    /// Refused for good.
+    pub bounced: u64,
+    /// Unsubscribed or suppressed before their turn (P9).
+    pub suppressed: u64,
+    /// The digest ran out of time.
+    pub expired: u64,
+}
+
+impl Balance {
+    /// Adds `count` rows in `state`.
+    pub fn add(&mut self, state: DeliveryState, count: u64) {
+        self.recipients += count;
+        *match state {
+            DeliveryState::Pending => &mut self.pending,
+            DeliveryState::Attempting => &mut self.attempting,
+            DeliveryState::Deferred => &mut self.deferred,
+            DeliveryState::Unknown => &mut self.unknown,
+            DeliveryState::Sent => &mut self.sent,
+            DeliveryState::Bounced => &mut self.bounced,
+            DeliveryState::Suppressed => &mut self.suppressed,
+            DeliveryState::Expired => &mut self.expired,
+        } += count;
+    }
+
+    /// Whether `recipients = sent + bounced + suppressed + expired`.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.recipients == self.sent + self.bounced + self.suppressed + self.expired
+    }
+}

@@ -1,0 +1,19 @@
+//! The words of the field. No I/O and no SQL: values that are parsed once, at
+//! the edge, and are valid from then on.
+
+pub mod delivery;
+pub mod digest;
+pub mod email_address;
+pub mod html;
+pub mod id;
+pub mod language;
+pub mod newsletter;
+pub mod post;
+pub mod schedule;
+pub mod slug;
+pub mod source;
+pub mod span;
+pub mod subscriber;
+pub mod time;
+pub mod token;
+pub mod url;

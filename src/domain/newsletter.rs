@@ -1,0 +1,62 @@
+//! What readers subscribe to.
+
+use super::language::Language;
+use super::schedule::Schedule;
+use super::slug::Slug;
+use std::time::Duration;
+
+/// A newsletter as configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Newsletter {
+    /// Its name, unique in the configuration; stands in URLs and `List-Id`.
+    pub name: Slug,
+    /// What readers see.
+    pub title: String,
+    /// One sentence for the index page and the feeds; may be empty.
+    pub description: String,
+    /// The language of its pages and mails.
+    pub language: Language,
+    /// The names of its sources; `None` is all of them, later ones included.
+    pub sources: Option<Vec<Slug>>,
+    /// How often it is mailed, by name, in the configuration's order. The first
+    /// is what the form proposes.
+    pub cadences: Vec<Cadence>,
+    /// How long a post must have stood unchanged before it is mailed.
+    pub settle: Duration,
+    /// A post that never stands still is mailed this long after it was first seen.
+    pub settle_max: Duration,
+    /// How many posts its feeds hold.
+    pub feed_items: u32,
+}
+
+impl Newsletter {
+    /// Whether `source` feeds this newsletter.
+    #[must_use]
+    pub fn takes(&self, source: &Slug) -> bool {
+        self.sources.as_ref().is_none_or(|names| names.contains(source))
+    }
+
+    /// The cadence of that name.
+    #[must_use]
+    pub fn cadence(&self, name: &str) -> Option<&Cadence> {
+        self.cadences.iter().find(|cadence| cadence.name.as_str() == name)
+    }
+}
+
+/// One rhythm of a newsletter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cadence {
+    /// `daily`, `weekly`, or any name the operator likes.
+    pub name: Slug,
+    /// When its digests go out.
+    pub rhythm: Rhythm,
+}
+
+/// When a cadence mails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rhythm {
+    /// Each post by itself, as soon as it has settled.
+    Instant,
+    /// On the slots of a schedule.
+    Slots(Schedule),
+}

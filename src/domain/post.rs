@@ -1,0 +1,146 @@
+//! A post, from the entry that was read to the row that was stored.
+
+use super::html::CleanHtml;
+use super::id::{PostId, SourceId};
+use super::slug::Slug;
+use super::time::Timestamp;
+use super::url::HttpUrl;
+use serde::{Deserialize, Serialize};
+
+/// What reading a feed or a page gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// A feed, or a page.
+    pub kind: DocumentKind,
+    /// The feed's or page's own title, plain text.
+    pub title: Option<String>,
+    /// The site that the feed belongs to.
+    pub link: Option<HttpUrl>,
+    /// BCP 47 tag, as declared or detected.
+    pub language: Option<String>,
+    /// Newest first as far as the document says.
+    pub entries: Vec<Entry>,
+}
+
+/// What kind of document was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DocumentKind {
+    /// RSS, Atom or JSON Feed.
+    Feed,
+    /// An HTML page.
+    Page,
+}
+
+/// One entry of a document: parsed, sanitised, its links absolute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// What the feed calls the entry; never empty.
+    pub guid: String,
+    /// Where it stands on the web.
+    pub url: Option<HttpUrl>,
+    /// Plain text; may be empty.
+    pub title: String,
+    /// Names, in the feed's order.
+    pub authors: Vec<String>,
+    /// When the feed says it was published.
+    pub published: Option<Timestamp>,
+    /// When the feed says it was last changed.
+    pub updated: Option<Timestamp>,
+    /// A short form.
+    pub summary: Option<CleanHtml>,
+    /// The text in full.
+    pub content: Option<CleanHtml>,
+    /// Tags, plain text.
+    pub categories: Vec<String>,
+    /// Files that belong to it.
+    pub enclosures: Vec<Enclosure>,
+    /// Where else it appeared, as the entry itself says.
+    pub also_at: Vec<Place>,
+}
+
+/// A file that belongs to a post (RSS 2.0 `enclosure`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enclosure {
+    /// Where the file is.
+    pub url: HttpUrl,
+    /// Its media type, when told.
+    #[serde(rename = "type")]
+    pub media_type: Option<String>,
+    /// Its size in bytes, when told.
+    pub length: Option<u64>,
+}
+
+/// Another place where a post appeared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The outlet's name.
+    pub name: String,
+    /// The copy's address, when known.
+    pub url: Option<HttpUrl>,
+}
+
+/// A stored post.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Post {
+    /// Its row.
+    pub id: PostId,
+    /// The source it came from.
+    pub source: SourceId,
+    /// That source's name.
+    pub source_name: Slug,
+    /// What was read last. `entry.published` may be missing; see `date`.
+    pub entry: Entry,
+    /// Digest of what a reader sees of it; two equal ones are the same text.
+    pub fingerprint: String,
+    /// When syndicated saw it first.
+    pub first_seen: Timestamp,
+    /// When its text last changed, by syndicated's clock.
+    pub changed: Timestamp,
+    /// Whether it may be mailed, and why not.
+    pub standing: Standing,
+}
+
+impl Post {
+    /// The date to show and sort by: the feed's, but never later than the
+    /// moment syndicated saw the post, so that a wrong clock pins nothing on top.
+    #[must_use]
+    pub fn date(&self) -> Timestamp {
+        self.entry.published.map_or(self.first_seen, |published| published.min(self.first_seen))
+    }
+}
+
+/// What may be done with a post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// It was there when the source was first polled: in the feeds, never mailed.
+    Seed,
+    /// New since then: in the feeds, and mailed.
+    Live,
+    /// Kept back by the flood guard (P2): neither, until a person decides.
+    Held,
+}
+
+impl Standing {
+    /// The word in the database and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Seed => "seed",
+            Self::Live => "live",
+            Self::Held => "held",
+        }
+    }
+}
+
+impl std::str::FromStr for Standing {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Seed, Self::Live, Self::Held]
+            .into_iter()
+            .find(|standing| standing.as_str() == text)
+            .ok_or_else(|| format!("unknown standing `{text}`"))
+    }
+}

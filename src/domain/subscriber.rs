@@ -1,0 +1,72 @@
+//! Readers, and what they asked for.
+
+use super::email_address::EmailAddress;
+use super::id::{SubscriberId, SubscriptionId};
+use super::language::Language;
+use super::slug::Slug;
+use super::time::Timestamp;
+use serde::Serialize;
+
+/// A reader's subscription to one newsletter, with the reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// Its row.
+    pub id: SubscriptionId,
+    /// The reader's row.
+    pub subscriber: SubscriberId,
+    /// Where the mails go.
+    pub email: EmailAddress,
+    /// The language of letters to this reader.
+    pub language: Language,
+    /// The newsletter's name.
+    pub newsletter: Slug,
+    /// The cadence's name.
+    pub cadence: Slug,
+    /// Where it stands.
+    pub state: SubscriptionState,
+    /// How often its links were revoked; part of every token.
+    pub counter: i64,
+    /// When it was first asked for.
+    pub created_at: Timestamp,
+    /// When it was confirmed.
+    pub confirmed_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// How consent came about: which form, import or person, in which words.
+    pub consent: String,
+}
+
+/// Where a subscription stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SubscriptionState {
+    /// Asked for, not yet confirmed by the mailed link.
+    Pending,
+    /// Mails go out.
+    Confirmed,
+    /// Ended by the reader or the operator.
+    Unsubscribed,
+}
+
+impl SubscriptionState {
+    /// The word in the database and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Confirmed => "confirmed",
+            Self::Unsubscribed => "unsubscribed",
+        }
+    }
+}
+
+impl std::str::FromStr for SubscriptionState {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Pending, Self::Confirmed, Self::Unsubscribed]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or_else(|| format!("unknown subscription state `{text}`"))
+    }
+}

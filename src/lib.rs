@@ -1,0 +1,6 @@
+//! syndicated
+
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod store;

@@ -1,0 +1,108 @@
+//! The only room that knows SQL.
+//!
+//! One SQL text serves two engines through their native drivers: [`each!`]
+//! expands a body once for SQLite and once for PostgreSQL, so that the compiler
+//! checks binds and rows for each. Not in both, and so never used: writing CTEs,
+//! `= ANY(array)`, JSON functions, the server's clock, `INSERT OR IGNORE`.
+//!
+//! Invariants kept here: entries and their source's validators commit together
+//! (P1); a digest, its posts and its deliveries commit together (P3); an attempt
+//! is durable before anyone may mail it (P4); a result is written only with the
+//! fence it was taken with (P7). No transaction is open across a network call,
+//! and no future of this room is ever dropped half-way: callers run it in tasks
+//! that are never cancelled.
+
+mod migrate;
+mod open;
+
+pub use open::{NodeLock, OpenError, Store};
+
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+/// One of two things, by engine.
+#[derive(Debug, Clone)]
+pub(crate) enum Engine<S, P> {
+    Sqlite(S),
+    Postgres(P),
+}
+
+/// A pool of connections.
+pub(crate) type Db = Engine<SqlitePool, PgPool>;
+
+/// A transaction; on SQLite it holds the writer's lock from its beginning.
+pub(crate) type Tx = Engine<Transaction<'static, Sqlite>, Transaction<'static, Postgres>>;
+
+/// Runs one body for the engine at hand: `each!(&store.reader, |db| query.fetch_all(db).await)`,
+/// or in a transaction `each!(&mut tx, |db| query.execute(&mut **db).await)`.
+macro_rules! each {
+    ($engine:expr, |$db:ident| $body:expr) => {
+        match $engine {
+            $crate::store::Engine::Sqlite($db) => $body,
+            $crate::store::Engine::Postgres($db) => $body,
+        }
+    };
+}
+pub(crate) use each;
+
+/// The text of a `SELECT` whose rows its transaction is about to change. Rows
+/// that another node holds are skipped on PostgreSQL; SQLite has one writer and
+/// knows no such words.
+macro_rules! locked {
+    ($tx:expr, $sql:literal) => {
+        match $tx {
+            $crate::store::Engine::Sqlite(_) => $sql,
+            $crate::store::Engine::Postgres(_) => concat!($sql, " FOR UPDATE SKIP LOCKED"),
+        }
+    };
+}
+pub(crate) use locked;
+
+impl Tx {
+    /// Makes the transaction's writes durable (P12).
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Engine::Sqlite(tx) => tx.commit().await?,
+            Engine::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+/// What can go wrong with the database; each a decision for the caller.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No room: nothing was written; try again when there is some.
+    #[error("the disk that holds the database is full")]
+    Full,
+    /// The server or the file cannot be reached now: try again later.
+    #[error("the database cannot be reached: {0}")]
+    Unavailable(String),
+    /// A row says something that this program never writes.
+    #[error("the database holds something unreadable: {0}")]
+    Corrupt(String),
+    /// Anything else the engine said.
+    #[error("the database refused: {0}")]
+    Refused(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
+                Self::Unavailable(error.to_string())
+            }
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::Corrupt(error.to_string()),
+            // SQLITE_FULL is 13 (sqlite.org/rescode.html); 53100 is PostgreSQL's disk_full,
+            // class 57P its shutting down, class 08 a lost connection.
+            sqlx::Error::Database(refusal) => match refusal.code().as_deref() {
+                Some("13" | "53100") => Self::Full,
+                Some("5" | "6" | "14") => Self::Unavailable(refusal.message().to_owned()),
+                Some(code) if code.starts_with("57P") || code.starts_with("08") => {
+                    Self::Unavailable(refusal.message().to_owned())
+                }
+                _ => Self::Refused(refusal.message().to_owned()),
+            },
+            _ => Self::Refused(error.to_string()),
+        }
+    }
+}
