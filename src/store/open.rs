@@ -86,8 +86,13 @@ impl Store {
                 std::fs::create_dir_all(folder).map_err(|why| OpenError::Folder(folder.to_owned(), why))?;
                 refuse_network_disk(path, folder)?;
                 // SQLite's migrator takes no lock of its own; two first starts must queue.
-                let lock = open_lock(&beside(path, ".migrate.lock"))?;
-                lock.lock().map_err(|why| OpenError::Lock(beside(path, ".migrate.lock"), why))?;
+                let path_of_lock = beside(path, ".migrate.lock");
+                let lock = open_lock(&path_of_lock)?;
+                let _queue = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock))
+                    .await
+                    .map_err(std::io::Error::other)
+                    .flatten()
+                    .map_err(|why| OpenError::Lock(path_of_lock, why))?;
                 let options = SqliteConnectOptions::new()
                     .filename(path)
                     .create_if_missing(true)
@@ -97,7 +102,7 @@ impl Store {
                     .busy_timeout(Duration::from_secs(5));
                 let writer = SqlitePoolOptions::new()
                     .max_connections(1)
-                    .acquire_timeout(Duration::from_secs(60))
+                    .acquire_timeout(Duration::from_mins(1))
                     .connect_with(options.clone())
                     .await
                     .map_err(|error| failed(error.into()))?;

@@ -1,0 +1,47 @@
+//! A fresh database on each engine at hand: SQLite always, PostgreSQL when
+//! `SYNDICATED_TEST_POSTGRES` names a server on which databases may be made
+//! (`./test` starts one).
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use syndicated::config::{Database, Secret};
+use syndicated::store::Store;
+use tempfile::TempDir;
+
+/// A database of a test's own.
+pub(crate) struct Bench {
+    /// Where it is.
+    pub(crate) place: Database,
+    /// For messages.
+    pub(crate) engine: &'static str,
+    /// Keeps a SQLite file until the test ends.
+    pub(crate) folder: TempDir,
+}
+
+impl Bench {
+    /// Opens it.
+    pub(crate) async fn open(&self) -> Store {
+        Store::open(&self.place).await.unwrap()
+    }
+}
+
+/// A new, empty database on each engine.
+pub(crate) async fn all() -> Vec<Bench> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("syndicated.db");
+    let mut benches = vec![Bench { place: Database::Sqlite(file), engine: "sqlite", folder }];
+    if let Ok(server) = std::env::var("SYNDICATED_TEST_POSTGRES") {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("t{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let mut url = url::Url::parse(&server).unwrap();
+        let admin = sqlx::PgPool::connect(&server).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&admin).await.unwrap();
+        admin.close().await;
+        url.set_path(&name);
+        benches.push(Bench {
+            place: Database::Postgres(Secret::new(url.into())),
+            engine: "postgres",
+            folder: tempfile::tempdir().unwrap(),
+        });
+    }
+    benches
+}

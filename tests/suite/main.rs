@@ -1,0 +1,16 @@
+//! The program from outside, one module a behaviour. One binary, so that it is
+//! linked once.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::missing_panics_doc,
+    clippy::too_many_lines,
+    reason = "a test may panic, read the environment and spawn as it likes"
+)]
+
+mod engines;
+mod opening;
