@@ -12,9 +12,11 @@
 //! and no future of this room is ever dropped half-way: callers run it in tasks
 //! that are never cancelled.
 
+mod digests;
 mod migrate;
 mod open;
 
+pub use digests::{Freeze, Frozen, Progress, Selection};
 pub use open::{NodeLock, OpenError, Store};
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};

@@ -1,0 +1,345 @@
+//! Cadences, their slots, and the digests that were frozen for them.
+//!
+//! A slot is decided on by one transaction: its digest row (unique, so that it
+//! fires once, P11), its posts (unique per newsletter and cadence, P2), one
+//! delivery per confirmed reader (P3), and the cadence's `fired_to`.
+
+use super::{Store, StoreError, Tx, each};
+use crate::domain::digest::{Digest, DigestState, Edition};
+use crate::domain::id::{DigestId, PostId};
+use crate::domain::newsletter::Newsletter;
+use crate::domain::slug::Slug;
+use crate::domain::time::Timestamp;
+
+/// How far a cadence has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Since when it is configured: older posts are not its news.
+    pub since: Timestamp,
+    /// Slots up to this instant have been decided on.
+    pub fired_to: Timestamp,
+}
+
+/// Which posts a digest would take.
+#[derive(Debug, Clone)]
+pub struct Selection<'a> {
+    /// The newsletter and its sources.
+    pub newsletter: &'a Newsletter,
+    /// The cadence that must not have mailed them.
+    pub cadence: &'a Slug,
+    /// Seen at this instant or later.
+    pub since: Timestamp,
+    /// Settled by this instant.
+    pub now: Timestamp,
+}
+
+/// What is frozen: the posts in their order, and the mail rendered from them.
+#[derive(Debug, Clone)]
+pub struct Frozen<'a> {
+    /// In the order of the mail.
+    pub posts: &'a [PostId],
+    /// The subject.
+    pub subject: &'a str,
+    /// The HTML part, with its readers' tokens still in it.
+    pub html: &'a str,
+    /// The text part, likewise.
+    pub plain: &'a str,
+    /// When what is not sent expires.
+    pub expires_at: Timestamp,
+}
+
+/// What freezing did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freeze {
+    /// The digest stands.
+    Done {
+        /// Its row.
+        digest: DigestId,
+        /// How many readers will get it.
+        recipients: u64,
+    },
+    /// The slot had been decided on before.
+    Already,
+    /// Another digest of this cadence took one of the posts meanwhile; nothing was written.
+    Raced,
+}
+
+#[derive(sqlx::FromRow)]
+struct DigestRow {
+    id: i64,
+    newsletter: String,
+    cadence: String,
+    slot: String,
+    state: String,
+    frozen_at: i64,
+    expires_at: i64,
+    finished_at: Option<i64>,
+    subject: String,
+}
+
+impl TryFrom<DigestRow> for Digest {
+    type Error = StoreError;
+
+    fn try_from(row: DigestRow) -> Result<Self, StoreError> {
+        let slug = |name: String| name.parse::<Slug>().map_err(|error| StoreError::Corrupt(error.to_string()));
+        Ok(Self {
+            id: DigestId(row.id),
+            edition: Edition { newsletter: slug(row.newsletter)?, cadence: slug(row.cadence)?, slot: row.slot },
+            state: row.state.parse().map_err(StoreError::Corrupt)?,
+            frozen_at: Timestamp::from_millis(row.frozen_at),
+            finished_at: row.finished_at.map(Timestamp::from_millis),
+            expires_at: Timestamp::from_millis(row.expires_at),
+            subject: row.subject,
+        })
+    }
+}
+
+impl Store {
+    /// Makes a row for every configured cadence that has none: its news begin now.
+    pub async fn sync_cadences(&self, newsletters: &[Newsletter], now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        for newsletter in newsletters {
+            for cadence in &newsletter.cadences {
+                each!(&mut tx, |db| {
+                    sqlx::query(
+                        "INSERT INTO cadence (newsletter, name, since, fired_to) VALUES ($1, $2, $3, $3)
+                         ON CONFLICT (newsletter, name) DO NOTHING",
+                    )
+                    .bind(newsletter.name.as_str())
+                    .bind(cadence.name.as_str())
+                    .bind(now.millis())
+                    .execute(&mut **db)
+                    .await
+                    .map(drop)
+                })?;
+            }
+        }
+        tx.commit().await
+    }
+
+    /// How far a cadence has come; `None` before `sync_cadences` saw it.
+    pub async fn cadence_progress(&self, newsletter: &Slug, cadence: &Slug) -> Result<Option<Progress>, StoreError> {
+        let row: Option<(i64, i64)> = each!(&self.reader, |db| {
+            sqlx::query_as("SELECT since, fired_to FROM cadence WHERE newsletter = $1 AND name = $2")
+                .bind(newsletter.as_str())
+                .bind(cadence.as_str())
+                .fetch_optional(db)
+                .await
+        })?;
+        Ok(row.map(|(since, fired_to)| Progress {
+            since: Timestamp::from_millis(since),
+            fired_to: Timestamp::from_millis(fired_to),
+        }))
+    }
+
+    /// The posts that a digest would take now, newest first: live, of the
+    /// newsletter's sources, settled, and not mailed by this cadence before.
+    pub async fn select_posts(&self, selection: &Selection<'_>) -> Result<Vec<PostId>, StoreError> {
+        let newsletter = selection.newsletter;
+        let still_since = selection.now.minus(newsletter.settle);
+        let seen_before = selection.now.minus(newsletter.settle_max);
+        let rows: Vec<(i64, String)> = each!(&self.reader, |db| {
+            sqlx::query_as(
+                "SELECT p.id, s.name FROM post p JOIN source s ON s.id = p.source_id
+                 WHERE p.standing = 'live' AND p.first_seen_at >= $1
+                   AND (p.changed_at <= $2 OR p.first_seen_at <= $3)
+                   AND NOT EXISTS (SELECT 1 FROM digest_post d
+                                   WHERE d.newsletter = $4 AND d.cadence = $5 AND d.post_id = p.id)
+                 ORDER BY p.dated_at DESC, p.id DESC",
+            )
+            .bind(selection.since.millis())
+            .bind(still_since.millis())
+            .bind(seen_before.millis())
+            .bind(newsletter.name.as_str())
+            .bind(selection.cadence.as_str())
+            .fetch_all(db)
+            .await
+        })?;
+        Ok(rows
+            .into_iter()
+            .filter(|(_, source)| {
+                newsletter.sources.as_ref().is_none_or(|names| names.iter().any(|name| name.as_str() == source))
+            })
+            .map(|(id, _)| PostId(id))
+            .collect())
+    }
+
+    /// Freezes a digest: its row, its posts and one delivery per confirmed
+    /// reader, in one transaction (P3). `fired_to` is the instant of its slot,
+    /// when it has one.
+    pub async fn freeze_digest(
+        &self,
+        edition: &Edition,
+        frozen: &Frozen<'_>,
+        fired_to: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Freeze, StoreError> {
+        let mut tx = self.begin().await?;
+        let Some(digest) = insert_digest(&mut tx, edition, DigestState::Sending, Some(frozen), now).await? else {
+            return Ok(Freeze::Already);
+        };
+        for (post, position) in frozen.posts.iter().zip(0_i64..) {
+            let written = each!(&mut tx, |db| {
+                sqlx::query(
+                    "INSERT INTO digest_post (digest_id, post_id, newsletter, cadence, position)
+                     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (newsletter, cadence, post_id) DO NOTHING",
+                )
+                .bind(digest.0)
+                .bind(post.0)
+                .bind(edition.newsletter.as_str())
+                .bind(edition.cadence.as_str())
+                .bind(position)
+                .execute(&mut **db)
+                .await
+                .map(|done| done.rows_affected())
+            })?;
+            if written == 0 {
+                // Dropping the transaction takes everything back.
+                return Ok(Freeze::Raced);
+            }
+        }
+        let recipients = each!(&mut tx, |db| {
+            sqlx::query(
+                "INSERT INTO delivery (digest_id, subscriber_id, subscription_id, not_before, expires_at)
+                 SELECT $1, s.subscriber_id, s.id, $2, $3 FROM subscription s
+                 WHERE s.newsletter = $4 AND s.cadence = $5 AND s.state = 'confirmed'",
+            )
+            .bind(digest.0)
+            .bind(now.millis())
+            .bind(frozen.expires_at.millis())
+            .bind(edition.newsletter.as_str())
+            .bind(edition.cadence.as_str())
+            .execute(&mut **db)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        if recipients == 0 {
+            each!(&mut tx, |db| {
+                sqlx::query("UPDATE digest SET state = 'done', finished_at = $2 WHERE id = $1")
+                    .bind(digest.0)
+                    .bind(now.millis())
+                    .execute(&mut **db)
+                    .await
+                    .map(drop)
+            })?;
+        }
+        advance(&mut tx, edition, fired_to).await?;
+        tx.commit().await?;
+        Ok(Freeze::Done { digest, recipients })
+    }
+
+    /// Records a slot that sends nothing: empty, or missed. Returns whether it
+    /// was still open.
+    pub async fn record_slot(
+        &self,
+        edition: &Edition,
+        state: DigestState,
+        fired_to: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let inserted = insert_digest(&mut tx, edition, state, None, now).await?;
+        advance(&mut tx, edition, Some(fired_to)).await?;
+        tx.commit().await?;
+        Ok(inserted.is_some())
+    }
+
+    /// A digest by its number.
+    pub async fn digest(&self, id: DigestId) -> Result<Option<Digest>, StoreError> {
+        let row: Option<DigestRow> = each!(&self.reader, |db| {
+            sqlx::query_as(
+                "SELECT id, newsletter, cadence, slot, state, frozen_at, expires_at, finished_at, subject
+                 FROM digest WHERE id = $1",
+            )
+            .bind(id.0)
+            .fetch_optional(db)
+            .await
+        })?;
+        row.map(Digest::try_from).transpose()
+    }
+
+    /// The newest digests, of one newsletter or of all.
+    pub async fn digests(&self, newsletter: Option<&Slug>, limit: u32) -> Result<Vec<Digest>, StoreError> {
+        let rows: Vec<DigestRow> = each!(&self.reader, |db| {
+            sqlx::query_as(
+                "SELECT id, newsletter, cadence, slot, state, frozen_at, expires_at, finished_at, subject
+                 FROM digest WHERE $1 = '' OR newsletter = $1 ORDER BY id DESC LIMIT $2",
+            )
+            .bind(newsletter.map_or("", Slug::as_str))
+            .bind(i64::from(limit))
+            .fetch_all(db)
+            .await
+        })?;
+        rows.into_iter().map(Digest::try_from).collect()
+    }
+
+    /// The posts of a digest, in its order.
+    pub async fn digest_posts(&self, id: DigestId) -> Result<Vec<PostId>, StoreError> {
+        let rows: Vec<(i64,)> = each!(&self.reader, |db| {
+            sqlx::query_as("SELECT post_id FROM digest_post WHERE digest_id = $1 ORDER BY position")
+                .bind(id.0)
+                .fetch_all(db)
+                .await
+        })?;
+        Ok(rows.into_iter().map(|(post,)| PostId(post)).collect())
+    }
+
+    /// The digests that a post went out with.
+    pub async fn digests_of_post(&self, post: PostId) -> Result<Vec<Digest>, StoreError> {
+        let rows: Vec<DigestRow> = each!(&self.reader, |db| {
+            sqlx::query_as(
+                "SELECT d.id, d.newsletter, d.cadence, d.slot, d.state, d.frozen_at, d.expires_at, d.finished_at, d.subject
+                 FROM digest d JOIN digest_post dp ON dp.digest_id = d.id WHERE dp.post_id = $1 ORDER BY d.id",
+            )
+            .bind(post.0)
+            .fetch_all(db)
+            .await
+        })?;
+        rows.into_iter().map(Digest::try_from).collect()
+    }
+}
+
+async fn insert_digest(
+    tx: &mut Tx,
+    edition: &Edition,
+    state: DigestState,
+    frozen: Option<&Frozen<'_>>,
+    now: Timestamp,
+) -> Result<Option<DigestId>, StoreError> {
+    let finished = (state != DigestState::Sending).then_some(now.millis());
+    let row: Option<(i64,)> = each!(tx, |db| {
+        sqlx::query_as(
+            "INSERT INTO digest (newsletter, cadence, slot, state, frozen_at, expires_at, finished_at, subject, html, plain)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+             ON CONFLICT (newsletter, cadence, slot) DO NOTHING RETURNING id",
+        )
+        .bind(edition.newsletter.as_str())
+        .bind(edition.cadence.as_str())
+        .bind(&edition.slot)
+        .bind(state.as_str())
+        .bind(now.millis())
+        .bind(frozen.map_or(now, |frozen| frozen.expires_at).millis())
+        .bind(finished)
+        .bind(frozen.map_or("", |frozen| frozen.subject))
+        .bind(frozen.map_or("", |frozen| frozen.html))
+        .bind(frozen.map_or("", |frozen| frozen.plain))
+        .fetch_optional(&mut **db)
+        .await
+    })?;
+    Ok(row.map(|(id,)| DigestId(id)))
+}
+
+/// Slots up to `fired_to` have been decided on; never goes back.
+async fn advance(tx: &mut Tx, edition: &Edition, fired_to: Option<Timestamp>) -> Result<(), StoreError> {
+    let Some(fired_to) = fired_to else { return Ok(()) };
+    each!(tx, |db| {
+        sqlx::query("UPDATE cadence SET fired_to = $3 WHERE newsletter = $1 AND name = $2 AND fired_to < $3")
+            .bind(edition.newsletter.as_str())
+            .bind(edition.cadence.as_str())
+            .bind(fired_to.millis())
+            .execute(&mut **db)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
