@@ -8,11 +8,16 @@ use crate::domain::slug::Slug;
 use crate::domain::source::Source;
 use crate::domain::token::SecretKey;
 use crate::domain::url::HttpUrl;
+use arc_swap::ArcSwap;
 use chrono_tz::Tz;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+/// The configuration in force; a reload puts another in its place.
+pub type Live = Arc<ArcSwap<Config>>;
 
 /// The whole configuration, cross-checked.
 #[derive(Debug, Clone)]

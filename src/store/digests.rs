@@ -244,6 +244,19 @@ impl Store {
         Ok(inserted.is_some())
     }
 
+    /// What was decided on a slot; `None` while it is open.
+    pub async fn slot_state(&self, edition: &Edition) -> Result<Option<DigestState>, StoreError> {
+        let row: Option<(String,)> = each!(&self.writer, |db| {
+            sqlx::query_as("SELECT state FROM digest WHERE newsletter = $1 AND cadence = $2 AND slot = $3")
+                .bind(edition.newsletter.as_str())
+                .bind(edition.cadence.as_str())
+                .bind(&edition.slot)
+                .fetch_optional(db)
+                .await
+        })?;
+        row.map(|(state,)| state.parse().map_err(StoreError::Corrupt)).transpose()
+    }
+
     /// A digest by its number.
     pub async fn digest(&self, id: DigestId) -> Result<Option<Digest>, StoreError> {
         let row: Option<DigestRow> = each!(&self.reader, |db| {
