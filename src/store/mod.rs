@@ -13,11 +13,17 @@
 //! that are never cancelled.
 
 mod digests;
+mod identity;
+mod letters;
 mod migrate;
 mod open;
+mod posts;
+mod sources;
 
 pub use digests::{Freeze, Frozen, Progress, Selection};
 pub use open::{NodeLock, OpenError, Store};
+pub use posts::{Admitted, Arrival, Arriving, PostFilter};
+pub use sources::{PollEnd, SourceClaim, SourceRow};
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 

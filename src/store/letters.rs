@@ -1,0 +1,77 @@
+//! Letters: mails outside any digest. A letter and its delivery are one write,
+//! inside the transaction of what it tells of.
+
+use super::{StoreError, Tx, each};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::id::{LetterId, SubscriptionId};
+use crate::domain::language::Language;
+use crate::domain::time::Timestamp;
+use std::time::Duration;
+
+/// How long a letter is tried: as long as a confirmation's link holds.
+pub(super) const LIFETIME: Duration = Duration::from_hours(48);
+
+/// Tells the owner something that needs a person.
+pub(super) async fn insert_owner_letter(
+    tx: &mut Tx,
+    owner: &EmailAddress,
+    subject: &str,
+    body: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (id,): (i64,) = each!(&mut *tx, |db| {
+        sqlx::query_as(
+            "INSERT INTO letter (kind, recipient, language, subject, body, created_at)
+             VALUES ('owner', $1, 'en', $2, $3, $4) RETURNING id",
+        )
+        .bind(owner.as_str())
+        .bind(subject)
+        .bind(body)
+        .bind(now.millis())
+        .fetch_one(&mut **db)
+        .await
+    })?;
+    insert_delivery(tx, LetterId(id), None, now).await
+}
+
+/// Asks a reader to confirm. Its link is made when it is sent.
+pub(super) async fn insert_confirm_letter(
+    tx: &mut Tx,
+    recipient: &EmailAddress,
+    language: Language,
+    subscription: SubscriptionId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (id,): (i64,) = each!(&mut *tx, |db| {
+        sqlx::query_as(
+            "INSERT INTO letter (kind, recipient, language, subscription_id, created_at)
+             VALUES ('confirm', $1, $2, $3, $4) RETURNING id",
+        )
+        .bind(recipient.as_str())
+        .bind(language.tag())
+        .bind(subscription.0)
+        .bind(now.millis())
+        .fetch_one(&mut **db)
+        .await
+    })?;
+    insert_delivery(tx, LetterId(id), Some(subscription), now).await
+}
+
+async fn insert_delivery(
+    tx: &mut Tx,
+    letter: LetterId,
+    subscription: Option<SubscriptionId>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    each!(tx, |db| {
+        sqlx::query("INSERT INTO delivery (letter_id, subscription_id, not_before, expires_at) VALUES ($1, $2, $3, $4)")
+            .bind(letter.0)
+            .bind(subscription.map(|id| id.0))
+            .bind(now.millis())
+            .bind(now.plus(LIFETIME).millis())
+            .execute(&mut **db)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
