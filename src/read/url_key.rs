@@ -1,0 +1,74 @@
+//! Which addresses are the same place.
+
+use crate::domain::url::HttpUrl;
+
+/// Query parameters that say where a reader came from, not what they read.
+/// Kept in step with what newsletters, advertisers and analytics append.
+const TRACKING: [&str; 24] = [
+    "_ga", "_hsenc", "_hsmi", "cmpid", "dclid", "fbclid", "gclid", "gclsrc", "igshid", "mc_cid", "mc_eid", "mkt_tok",
+    "msclkid", "ncid", "ocid", "ref_src", "s_cid", "spm", "srsltid", "twclid", "vero_id", "wickedid", "yclid", "xtor",
+];
+
+/// An address without what does not tell posts apart: scheme, `www.`, port 80
+/// or 443, fragment, tracking parameters, the order of the others, a trailing
+/// slash. Fragments of single-page sites (`#!/…`, `#/…`) are kept.
+#[must_use]
+pub fn url_key(url: &HttpUrl) -> String {
+    let parsed = url.as_url();
+    let host = url.host().strip_prefix("www.").unwrap_or(url.host());
+    let mut key = host.to_owned();
+    if let Some(port) = parsed.port().filter(|port| !matches!(port, 80 | 443)) {
+        key.push_str(&format!(":{port}"));
+    }
+    key.push_str(parsed.path().trim_end_matches('/'));
+    if !key.contains('/') {
+        key.push('/');
+    }
+    let mut pairs: Vec<(String, String)> = parsed
+        .query_pairs()
+        .filter(|(name, _)| {
+            let name = name.to_ascii_lowercase();
+            !name.starts_with("utm_") && !TRACKING.contains(&name.as_str())
+        })
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
+    pairs.sort();
+    for (position, (name, value)) in pairs.iter().enumerate() {
+        key.push(if position == 0 { '?' } else { '&' });
+        key.push_str(name);
+        key.push('=');
+        key.push_str(value);
+    }
+    if let Some(route) = parsed.fragment().filter(|fragment| fragment.starts_with(['!', '/'])) {
+        key.push('#');
+        key.push_str(route);
+    }
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_place_has_one_key() {
+        let key = |url: &str| url_key(&url.parse().unwrap());
+        for (one, other) in [
+            ("http://www.example.com/a/", "https://example.com/a"),
+            ("https://example.com/a?utm_source=x&b=1", "https://example.com/a?b=1&fbclid=y"),
+            ("https://example.com/a?b=1&a=2", "https://example.com/a?a=2&b=1#top"),
+            ("https://example.com", "https://example.com/"),
+            ("https://example.com:443/a", "http://example.com:80/a"),
+        ] {
+            assert_eq!(key(one), key(other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("https://example.com/a?p=1", "https://example.com/a?p=2"),
+            ("https://example.com/a", "https://example.com/b"),
+            ("https://example.com/#!/a", "https://example.com/#!/b"),
+            ("https://a.example.com/", "https://b.example.com/"),
+        ] {
+            assert_ne!(key(one), key(other), "{one} {other}");
+        }
+    }
+}
