@@ -1,0 +1,62 @@
+//! What an answer's headers say, as values.
+
+use crate::domain::time::Timestamp;
+use chrono::{DateTime, NaiveDateTime};
+use reqwest::header::{HeaderMap, HeaderName};
+use std::time::Duration;
+
+/// A validator or a type longer than this is not kept: nothing real is.
+const MAX_KEPT: usize = 1024;
+
+/// A header's text, when it is there once, readable and of a sane length.
+pub(super) fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    // A header line is bytes; what is not UTF-8 was Latin-1 once and is dropped.
+    let value = std::str::from_utf8(headers.get(name)?.as_bytes()).ok()?.trim();
+    (!value.is_empty() && value.len() <= MAX_KEPT).then(|| value.to_owned())
+}
+
+/// Reads `Retry-After`: seconds, or an HTTP-date (RFC 9110 section 10.2.3).
+pub(super) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
+        // Digits that do not fit mean "not in our lifetime".
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::from(u32::MAX))));
+    }
+    Some(http_date(value)?.since(now))
+}
+
+/// An HTTP-date in any of its three forms (RFC 9110 section 5.6.7).
+fn http_date(value: &str) -> Option<Timestamp> {
+    if let Ok(at) = DateTime::parse_from_rfc2822(value) {
+        return Some(at.to_utc().into());
+    }
+    ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"]
+        .iter()
+        .find_map(|form| NaiveDateTime::parse_from_str(value, form).ok())
+        .map(|at| at.and_utc().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_read_in_every_form() {
+        let now = http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        assert_eq!(now, Timestamp::from_millis(784_111_777_000));
+        for (value, seconds) in [
+            ("0", Some(0)),
+            ("120", Some(120)),
+            ("99999999999999999999", Some(u64::from(u32::MAX))),
+            ("Sun, 06 Nov 1994 08:50:37 GMT", Some(60)),
+            ("Sunday, 06-Nov-94 08:50:37 GMT", Some(60)),
+            ("Sun Nov  6 08:50:37 1994", Some(60)),
+            ("Sat, 05 Nov 1994 08:49:37 GMT", Some(0)),
+            ("", None),
+            ("soon", None),
+            ("-5", None),
+            ("1.5", None),
+        ] {
+            assert_eq!(retry_after(value, now).map(|span| span.as_secs()), seconds, "{value}");
+        }
+    }
+}

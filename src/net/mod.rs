@@ -1,0 +1,382 @@
+//! The only way out to the web. Every request, whoever makes it, passes the
+//! address guard on every hop (S1, S2), keeps to its deadlines and sizes, speaks
+//! to a host over one connection at a time (P15), and says honestly who asks.
+
+mod body;
+mod guard;
+mod headers;
+mod names;
+mod politeness;
+
+pub use guard::Guard;
+pub use names::Names;
+
+use crate::clock::Clock;
+use crate::config;
+use crate::domain::time::Timestamp;
+use crate::domain::url::HttpUrl;
+use arc_swap::ArcSwap;
+use body::Rooms;
+use names::Passed;
+use politeness::Politeness;
+use reqwest::cookie::{CookieStore as _, Jar};
+use reqwest::header;
+use reqwest::{Response, StatusCode};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
+
+/// How many redirects are followed.
+const MAX_REDIRECTS: usize = 5;
+/// The longest that a connection may take, TLS included.
+const CONNECT: Duration = Duration::from_secs(10);
+/// The longest from the first packet to the first byte of the answer: a connection, and 15 s.
+const FIRST_BYTE: Duration = Duration::from_secs(25);
+/// How long a request waits for its host or for a free slot before it is given back.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long an idle connection is kept for the next request to the same host.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// The HTTP client. Cheap to clone; clones share connections and limits.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    names: Names,
+    clock: Clock,
+    limits: Arc<ArcSwap<Limits>>,
+    passed: Passed,
+    politeness: Arc<Politeness>,
+    rooms: Rooms,
+    /// How many requests are under way at once, over all hosts.
+    slots: Arc<Semaphore>,
+}
+
+/// What a reload of the configuration may change.
+#[derive(Debug)]
+struct Limits {
+    guard: Guard,
+    timeout: Duration,
+    max_bytes: u64,
+    user_agent: String,
+}
+
+/// A document that is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// Where it is.
+    pub url: &'a HttpUrl,
+    /// The `ETag` it had the last time.
+    pub etag: Option<&'a str>,
+    /// The `Last-Modified` it had the last time.
+    pub last_modified: Option<&'a str>,
+}
+
+/// What the origin answered, as far as it is no failure.
+#[derive(Debug)]
+pub enum Outcome {
+    /// A document.
+    Fresh(Fetched),
+    /// 304: the document is the one that the validators named.
+    NotModified {
+        /// Where permanent redirects led, if there were any.
+        permanent_to: Option<HttpUrl>,
+    },
+    /// 410: there is none, and there will be none.
+    Gone,
+}
+
+/// A document that was fetched.
+#[derive(Debug)]
+pub struct Fetched {
+    /// Its bytes, unpacked.
+    pub bytes: Vec<u8>,
+    /// Its `Content-Type`.
+    pub content_type: Option<String>,
+    /// Where it was found in the end.
+    pub final_url: HttpUrl,
+    /// Where permanent redirects led, if there were any.
+    pub permanent_to: Option<HttpUrl>,
+    /// Its `ETag`.
+    pub etag: Option<String>,
+    /// Its `Last-Modified`.
+    pub last_modified: Option<String>,
+    /// Held while a large document is in memory, so that there are few of them.
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+/// Why a document was not fetched; each variant a decision, its text one plain sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// Not allowed by our own rules: an address that is not public, a redirect
+    /// away from https, too many redirects.
+    #[error("{0}")]
+    Refused(String),
+    /// The origin says no, and will probably say it again.
+    #[error("{0}")]
+    Permanent(String),
+    /// Worth another try, not before `retry_after` when the origin named it.
+    #[error("{why}")]
+    Temporary {
+        /// What happened.
+        why: String,
+        /// How long the origin wants to be left alone.
+        retry_after: Option<Duration>,
+    },
+    /// Not asked at all: the host was busy with other requests of ours.
+    #[error("{0}")]
+    Busy(String),
+}
+
+impl FetchError {
+    fn temporary(why: impl Into<String>) -> Self {
+        Self::Temporary { why: why.into(), retry_after: None }
+    }
+
+    /// Names the document before what happened to it.
+    fn at(self, url: &HttpUrl) -> Self {
+        let name = |why: String| format!("{}: {why}", shown(url));
+        match self {
+            Self::Refused(why) => Self::Refused(name(why)),
+            Self::Permanent(why) => Self::Permanent(name(why)),
+            Self::Temporary { why, retry_after } => Self::Temporary { why: name(why), retry_after },
+            Self::Busy(why) => Self::Busy(name(why)),
+        }
+    }
+}
+
+/// The client could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the HTTP client cannot start: {0}; are the system's CA certificates installed (package ca-certificates)?")]
+pub struct NoClient(String);
+
+impl Client {
+    /// A client with the limits of `fetch`, which tells origins that it is
+    /// syndicated and that its owner is found at `contact`.
+    pub fn new(fetch: &config::Fetch, contact: &HttpUrl, names: Names, clock: Clock) -> Result<Self, NoClient> {
+        let passed = Passed::default();
+        #[expect(clippy::disallowed_methods, reason = "the one home of outbound requests")]
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .dns_resolver(passed.clone())
+            .connect_timeout(CONNECT)
+            .pool_max_idle_per_host(1)
+            .pool_idle_timeout(KEEP_ALIVE)
+            .build()
+            .map_err(|error| NoClient(chain(&error)))?;
+        Ok(Self {
+            http,
+            names,
+            clock,
+            limits: Arc::new(ArcSwap::from_pointee(Limits::new(fetch, contact))),
+            passed,
+            politeness: Arc::default(),
+            rooms: Rooms::new(),
+            slots: Arc::new(Semaphore::new(fetch.concurrency.clamp(1, Semaphore::MAX_PERMITS))),
+        })
+    }
+
+    /// Takes over a reloaded configuration, for every request from now on. The
+    /// number of requests at once stays what it was.
+    pub fn reconfigure(&self, fetch: &config::Fetch, contact: &HttpUrl) {
+        self.limits.store(Arc::new(Limits::new(fetch, contact)));
+    }
+
+    /// Fetches a document, through redirects, with a cookie jar of its own.
+    pub async fn fetch(&self, request: Request<'_>) -> Result<Outcome, FetchError> {
+        let limits = self.limits.load_full();
+        let jar = Jar::default();
+        let mut url = request.url.clone();
+        let mut permanent_to = None;
+        let mut only_permanent = true;
+        // Time spent waiting for a host is not the origin's fault.
+        let mut left = limits.timeout;
+        for _ in 0..=MAX_REDIRECTS {
+            let (_turn, _slot) = self.wait(&url).await.map_err(|error| error.at(&url))?;
+            let started = Instant::now();
+            let hop = timeout(left, self.hop(&limits, &jar, request, &url)).await.unwrap_or_else(|_| {
+                Err(FetchError::temporary(format!("it took longer than {} s", limits.timeout.as_secs_f32())))
+            });
+            left = left.saturating_sub(started.elapsed());
+            match hop.map_err(|error| error.at(&url))? {
+                Hop::Moved { to, permanent } => {
+                    if url.as_url().scheme() == "https" && to.as_url().scheme() == "http" {
+                        let why = format!("it redirects from https to http ({}), which is not followed", shown(&to));
+                        return Err(FetchError::Refused(why).at(&url));
+                    }
+                    only_permanent &= permanent;
+                    if only_permanent {
+                        permanent_to = Some(to.clone());
+                    }
+                    url = to;
+                }
+                Hop::Fresh(fetched) => return Ok(Outcome::Fresh(Fetched { permanent_to, ..fetched })),
+                Hop::NotModified => return Ok(Outcome::NotModified { permanent_to }),
+                // A redirect's target that is gone says nothing about where it was redirected from.
+                Hop::Gone if url == *request.url || permanent_to.as_ref() == Some(&url) => return Ok(Outcome::Gone),
+                Hop::Gone => return Err(FetchError::Permanent("it answered 410 Gone".to_owned()).at(&url)),
+            }
+        }
+        Err(FetchError::Refused(format!("it redirects more than {MAX_REDIRECTS} times")).at(request.url))
+    }
+
+    /// Waits for the host's turn, then for a slot: a busy host takes nobody else's slot.
+    async fn wait(&self, url: &HttpUrl) -> Result<(politeness::Turn, Option<OwnedSemaphorePermit>), FetchError> {
+        timeout(PATIENCE, async {
+            let turn = self.politeness.turn(url.host()).await;
+            // The semaphore is never closed; should it be, there is a slot for all.
+            (turn, Arc::clone(&self.slots).acquire_owned().await.ok())
+        })
+        .await
+        .map_err(|_| FetchError::Busy("not asked yet, since the host was still answering other requests".to_owned()))
+    }
+
+    /// One request and its answer.
+    async fn hop(&self, limits: &Limits, jar: &Jar, request: Request<'_>, url: &HttpUrl) -> Result<Hop, FetchError> {
+        let pass = self.passed.admit(&self.names, &limits.guard, url).await.map_err(|error| match error {
+            names::Unreachable::Refused(..) => FetchError::Refused(error.to_string()),
+            names::Unreachable::Unknown(_) | names::Unreachable::Slow(_) => FetchError::temporary(error.to_string()),
+        })?;
+        let mut asked = self
+            .http
+            .get(url.as_url().clone())
+            .header(header::USER_AGENT, &limits.user_agent)
+            .header(header::ACCEPT, ACCEPT)
+            .header(header::ACCEPT_ENCODING, body::ACCEPT_ENCODING);
+        if let Some(cookies) = jar.cookies(url.as_url()) {
+            asked = asked.header(header::COOKIE, cookies);
+        }
+        for (name, value) in [(header::IF_NONE_MATCH, request.etag), (header::IF_MODIFIED_SINCE, request.last_modified)]
+        {
+            if let Some(value) = value.and_then(|value| header::HeaderValue::from_str(value).ok()) {
+                asked = asked.header(name, value);
+            }
+        }
+        let answer = timeout(FIRST_BYTE, asked.send())
+            .await
+            .map_err(|_| FetchError::temporary(format!("it did not answer within {} s", FIRST_BYTE.as_secs())))?
+            .map_err(|error| spoken(&error))?;
+        drop(pass);
+        jar.set_cookies(&mut answer.headers().get_all(header::SET_COOKIE).iter(), url.as_url());
+        self.judge(limits, request, url, answer).await
+    }
+
+    async fn judge(
+        &self,
+        limits: &Limits,
+        request: Request<'_>,
+        url: &HttpUrl,
+        answer: Response,
+    ) -> Result<Hop, FetchError> {
+        let status = answer.status();
+        let conditional = request.etag.is_some() || request.last_modified.is_some();
+        match status.as_u16() {
+            204 | 205 => Err(FetchError::temporary("it answered without a document")),
+            200..=299 => {
+                let headers = answer.headers();
+                let content_type = headers::text(headers, &header::CONTENT_TYPE);
+                let etag = headers::text(headers, &header::ETAG);
+                let last_modified = headers::text(headers, &header::LAST_MODIFIED);
+                let body = self.rooms.read(answer, limits.max_bytes).await?;
+                Ok(Hop::Fresh(Fetched {
+                    bytes: body.bytes,
+                    content_type,
+                    final_url: url.clone(),
+                    permanent_to: None,
+                    etag,
+                    last_modified,
+                    _room: body.room,
+                }))
+            }
+            301 | 302 | 303 | 307 | 308 => {
+                let location = headers::text(answer.headers(), &header::LOCATION);
+                let to = location.and_then(|location| url.join(&location)).ok_or_else(|| {
+                    FetchError::Permanent(format!("it answered {} without a usable address", phrase(status)))
+                })?;
+                Ok(Hop::Moved { to, permanent: matches!(status.as_u16(), 301 | 308) })
+            }
+            304 if conditional => Ok(Hop::NotModified),
+            410 => Ok(Hop::Gone),
+            // Too early, too slow, too many, or the server's own trouble.
+            408 | 425 | 429 | 500..=599 => Err(FetchError::Temporary {
+                why: format!("it answered {}", phrase(status)),
+                retry_after: self.retry_after(&answer),
+            }),
+            _ => Err(FetchError::Permanent(format!("it answered {}", phrase(status)))),
+        }
+    }
+
+    fn retry_after(&self, answer: &Response) -> Option<Duration> {
+        let now: Timestamp = self.clock.now();
+        headers::retry_after(&headers::text(answer.headers(), &header::RETRY_AFTER)?, now)
+    }
+}
+
+/// What is preferred, most wanted first; anything is taken.
+const ACCEPT: &str = "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml, \
+                      application/xml;q=0.9, text/xml;q=0.9, application/json;q=0.8, text/html;q=0.7, */*;q=0.5";
+
+/// One answer on the way to a document.
+enum Hop {
+    Moved { to: HttpUrl, permanent: bool },
+    Fresh(Fetched),
+    NotModified,
+    Gone,
+}
+
+impl Limits {
+    fn new(fetch: &config::Fetch, contact: &HttpUrl) -> Self {
+        Self {
+            guard: Guard::new(&fetch.allow),
+            timeout: fetch.timeout,
+            max_bytes: fetch.max_bytes,
+            user_agent: format!("syndicated/{} (+{contact})", env!("CARGO_PKG_VERSION")),
+        }
+    }
+}
+
+/// A URL for messages: without its query, in which private feeds keep their secrets.
+fn shown(url: &HttpUrl) -> String {
+    let mut shown = url.as_url().clone();
+    shown.set_query(None);
+    shown.set_fragment(None);
+    shown.into()
+}
+
+fn phrase(status: StatusCode) -> String {
+    match status.canonical_reason() {
+        Some(reason) => format!("{} {reason}", status.as_u16()),
+        None => status.as_u16().to_string(),
+    }
+}
+
+/// What the HTTP library met, in words.
+fn spoken(error: &reqwest::Error) -> FetchError {
+    FetchError::temporary(if error.is_timeout() {
+        format!("it could not be connected to within {} s", CONNECT.as_secs())
+    } else if error.is_connect() {
+        format!("it cannot be connected to ({})", root(error))
+    } else {
+        format!("the connection broke ({})", root(error))
+    })
+}
+
+/// The innermost cause, which is the one that says something.
+fn root(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}
