@@ -4,5 +4,6 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod net;
+pub mod publish;
 pub mod read;
 pub mod store;
