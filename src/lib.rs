@@ -6,4 +6,5 @@ pub mod domain;
 pub mod net;
 pub mod publish;
 pub mod read;
+pub mod render;
 pub mod store;
