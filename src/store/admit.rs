@@ -128,6 +128,28 @@ impl Store {
         tx.commit().await?;
         Ok(admitted)
     }
+
+    /// Whether any of these entries is stored already.
+    pub async fn knows_any(&self, claim: &SourceClaim, entries: &[Arriving]) -> Result<bool, StoreError> {
+        for arriving in entries {
+            let found: Option<(i64,)> = each!(&self.reader, |db| {
+                sqlx::query_as(
+                    "SELECT id FROM post
+                     WHERE source_id = $1 AND (guid = $2 OR url_key = $3 OR fingerprint = $4) LIMIT 1",
+                )
+                .bind(claim.id.0)
+                .bind(&arriving.entry.guid)
+                .bind(&arriving.url_key)
+                .bind(&arriving.fingerprint)
+                .fetch_optional(db)
+                .await
+            })?;
+            if found.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 fn seed_count(seed: Seed) -> usize {

@@ -1,6 +1,6 @@
 //! The sources' rows: made to match the configuration, shown, paused and resumed.
 
-use super::{Store, StoreError, Tx, each};
+use super::{Engine, Store, StoreError, Tx, each};
 use crate::domain::id::SourceId;
 use crate::domain::slug::Slug;
 use crate::domain::source::{Source, SourceState};
@@ -97,6 +97,18 @@ impl Store {
                 .await
                 .map(drop)
         })?;
+        Ok(())
+    }
+
+    /// Takes back the claims of an earlier run of this program. On SQLite there is
+    /// one owner, so that they are nobody's; on PostgreSQL they may be another
+    /// node's, and end by themselves.
+    pub async fn free_sources(&self) -> Result<(), StoreError> {
+        if let Engine::Sqlite(db) = &self.writer {
+            sqlx::query("UPDATE source SET lease_until = 0, fence = fence + 1 WHERE lease_until > 0")
+                .execute(db)
+                .await?;
+        }
         Ok(())
     }
 
