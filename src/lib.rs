@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod flow;
 pub mod mail;
 pub mod net;
 pub mod publish;

@@ -12,6 +12,8 @@
 //! and no future of this room is ever dropped half-way: callers run it in tasks
 //! that are never cancelled.
 
+mod admit;
+mod claims;
 mod digests;
 mod identity;
 mod letters;
@@ -20,10 +22,12 @@ mod open;
 mod posts;
 mod sources;
 
+pub use admit::{Admitted, Arrival, Arriving};
+pub use claims::{PollEnd, SourceClaim};
 pub use digests::{Freeze, Frozen, Progress, Selection};
 pub use open::{NodeLock, OpenError, Store};
-pub use posts::{Admitted, Arrival, Arriving, PostFilter};
-pub use sources::{PollEnd, SourceClaim, SourceRow};
+pub use posts::PostFilter;
+pub use sources::SourceRow;
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
