@@ -14,6 +14,7 @@
 
 mod admit;
 mod claims;
+mod deliveries;
 mod digests;
 mod identity;
 mod letters;
@@ -24,6 +25,7 @@ mod sources;
 
 pub use admit::{Admitted, Arrival, Arriving};
 pub use claims::{PollEnd, SourceClaim};
+pub use deliveries::{Attempt, Content, Courier, DeliveryRow, DigestContent, Settled, Settlement, Turn};
 pub use digests::{Freeze, Frozen, Progress, Selection};
 pub use open::{NodeLock, OpenError, Store};
 pub use posts::PostFilter;
