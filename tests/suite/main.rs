@@ -14,3 +14,5 @@
 
 mod engines;
 mod opening;
+mod origin;
+mod polling;
