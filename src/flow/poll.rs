@@ -243,7 +243,6 @@ impl Poller {
                 PollOutcome::Deferred(error.to_string())
             }
         };
-        log(&name, &outcome);
         PollReport { name, outcome }
     }
 
@@ -315,6 +314,12 @@ impl Poller {
             next_poll_at,
         };
         let admitted = self.store.admit(claim, arrival, self.clock.now()).await?;
+        if !admitted.held.is_empty() {
+            tracing::warn!(
+                source = %source.name, held = admitted.held.len(),
+                "many posts look new but resemble old ones; they are held until somebody decides"
+            );
+        }
         Ok(if admitted.fenced_out { lost_claim() } else { PollOutcome::Read(admitted) })
     }
 
@@ -374,28 +379,4 @@ fn next_slot(schedule: &Schedule, started: Timestamp, min_interval: Duration) ->
 
 fn lost_claim() -> PollOutcome {
     PollOutcome::Deferred("another node took it over, and nothing was written".to_owned())
-}
-
-fn log(name: &Slug, outcome: &PollOutcome) {
-    match outcome {
-        PollOutcome::Read(admitted) => {
-            let counts = (admitted.new.len(), admitted.seeded.len(), admitted.changed.len(), admitted.held.len());
-            let (new, seeded, changed, held) = counts;
-            if held > 0 {
-                tracing::warn!(
-                    source = %name, held, new, changed,
-                    "many posts look new but resemble old ones; they are held until somebody decides"
-                );
-            } else if new + seeded + changed > 0 {
-                tracing::info!(source = %name, new, seeded, changed, same = admitted.same, "polled");
-            } else {
-                tracing::debug!(source = %name, same = admitted.same, "polled, nothing new");
-            }
-        }
-        PollOutcome::Unchanged => tracing::debug!(source = %name, "polled, not modified"),
-        PollOutcome::Failed(why) => tracing::warn!(source = %name, %why, "the poll failed"),
-        PollOutcome::Gone(why) => tracing::warn!(source = %name, %why, "the source is gone"),
-        PollOutcome::Deferred(why) => tracing::debug!(source = %name, %why, "not polled"),
-        PollOutcome::Unknown => tracing::debug!(source = %name, "not in the configuration any more"),
-    }
 }

@@ -13,6 +13,7 @@
 )]
 
 mod engines;
+mod identity;
 mod opening;
 mod origin;
 mod polling;
