@@ -14,6 +14,7 @@
 
 mod admit;
 mod claims;
+mod deliveries;
 mod digests;
 mod identity;
 mod letters;
@@ -21,13 +22,16 @@ mod migrate;
 mod open;
 mod posts;
 mod sources;
+mod subscribers;
 
 pub use admit::{Admitted, Arrival, Arriving};
 pub use claims::{PollEnd, SourceClaim};
+pub use deliveries::{Attempt, Content, Courier, DeliveryRow, DigestContent, Settled, Settlement, Turn};
 pub use digests::{Freeze, Frozen, Progress, Selection};
 pub use open::{NodeLock, OpenError, Store};
 pub use posts::PostFilter;
 pub use sources::SourceRow;
+pub use subscribers::{Added, CONFIRM_WITHIN, Requested, SubscriptionFilter, Wish};
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 

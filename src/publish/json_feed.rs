@@ -1,0 +1,71 @@
+//! JSON Feed 1.1 (jsonfeed.org/version/1.1).
+
+use super::{Channel, Item, content, identity, item_updated};
+use crate::domain::html::CleanHtml;
+use serde_json::{Map, Value, json};
+
+pub(super) fn write(channel: &Channel, items: &[Item<'_>]) -> Result<String, String> {
+    let feed = json!({
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": channel.title,
+        "home_page_url": channel.home.as_str(),
+        "feed_url": channel.self_url.as_str(),
+        "description": channel.description,
+        "language": channel.language,
+        "items": items.iter().map(|item| write_item(channel, item)).collect::<Vec<_>>(),
+    });
+    serde_json::to_string_pretty(&feed).map_err(|error| error.to_string())
+}
+
+fn write_item(channel: &Channel, item: &Item<'_>) -> Value {
+    let entry = &item.post.entry;
+    let mut out = Map::new();
+    let mut set = |key: &str, value: Value| {
+        out.insert(key.to_owned(), value);
+    };
+    set("id", identity(channel, item.post).into());
+    if let Some(url) = &entry.url {
+        set("url", url.as_str().into());
+    }
+    if !entry.title.is_empty() {
+        set("title", entry.title.as_str().into());
+    }
+    // An item must have content_html or content_text.
+    set("content_html", content(item.post).map_or("", CleanHtml::as_str).into());
+    if let (Some(summary), Some(_)) = (&entry.summary, &entry.content) {
+        set(
+            "summary",
+            html2text::config::plain()
+                .string_from_read(summary.as_str().as_bytes(), 400)
+                .unwrap_or_default()
+                .trim()
+                .into(),
+        );
+    }
+    set("date_published", item.post.date().to_rfc3339().into());
+    set("date_modified", item_updated(item.post).to_rfc3339().into());
+    if !entry.authors.is_empty() {
+        set("authors", entry.authors.iter().map(|name| json!({ "name": name })).collect());
+    }
+    if !entry.categories.is_empty() {
+        set("tags", entry.categories.clone().into());
+    }
+    if !entry.enclosures.is_empty() {
+        let attachments = entry.enclosures.iter().map(|file| {
+            let mut attachment = json!({
+                "url": file.url.as_str(),
+                "mime_type": file.media_type.as_deref().unwrap_or("application/octet-stream"),
+            });
+            if let (Some(length), Some(fields)) = (file.length, attachment.as_object_mut()) {
+                fields.insert("size_in_bytes".to_owned(), length.into());
+            }
+            attachment
+        });
+        set("attachments", attachments.collect());
+    }
+    if let Some(origin) = item.origin {
+        // Extensions begin with an underscore (JSON Feed 1.1, "Extensions").
+        set("_source", json!({ "title": origin.title, "url": origin.url }));
+    }
+    Value::Object(out)
+}
