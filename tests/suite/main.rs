@@ -15,5 +15,8 @@
 mod configuring;
 mod crash;
 mod engines;
+mod identity;
 mod main_job;
 mod opening;
+mod origin;
+mod polling;
