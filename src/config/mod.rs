@@ -1,5 +1,17 @@
 //! What the operator wants: `config.toml`, parsed into meaning. The environment
-//! is read in this room only.
+//! is read in this room only. Every fault is found at once ([`Faults`]), and a
+//! file that others can read keeps no secret.
+
+mod addresses;
+pub mod edit;
+mod faults;
+mod load;
+mod parts;
+mod raw;
+mod secrets;
+
+pub use faults::{Fault, Faults, Spot};
+pub use secrets::{Environment, FreshKey, KeyTrouble};
 
 use crate::domain::email_address::EmailAddress;
 use crate::domain::language::Language;
@@ -34,6 +46,8 @@ pub struct Config {
     pub mail: Mail,
     /// The secret behind tokens and Message-IDs.
     pub secret: SecretKey,
+    /// A key that was made while loading, because there was none: see [`Config::keep_key`].
+    pub fresh_key: Option<FreshKey>,
     /// What is followed, in the file's order.
     pub sources: Vec<Source>,
     /// What readers subscribe to, in the file's order.
@@ -172,6 +186,12 @@ impl Config {
     /// The sources of a newsletter, in the configuration's order.
     pub fn sources_of<'a>(&'a self, newsletter: &'a Newsletter) -> impl Iterator<Item = &'a Source> {
         self.sources.iter().filter(|source| newsletter.takes(&source.name))
+    }
+
+    /// An address on the site: `base_url`, then a path that begins with a slash.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.site.base_url.as_str().trim_end_matches('/'))
     }
 
     /// The source of that name.

@@ -22,6 +22,7 @@ mod migrate;
 mod open;
 mod posts;
 mod sources;
+mod subscribers;
 
 pub use admit::{Admitted, Arrival, Arriving};
 pub use claims::{PollEnd, SourceClaim};
@@ -30,6 +31,7 @@ pub use digests::{Freeze, Frozen, Progress, Selection};
 pub use open::{NodeLock, OpenError, Store};
 pub use posts::PostFilter;
 pub use sources::SourceRow;
+pub use subscribers::{Added, CONFIRM_WITHIN, Requested, SubscriptionFilter, Wish};
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 

@@ -12,5 +12,6 @@
     reason = "a test may panic, read the environment and spawn as it likes"
 )]
 
+mod configuring;
 mod engines;
 mod opening;

@@ -1,0 +1,211 @@
+//! From files to meaning: reads `config.toml` and what it includes, and checks
+//! every part against the others. Nothing stops at the first fault.
+
+use super::faults::{Collector, Faults, Spot, nearest};
+use super::raw::{File, Located, Table};
+use super::secrets::{self, Environment};
+use super::{Config, Database, parts};
+use crate::clock::Chance;
+use crate::domain::newsletter::Newsletter;
+use crate::domain::source::Source;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use toml::de::DeTable;
+
+/// A text that stands in for a file's own: what an edit is about to write.
+pub(super) type Draft<'a> = Option<(&'a Path, &'a str)>;
+
+impl Config {
+    /// Reads the configuration at `path`. A secret key that is not there yet is
+    /// made of `chance`; it counts once [`Config::keep_key`] has written it.
+    pub fn load(path: &Path, environment: &Environment, chance: &Chance) -> Result<Self, Faults> {
+        Self::load_draft(path, None, environment, chance)
+    }
+
+    pub(super) fn load_draft(
+        path: &Path,
+        draft: Draft<'_>,
+        environment: &Environment,
+        chance: &Chance,
+    ) -> Result<Self, Faults> {
+        let faults = Collector::default();
+        let files = files(path, draft, &faults);
+        match assemble(&files, environment, chance, &faults) {
+            Some(config) => faults.into_faults().map_or(Ok(config), Err),
+            None => Err(faults.into_faults().unwrap_or_else(|| Faults::nothing(path))),
+        }
+    }
+}
+
+/// The file at `path` and those that it includes, in their order.
+pub(super) fn files(path: &Path, draft: Draft<'_>, faults: &Collector) -> Vec<File> {
+    let Some(main) = read(path, draft, 0, faults) else { return Vec::new() };
+    let patterns: Vec<Located<String>> = {
+        // What is wrong with the rest of the file is said when it is read in earnest.
+        let aside = Collector::default();
+        let parsed = main.parse(&aside);
+        let list = parsed.root(&main, &aside).texts("include");
+        let list = list.map(|list| list.value).unwrap_or_default();
+        list.into_iter().map(|item| Located { spot: item.spot, value: item.value.to_owned() }).collect()
+    };
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut files = vec![main];
+    for pattern in patterns {
+        match expand(folder, &pattern.value) {
+            Ok(found) => {
+                for path in found {
+                    if files.iter().all(|file| file.path != path) {
+                        files.extend(read(&path, draft, files.len(), faults));
+                    }
+                }
+            }
+            Err(why) => faults.add(&pattern.spot, why),
+        }
+    }
+    files
+}
+
+fn read(path: &Path, draft: Draft<'_>, order: usize, faults: &Collector) -> Option<File> {
+    let spot = Spot { file: path.to_owned(), order, line: 0, key: String::new() };
+    if let Some((drafted, text)) = draft
+        && drafted == path
+    {
+        return Some(File { path: path.to_owned(), order, text: text.to_owned() });
+    }
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(why) => {
+            let hint = "name another with --config, or begin with the config.toml that comes with syndicated";
+            faults.add_hint(&spot, format_args!("cannot be read: {}", secrets::plain(&why)), hint);
+            return None;
+        }
+    };
+    match String::from_utf8(bytes) {
+        // An editor on another system may have put a byte order mark before the text.
+        Ok(text) => Some(File { path: path.to_owned(), order, text: text.trim_start_matches('\u{feff}').to_owned() }),
+        Err(why) => {
+            let before = why.as_bytes().get(..why.utf8_error().valid_up_to()).unwrap_or_default();
+            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            faults.add(&Spot { line, ..spot }, "this is not UTF-8 text: save the file as UTF-8");
+            None
+        }
+    }
+}
+
+/// The files that a pattern names: `*` stands for any part of a file's name, in
+/// the last part of the path only.
+fn expand(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
+    let path = folder.join(pattern);
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if pattern.trim_end_matches(name).contains('*') {
+        return Err(format!("`{pattern}` has a `*` in a folder's name: it may stand in the file's name only"));
+    }
+    let Some((head, tail)) = name.split_once('*') else {
+        return if path.is_file() { Ok(vec![path]) } else { Err(format!("there is no file {}", path.display())) };
+    };
+    if tail.contains('*') {
+        return Err(format!("`{pattern}` has more than one `*`"));
+    }
+    // A folder that is not there yet holds no sources yet.
+    let Ok(entries) = std::fs::read_dir(path.parent().unwrap_or(Path::new("."))) else { return Ok(Vec::new()) };
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let rest = name.strip_prefix(head).and_then(|rest| rest.strip_suffix(tail));
+            rest.is_some() && !name.starts_with('.') && path.is_file()
+        })
+        .collect();
+    found.sort();
+    Ok(found)
+}
+
+fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: &Collector) -> Option<Config> {
+    let none = DeTable::new();
+    let parsed: Vec<_> = files.iter().map(|file| file.parse(faults)).collect();
+    let mut roots = files.iter().zip(&parsed).map(|(file, parsed)| parsed.root(file, faults));
+    let mut main = roots.next()?;
+    let _ = main.texts("include");
+    let site = parts::site(main.table("site", &none));
+    let zone = site.as_ref().map_or(chrono_tz::UTC, |site| site.site.timezone);
+    let (database, database_secret) = parts::database(main.table("database", &none), environment);
+    let http = parts::http(main.table("http", &none));
+    let fetch = parts::fetch(main.table("fetch", &none));
+    let mail = parts::mail(main.table("mail", &none), environment, site.as_ref().map(|site| site.site.title.as_str()));
+    let mut sources = main.tables("source");
+    let mut newsletters = main.tables("newsletter");
+    main.finish();
+    for mut root in roots {
+        for key in ["site", "database", "http", "fetch", "mail", "include"] {
+            if root.holds(key) {
+                faults.add(
+                    &root.place(key),
+                    "may stand in the main file only; an included one holds [[source]] and [[newsletter]]",
+                );
+            }
+            root.skip(key);
+        }
+        sources.extend(root.tables("source"));
+        newsletters.extend(root.tables("newsletter"));
+        root.finish();
+    }
+    unique(&sources, "name", faults);
+    unique(&sources, "url", faults);
+    unique(&newsletters, "name", faults);
+    let names: Vec<String> = sources.iter().filter_map(|source| source.peek("name").map(str::to_owned)).collect();
+    let sources: Vec<Source> = sources.into_iter().filter_map(|table| parts::source(table, zone)).collect();
+    let newsletters: Vec<Newsletter> = newsletters
+        .into_iter()
+        .filter_map(|table| {
+            let (newsletter, listed) = parts::newsletter(table, site.as_ref().map(|site| &site.site));
+            check_listed(&listed, &names, faults);
+            newsletter
+        })
+        .collect();
+    let (mail, mail_secret) = mail;
+    for (file, parsed) in files.iter().zip(&parsed) {
+        parsed.drop_echoes(file, faults);
+    }
+    for spot in database_secret.iter().chain(&mail_secret) {
+        if secrets::others_can_read(&spot.file) {
+            faults.add_hint(
+                spot,
+                "holds a password, and others on this machine can read this file",
+                format_args!("chmod 640 {}", spot.file.display()),
+            );
+        }
+    }
+    let parts::NamedSite { site, key_file } = site?;
+    let database = database.unwrap_or_else(|| Database::Sqlite(PathBuf::from("data/syndicated.db")));
+    let (secret, fresh_key) = secrets::secret_key(environment, key_file.as_ref(), &database, chance, faults)?;
+    Some(Config { site, database, http: http?, fetch: fetch?, mail: mail?, secret, fresh_key, sources, newsletters })
+}
+
+/// Says which of `tables` have the same text at `key` as an earlier one.
+fn unique(tables: &[Table<'_>], key: &'static str, faults: &Collector) {
+    let mut seen: HashMap<&str, Spot> = HashMap::new();
+    for table in tables {
+        let Some(text) = table.peek(key) else { continue };
+        let spot = table.place(key);
+        if let Some(first) = seen.get(text) {
+            faults.add(&spot, format_args!("`{text}` stands already at {}:{}", first.file.display(), first.line));
+        } else {
+            seen.insert(text, spot);
+        }
+    }
+}
+
+/// Says which names in a newsletter's list are no source's.
+fn check_listed(listed: &[Located<String>], names: &[String], faults: &Collector) {
+    for (number, Located { spot, value }) in listed.iter().enumerate() {
+        if listed.iter().take(number).any(|earlier| earlier.value == *value) {
+            faults.add(spot, format_args!("`{value}` is listed twice"));
+        } else if !names.contains(value) {
+            let message = format!("there is no source `{value}`");
+            match nearest(value, names.iter().map(String::as_str)) {
+                Some(meant) => faults.add_hint(spot, message, format_args!("did you mean `{meant}`?")),
+                None => faults.add_hint(spot, message, "leave `sources` out to take all of them"),
+            }
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! The parts of the configuration, table by table: which keys each has, what
+//! they mean, and what stands for those that are left out.
+
+use super::addresses::{self, Address};
+use super::faults::{Spot, nearest};
+use super::raw::{Located, Table};
+use super::secrets::{self, Environment};
+use super::{Database, Fetch, Http, Mail, OnAmbiguous, Site};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::language::Language;
+use crate::domain::newsletter::{Cadence, Newsletter, Rhythm};
+use crate::domain::schedule::Schedule;
+use crate::domain::slug::Slug;
+use crate::domain::source::{Seed, Source};
+use crate::domain::span;
+use crate::domain::url::{BadUrl, HttpUrl};
+use chrono_tz::{TZ_VARIANTS, Tz};
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const HOUR: u64 = 3600;
+const DAY: u64 = 24 * HOUR;
+
+/// `[site]`, with the file that it names for the secret key.
+pub(super) struct NamedSite {
+    pub(super) site: Site,
+    pub(super) key_file: Option<Located<PathBuf>>,
+}
+
+/// `[site]`.
+pub(super) fn site(mut table: Table<'_>) -> Option<NamedSite> {
+    let title = table.words("title");
+    let title = table.required("title", title, "\"Good News\"");
+    let base_url = table.parsed("base_url", base_url);
+    let base_url = table.required("base_url", base_url, "\"https://news.example.com\", where readers reach you");
+    let language = table.parsed("language", str::parse::<Language>).unwrap_or_default();
+    let timezone = table.parsed("timezone", zone).unwrap_or(Tz::UTC);
+    let owner = table.parsed("owner", str::parse::<EmailAddress>);
+    let key_file = table.parsed_at("secret_key_file", path);
+    table.finish();
+    Some(NamedSite { site: Site { title: title?, base_url: base_url?, language, timezone, owner }, key_file })
+}
+
+/// `[database]`, and where it holds a password.
+pub(super) fn database(mut table: Table<'_>, environment: &Environment) -> (Option<Database>, Option<Spot>) {
+    let found = table.parsed_at("url", addresses::database);
+    let password =
+        secrets::password(environment, "SYNDICATED_DATABASE_PASSWORD", "database-password", None, table.faults());
+    table.finish();
+    let Some(Located { spot, value: (database, holds_password) }) = found else { return (None, None) };
+    let database = match password {
+        Some(password) => addresses::with_password(database, &password),
+        None => database,
+    };
+    (Some(database), holds_password.then_some(spot))
+}
+
+/// `[http]`.
+pub(super) fn http(mut table: Table<'_>) -> Option<Http> {
+    let listen = table.parsed("listen", |text| {
+        text.parse::<SocketAddr>()
+            .map_err(|_| format!("`{text}` is not an address and port: write \"127.0.0.1:8080\" or \"[::]:8080\""))
+    });
+    let trusted_proxies = items(&mut table, "trusted_proxies", |text| {
+        text.parse::<IpAddr>().map_err(|_| format!("`{text}` is not an address: write one such as \"127.0.0.1\""))
+    });
+    table.finish();
+    Some(Http { listen: listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))), trusted_proxies })
+}
+
+/// `[fetch]`.
+pub(super) fn fetch(mut table: Table<'_>) -> Option<Fetch> {
+    let concurrency = table.number("concurrency", 1..=1024);
+    let allow = items(&mut table, "allow", addresses::allow);
+    let min_interval = length(&mut table, "min_interval", Duration::ZERO..=Duration::from_secs(30 * DAY));
+    let timeout = length(&mut table, "timeout", Duration::from_secs(1)..=Duration::from_mins(10));
+    let max_bytes = table.number("max_bytes", 1024..=1_073_741_824);
+    table.finish();
+    Some(Fetch {
+        concurrency: concurrency.unwrap_or(64),
+        allow,
+        min_interval: min_interval.unwrap_or(Duration::from_mins(1)),
+        timeout: timeout.unwrap_or(Duration::from_secs(30)),
+        max_bytes: max_bytes.unwrap_or(10 * 1024 * 1024),
+    })
+}
+
+/// `[mail]`, and where it holds a password.
+pub(super) fn mail(
+    mut table: Table<'_>,
+    environment: &Environment,
+    site_title: Option<&str>,
+) -> (Option<Mail>, Option<Spot>) {
+    let from = table.parsed("from", addresses::sender);
+    let from = table.required("from", from, "\"Good News <news@example.com>\"");
+    let address = table.parsed_at("relay", addresses::relay);
+    let password_file = table.parsed_at("password_file", path);
+    let connections = table.number("connections", 1..=256);
+    let mails_per_connection = table.number("mails_per_connection", 1..=100_000);
+    let on_ambiguous = table.parsed("on_ambiguous", |text| match text {
+        "retry" => Ok(OnAmbiguous::Retry),
+        "hold" => Ok(OnAmbiguous::Hold),
+        other => Err(format!("`{other}` is neither \"retry\" nor \"hold\"")),
+    });
+    let lifetime = length(&mut table, "lifetime", Duration::from_secs(HOUR)..=Duration::from_secs(14 * DAY));
+    let late = length(&mut table, "late", Duration::ZERO..=Duration::from_secs(7 * DAY));
+    let faults = table.faults();
+    let mut secret = None;
+    let relay = match address {
+        Some(Located { spot, value: address }) => {
+            let (user, written) = match &address {
+                Address::Maildir(_) => (None, false),
+                Address::Smtp { user, password, .. } => (user.as_ref(), password.is_some()),
+            };
+            let other = match (user, &password_file) {
+                (None, Some(file)) => {
+                    faults.add(&file.spot, "is of no use: the relay's address names no user, as in smtps://user@host");
+                    None
+                }
+                (None, None) => None,
+                (Some(_), file) => {
+                    let (variable, credential) = ("SYNDICATED_SMTP_PASSWORD", "smtp-password");
+                    secrets::password(environment, variable, credential, file.as_ref(), faults)
+                }
+            };
+            if user.is_some() && other.is_none() && !written && password_file.is_none() {
+                faults.add_hint(
+                    &spot,
+                    "names a user, and there is no password",
+                    "put it into the environment as SYNDICATED_SMTP_PASSWORD, into the systemd credential smtp-password, or into a file that password_file names",
+                );
+            }
+            secret = written.then_some(spot);
+            address.with(other)
+        }
+        None => Address::Maildir(PathBuf::from("data/outbox")).with(None),
+    };
+    table.finish();
+    let mail = from.zip(site_title).map(|((from_name, from), title)| Mail {
+        from_name: from_name.unwrap_or_else(|| title.to_owned()),
+        from,
+        relay,
+        connections: connections.unwrap_or(4),
+        mails_per_connection: mails_per_connection.unwrap_or(100),
+        on_ambiguous: on_ambiguous.unwrap_or(OnAmbiguous::Retry),
+        lifetime: lifetime.unwrap_or(Duration::from_secs(DAY)),
+        late: late.unwrap_or(Duration::from_secs(6 * HOUR)),
+    });
+    (mail, secret)
+}
+
+/// `[[source]]`.
+pub(super) fn source(mut table: Table<'_>, site_zone: Tz) -> Option<Source> {
+    let name = table.parsed("name", str::parse::<Slug>);
+    let name = table.required("name", name, "\"essays\"");
+    let url = table.parsed("url", web_address);
+    let url = table.required("url", url, "\"https://blog.example.com/\"");
+    let zone = table.parsed("timezone", zone).unwrap_or(site_zone);
+    let schedule = table.parsed("schedule", |line| Schedule::parse(line, zone));
+    let usual = || Schedule::parse("*/15 * * * *", zone).ok();
+    let seed = table.word_or_number("seed").and_then(|Located { spot, value }| {
+        let seed = match value.as_str() {
+            "none" => Some(Seed::None),
+            "latest" => Some(Seed::Newest(1)),
+            number => number.parse().ok().filter(|number| *number <= 1000).map(Seed::Newest),
+        };
+        if seed.is_none() {
+            let message = format!("`{value}` is none of \"none\", \"latest\", or a number of posts up to 1000");
+            table.faults().add(&spot, message);
+        }
+        seed
+    });
+    table.finish();
+    Some(Source { name: name?, url: url?, schedule: schedule.or_else(usual)?, seed: seed.unwrap_or_default() })
+}
+
+/// `[[newsletter]]`, and the sources that it lists.
+pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<Newsletter>, Vec<Located<String>>) {
+    let name = table.parsed("name", str::parse::<Slug>);
+    let name = table.required("name", name, "\"weekly\"");
+    let title = table.words("title");
+    let description = table.text("description").map(|found| found.value.trim().to_owned());
+    let language = table.parsed("language", str::parse::<Language>);
+    let listed = table.texts("sources");
+    if let Some(list) = listed.as_ref().filter(|list| list.value.is_empty()) {
+        table.faults().add_hint(&list.spot, "takes no source", "leave `sources` out to take all of them");
+    }
+    let zone = table.parsed("timezone", zone).or(site.map(|site| site.timezone)).unwrap_or(Tz::UTC);
+    let cadences = cadences(&mut table, zone);
+    let settle = length(&mut table, "settle", Duration::ZERO..=Duration::from_secs(7 * DAY));
+    let settle = settle.unwrap_or(Duration::from_mins(15));
+    let settle_max = length(&mut table, "settle_max", Duration::ZERO..=Duration::from_secs(30 * DAY));
+    let settle_max = settle_max.unwrap_or_else(|| settle.max(Duration::from_secs(6 * HOUR)));
+    if settle_max < settle {
+        table.faults().add(&table.place("settle_max"), format_args!("is shorter than settle ({})", span::show(settle)));
+    }
+    let feed_items = table.number("feed_items", 1..=500);
+    table.finish();
+    let listed = listed.map(|list| {
+        list.value.into_iter().map(|item| Located { spot: item.spot, value: item.value.to_owned() }).collect::<Vec<_>>()
+    });
+    let newsletter = name.zip(site).map(|(name, site)| Newsletter {
+        name,
+        title: title.unwrap_or_else(|| site.title.clone()),
+        description: description.unwrap_or_default(),
+        language: language.unwrap_or(site.language),
+        // A name that is no slug is no source's either, and is said to be unknown.
+        sources: listed.as_ref().map(|list| list.iter().filter_map(|item| item.value.parse().ok()).collect()),
+        cadences,
+        settle,
+        settle_max,
+        feed_items: feed_items.unwrap_or(50),
+    });
+    (newsletter, listed.unwrap_or_default())
+}
+
+fn cadences(table: &mut Table<'_>, zone: Tz) -> Vec<Cadence> {
+    let faults = table.faults();
+    table
+        .pairs("cadences")
+        .into_iter()
+        .filter_map(|Located { spot, value: (name, line) }| {
+            let name = name.parse::<Slug>().map_err(|why| faults.add(&spot, why)).ok();
+            let rhythm = match line {
+                "instant" => Some(Rhythm::Instant),
+                line => Schedule::parse(line, zone).map(Rhythm::Slots).map_err(|why| faults.add(&spot, why)).ok(),
+            };
+            Some(Cadence { name: name?, rhythm: rhythm? })
+        })
+        .collect()
+}
+
+fn items<T>(table: &mut Table<'_>, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+    let faults = table.faults();
+    let list = table.texts(key).map(|list| list.value).unwrap_or_default();
+    list.into_iter().filter_map(|item| parse(item.value).map_err(|why| faults.add(&item.spot, why)).ok()).collect()
+}
+
+fn length(table: &mut Table<'_>, key: &'static str, range: RangeInclusive<Duration>) -> Option<Duration> {
+    table.parsed(key, |text| {
+        let length = span::parse(text).map_err(|why| why.to_string())?;
+        if range.contains(&length) {
+            Ok(length)
+        } else {
+            Err(format!("must be from {} to {}", span::show(*range.start()), span::show(*range.end())))
+        }
+    })
+}
+
+fn path(text: &str) -> Result<PathBuf, Infallible> {
+    Ok(PathBuf::from(text))
+}
+
+fn web_address(text: &str) -> Result<HttpUrl, String> {
+    text.parse().map_err(|why| match why {
+        BadUrl::Syntax(text, url::ParseError::RelativeUrlWithoutBase) => {
+            format!("`{text}` must begin with http:// or https://; did you mean `https://{text}`?")
+        }
+        other => other.to_string(),
+    })
+}
+
+fn base_url(text: &str) -> Result<HttpUrl, String> {
+    let url = web_address(text)?;
+    if url.as_url().query().is_some() || url.as_url().fragment().is_some() {
+        return Err("must end with its path, without `?` or `#`".to_owned());
+    }
+    Ok(url)
+}
+
+fn zone(text: &str) -> Result<Tz, String> {
+    text.parse().map_err(|_| {
+        // People write the city alone as often as they misspell the whole.
+        let city = TZ_VARIANTS.iter().map(|zone| zone.name()).find(|name| {
+            name.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(&text.replace(' ', "_")))
+        });
+        match city.or_else(|| nearest(text, TZ_VARIANTS.iter().map(|zone| zone.name()))) {
+            Some(meant) => format!("`{text}` is not a time zone; did you mean `{meant}`?"),
+            None => {
+                format!("`{text}` is not a time zone: write one of the tz database, such as \"Asia/Seoul\" or \"UTC\"")
+            }
+        }
+    })
+}

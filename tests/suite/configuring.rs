@@ -1,0 +1,366 @@
+//! The configuration: what loads and what it means, what does not and what is
+//! said of it, and changing it without losing a comment.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use syndicated::clock::Chance;
+use syndicated::config::edit::{NewSource, add_source, remove_source};
+use syndicated::config::{Config, Database, Environment, Faults, OnAmbiguous, Relay, Secret, Tls};
+use syndicated::domain::language::Language;
+use syndicated::domain::newsletter::Rhythm;
+use syndicated::domain::source::Seed;
+
+const KEY: &str = "an example key that is long enough for tests";
+
+fn load(path: impl AsRef<Path>) -> Result<Config, Faults> {
+    load_in(path, &Environment::of([("SYNDICATED_SECRET_KEY", KEY)]))
+}
+
+fn load_in(path: impl AsRef<Path>, environment: &Environment) -> Result<Config, Faults> {
+    Config::load(path.as_ref(), environment, &Chance::seeded(1))
+}
+
+/// A configuration in a folder of its own, with `more` in its `[mail]`, and its
+/// database in that folder.
+fn written(more: &str, mode: u32) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    let database = folder.path().join("data/x.db");
+    let text = format!(
+        "[site]\ntitle = \"T\"\nbase_url = \"http://127.0.0.1:8080\"\n[database]\nurl = \"sqlite:{}\"\n[mail]\nfrom = \"t@example.com\"\n{more}\n",
+        database.display()
+    );
+    put(&path, &text, mode);
+    (folder, path)
+}
+
+fn put(path: &Path, text: &str, mode: u32) {
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn said(result: Result<Config, Faults>) -> String {
+    result.err().expect("it must not load").to_string()
+}
+
+/// Each `NAME.toml` in `tests/configs` is broken, and `NAME.txt` is what is said
+/// of it. `SYNDICATED_TEST_WRITE=1` writes what is said now, for review.
+#[test]
+fn every_broken_configuration_is_told_what_is_wrong_with_it() {
+    let folder = Path::new("tests/configs");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    files.sort();
+    assert!(files.len() >= 40, "{}", files.len());
+    let mut wrong = Vec::new();
+    for path in files {
+        let said = said(load(&path)).replace("tests/configs/", "") + "\n";
+        let beside = path.with_extension("txt");
+        if std::env::var_os("SYNDICATED_TEST_WRITE").is_some() {
+            std::fs::write(&beside, &said).unwrap();
+        }
+        let expected = std::fs::read_to_string(&beside).unwrap_or_default();
+        if said != expected {
+            wrong.push(format!("{}:\n{said}expected:\n{expected}", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_default_configuration_loads_and_its_comments_tell_the_defaults() {
+    let written = load("config.toml").unwrap();
+    assert_eq!(written.sources.len(), 1);
+    let newsletter = written.newsletter("weekly").unwrap();
+    let names: Vec<_> = newsletter.cadences.iter().map(|cadence| cadence.name.as_str()).collect();
+    assert_eq!(names, ["weekly", "daily"], "in the order of the file");
+    // Uncomment every key that shows a default: nothing may change.
+    let text = std::fs::read_to_string("config.toml").unwrap();
+    let uncommented: Vec<_> = text
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(key)
+                if key
+                    .split_once(" = ")
+                    .is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase() || c == '_')) =>
+            {
+                // These three name files or people that are not there.
+                let absent = ["owner", "secret_key_file", "password_file"].iter().any(|name| key.starts_with(name));
+                if absent { line.to_owned() } else { key.to_owned() }
+            }
+            _ => line.to_owned(),
+        })
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, uncommented.join("\n")).unwrap();
+    let spelt = load(&path).unwrap();
+    assert!(uncommented.iter().filter(|line| text.lines().all(|old| old != *line)).count() >= 14);
+    assert_eq!(format!("{spelt:?}"), format!("{written:?}"));
+}
+
+#[test]
+fn the_least_configuration_loads_with_the_defaults() {
+    let config = load("tests/configs/good/least.toml").unwrap();
+    assert_eq!(config.database.to_string(), "sqlite:data/syndicated.db");
+    assert_eq!(config.http.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.site.timezone, chrono_tz::UTC);
+    assert_eq!((config.mail.from_name.as_str(), config.mail.connections), ("T", 4));
+    assert!(matches!(config.mail.relay, Relay::Maildir(path) if path == Path::new("data/outbox")));
+    assert_eq!(config.mail.on_ambiguous, OnAmbiguous::Retry);
+    assert!(config.sources.is_empty() && config.newsletters.is_empty());
+}
+
+#[test]
+fn every_key_comes_to_its_meaning() {
+    let environment = Environment::of([
+        ("SYNDICATED_SECRET_KEY", KEY),
+        ("SYNDICATED_SMTP_PASSWORD", "hush"),
+        ("SYNDICATED_DATABASE_PASSWORD", "a b"),
+    ]);
+    let config = load_in("tests/configs/good/most.toml", &environment).unwrap();
+    assert_eq!(config.site.language, Language::Ko);
+    assert_eq!(config.site.owner.as_ref().unwrap().as_str(), "owner@example.com");
+    assert_eq!(config.database.to_string(), "postgres://syndicated@db.example.com:5433/news");
+    let Database::Postgres(url) = &config.database else { panic!() };
+    assert_eq!(url.expose(), "postgres://syndicated:a%20b@db.example.com:5433/news");
+    assert_eq!(config.http.trusted_proxies.len(), 2);
+    assert_eq!((config.fetch.concurrency, config.fetch.allow.len(), config.fetch.max_bytes), (8, 2, 1_000_000));
+    assert_eq!(config.fetch.min_interval, Duration::from_mins(5));
+    let Relay::Smtp { host, port, tls, login } = &config.mail.relay else { panic!() };
+    assert_eq!((host.as_str(), *port, *tls), ("mail.example.com", 587, Tls::Required));
+    assert_eq!(*login, Some(("user@example.com".to_owned(), Secret::new("hush".to_owned()))));
+    assert_eq!((config.mail.from_name.as_str(), config.mail.on_ambiguous), ("좋은 소식", OnAmbiguous::Hold));
+    assert_eq!(config.mail.late, Duration::from_hours(1));
+    let sources: Vec<_> = config.sources.iter().map(|s| (s.name.as_str(), s.seed, s.schedule.to_string())).collect();
+    assert_eq!(
+        sources,
+        [
+            ("essays", Seed::Newest(3), "@hourly (America/New_York)".to_owned()),
+            ("film", Seed::Newest(1), "*/15 * * * * (Asia/Seoul)".to_owned()),
+        ]
+    );
+    let newsletter = config.newsletter("weekly").unwrap();
+    assert_eq!((newsletter.language, newsletter.feed_items), (Language::En, 20));
+    assert_eq!(config.sources_of(newsletter).count(), 2);
+    assert_eq!(newsletter.cadence("at-once").unwrap().rhythm, Rhythm::Instant);
+    assert!(!format!("{config:?}").contains("hush"), "secrets are never printed");
+}
+
+#[test]
+fn a_file_that_is_not_there_or_not_text_is_said_to_be_so() {
+    assert!(said(load("nowhere/config.toml")).starts_with("nowhere/config.toml: cannot be read: No such file"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, b"[site]\ntitle = \"\xba\xdf\"\n").unwrap();
+    assert!(said(load(&path)).ends_with("config.toml:2: this is not UTF-8 text: save the file as UTF-8"));
+    std::fs::write(
+        &path,
+        "\u{feff}[site]\ntitle = \"T\"\nbase_url = \"http://h.example\"\n[mail]\nfrom = \"a@b.example\"\n",
+    )
+    .unwrap();
+    assert!(load(&path).is_ok());
+}
+
+#[test]
+fn a_password_in_a_file_that_others_can_read_is_refused() {
+    let relay = "relay = \"smtps://me:hush@mail.example.com\"";
+    let (_folder, path) = written(relay, 0o644);
+    let words = said(load(&path));
+    assert!(words.contains("config.toml:8: mail.relay: holds a password, and others on this machine"), "{words}");
+    assert!(words.contains("chmod 640") && !words.contains("hush"), "{words}");
+    for mode in [0o600, 0o640] {
+        let (_folder, path) = written(relay, mode);
+        let config = load(&path).unwrap();
+        assert!(matches!(config.mail.relay, Relay::Smtp { login: Some((_, word)), .. } if word.expose() == "hush"));
+    }
+    // Without a password in it, anyone may read it.
+    let (_folder, path) = written("", 0o644);
+    assert!(load(&path).is_ok());
+}
+
+#[test]
+fn a_password_comes_from_the_environment_then_a_credential_then_a_file_then_the_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let credentials = folder.path().join("credentials");
+    std::fs::create_dir(&credentials).unwrap();
+    put(&credentials.join("smtp-password"), "from credential\n", 0o400);
+    put(&folder.path().join("word"), "from file\n", 0o600);
+    let named = format!("password_file = \"{}\"", folder.path().join("word").display());
+    let address = "relay = \"smtps://me:from%20address@mail.example.com\"";
+    let environment = [("SYNDICATED_SECRET_KEY", KEY)];
+    let directory = credentials.to_str().unwrap();
+    let [key] = environment;
+    let variable = ("SYNDICATED_SMTP_PASSWORD", "from environment");
+    let directory = ("CREDENTIALS_DIRECTORY", directory);
+    for (environment, more, expected) in [
+        (Environment::of([key, variable, directory]), format!("{address}\n{named}"), "from environment"),
+        (Environment::of([key, directory]), format!("{address}\n{named}"), "from credential"),
+        (Environment::of([key]), format!("{address}\n{named}"), "from file"),
+        (Environment::of([key]), address.to_owned(), "from address"),
+        (Environment::of([key, ("SYNDICATED_SMTP_PASSWORD", "")]), address.to_owned(), "from address"),
+    ] {
+        let (_folder, path) = written(&more, 0o600);
+        let config = load_in(&path, &environment).unwrap();
+        let Relay::Smtp { login: Some((_, word)), .. } = config.mail.relay else { panic!("{expected}") };
+        assert_eq!(word.expose(), expected);
+    }
+    put(&folder.path().join("word"), "from file\n", 0o644);
+    let (_folder, path) = written(&format!("{address}\n{named}"), 0o600);
+    assert!(said(load(&path)).contains("others on this machine can read it"));
+}
+
+#[test]
+fn the_secret_key_is_made_once_kept_private_and_never_replaced() {
+    let (folder, path) = written("", 0o644);
+    let nothing = Environment::default();
+    let first = load_in(&path, &nothing).unwrap();
+    let file = folder.path().join("data/secret.key");
+    assert!(!file.exists(), "loading alone writes nothing");
+    first.keep_key(None).unwrap();
+    first.keep_key(None).unwrap();
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let check = first.secret.check_value();
+    // Another seed would make another key; this one is read.
+    let again = Config::load(&path, &nothing, &Chance::seeded(2)).unwrap();
+    assert_eq!(again.secret.check_value(), check);
+    assert!(again.fresh_key.is_none());
+    again.keep_key(Some(&check)).unwrap();
+    let other = load(&path).unwrap().keep_key(Some(&check)).unwrap_err().to_string();
+    assert!(other.contains("is not the one that sqlite:"), "{other}");
+    std::fs::remove_file(&file).unwrap();
+    let lost = load_in(&path, &nothing).unwrap();
+    let lost = Config::load(&path, &nothing, &Chance::seeded(3)).unwrap_or(lost).keep_key(Some(&check));
+    assert!(lost.unwrap_err().to_string().contains("secret.key is missing, but sqlite:"));
+    assert!(!file.exists());
+}
+
+#[test]
+fn the_secret_key_comes_from_the_environment_then_a_credential_then_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let credentials = folder.path().join("credentials");
+    std::fs::create_dir(&credentials).unwrap();
+    put(&credentials.join("secret-key"), &"c".repeat(40), 0o400);
+    let directory = ("CREDENTIALS_DIRECTORY", credentials.to_str().unwrap());
+    let (_folder, path) = written("", 0o644);
+    let of = |environment: Environment| load_in(&path, &environment).unwrap().secret.check_value();
+    let (variable, credential) =
+        (of(Environment::of([("SYNDICATED_SECRET_KEY", KEY), directory])), of(Environment::of([directory])));
+    assert_ne!(variable, credential);
+    assert_eq!(variable, load(&path).unwrap().secret.check_value());
+    let short = said(load_in(&path, &Environment::of([("SYNDICATED_SECRET_KEY", "short")])));
+    assert_eq!(
+        short,
+        "environment: SYNDICATED_SECRET_KEY: the secret key has 5 bytes; it needs at least 32; `openssl rand -hex 32` makes one"
+    );
+    let file = path.with_file_name("key");
+    put(&file, &"f".repeat(40), 0o644);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let text = text.replace("[site]\n", &format!("[site]\nsecret_key_file = \"{}\"\n", file.display()));
+    put(&path, &text, 0o644);
+    let words = said(load_in(&path, &Environment::default()));
+    assert!(words.contains("holds a secret, and others on this machine can read it; chmod 600"), "{words}");
+    put(&file, &"f".repeat(40), 0o600);
+    assert!(load_in(&path, &Environment::default()).is_ok());
+    std::fs::remove_file(&file).unwrap();
+    let words = said(load_in(&path, &Environment::default()));
+    assert!(
+        words.contains("config.toml:2: site.secret_key_file: cannot read ")
+            && words.ends_with("No such file or directory"),
+        "{words}"
+    );
+}
+
+fn edited(name: &str, newsletters: &[&str]) -> (tempfile::TempDir, PathBuf, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::copy("config.toml", &path).unwrap();
+    let new = NewSource {
+        name: name.parse().unwrap(),
+        url: "https://film.example.com/feed".parse().unwrap(),
+        schedule: Some("@hourly".to_owned()),
+        newsletters: newsletters.iter().map(|name| name.parse().unwrap()).collect(),
+    };
+    let environment = Environment::of([("SYNDICATED_SECRET_KEY", KEY)]);
+    add_source(&path, &new, &environment, &Chance::seeded(1)).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    (folder, path, text)
+}
+
+#[test]
+fn adding_a_source_changes_its_own_lines_only() {
+    let before = std::fs::read_to_string("config.toml").unwrap();
+    let (_folder, path, after) = edited("film", &["weekly"]);
+    let added: Vec<_> = after.lines().filter(|line| !before.lines().any(|old| old == *line)).collect();
+    assert_eq!(
+        added,
+        [
+            "name = \"film\"",
+            "url = \"https://film.example.com/feed\"",
+            "schedule = \"@hourly\"",
+            "sources = [\"essays\", \"film\"]                  # all sources when left out",
+        ]
+    );
+    let lost: Vec<_> = before.lines().filter(|line| !after.lines().any(|new| new == *line)).collect();
+    assert_eq!(lost, ["sources = [\"essays\"]                  # all sources when left out"]);
+    assert!(after.find("film.example.com").unwrap() < after.find("[[newsletter]]").unwrap());
+    assert_eq!(load(&path).unwrap().sources.len(), 2);
+}
+
+#[test]
+fn removing_what_was_added_gives_the_file_back() {
+    let before = std::fs::read_to_string("config.toml").unwrap();
+    let (_folder, path, _) = edited("film", &["weekly"]);
+    let environment = Environment::of([("SYNDICATED_SECRET_KEY", KEY)]);
+    remove_source(&path, &"film".parse().unwrap(), &environment, &Chance::seeded(1)).unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
+}
+
+#[test]
+fn an_edit_that_would_break_the_file_writes_nothing() {
+    let (_folder, path, before) = edited("film", &[]);
+    let environment = Environment::of([("SYNDICATED_SECRET_KEY", KEY)]);
+    let remove = |name: &str| {
+        remove_source(&path, &name.parse().unwrap(), &environment, &Chance::seeded(1)).unwrap_err().to_string()
+    };
+    assert_eq!(remove("none"), "there is no source `none`");
+    assert!(remove("essays").contains("newsletter `weekly` takes no other source"));
+    let mut new = NewSource {
+        name: "film".parse().unwrap(),
+        url: "https://x.example.com/".parse().unwrap(),
+        schedule: None,
+        newsletters: Vec::new(),
+    };
+    let add = |new: &NewSource| add_source(&path, new, &environment, &Chance::seeded(1)).unwrap_err().to_string();
+    assert_eq!(add(&new), "there is a source `film` already");
+    new.name = "other".parse().unwrap();
+    new.schedule = Some("never".to_owned());
+    assert!(add(&new).contains("a schedule has five"));
+    new.schedule = None;
+    new.newsletters = vec!["daily".parse().unwrap()];
+    assert_eq!(add(&new), "there is no newsletter `daily`");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
+}
+
+#[test]
+fn a_source_is_removed_from_the_file_that_holds_it_and_other_comments_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    let least = std::fs::read_to_string("tests/configs/good/least.toml").unwrap();
+    std::fs::write(&path, format!("include = [\"sources.d/*.toml\"]\n{least}")).unwrap();
+    std::fs::create_dir(folder.path().join("sources.d")).unwrap();
+    let other = folder.path().join("sources.d/more.toml");
+    std::fs::write(
+        &other,
+        "# What we follow.\n\n# About film.\n[[source]]\nname = \"film\"\nurl = \"https://film.example.com/\"\n\n# Music.\n[[source]]\nname = \"music\"\nurl = \"https://music.example.com/\" # lovely\n",
+    )
+    .unwrap();
+    let environment = Environment::of([("SYNDICATED_SECRET_KEY", KEY)]);
+    let file = remove_source(&path, &"film".parse().unwrap(), &environment, &Chance::seeded(1)).unwrap();
+    assert_eq!(file, other);
+    assert_eq!(
+        std::fs::read_to_string(&other).unwrap(),
+        "# What we follow.\n\n# Music.\n[[source]]\nname = \"music\"\nurl = \"https://music.example.com/\" # lovely\n"
+    );
+}
