@@ -13,5 +13,7 @@
 )]
 
 mod configuring;
+mod crash;
 mod engines;
+mod main_job;
 mod opening;
