@@ -210,7 +210,7 @@ pub async fn run(path: &Path, outside: Outside, load: impl Fn(&Path) -> anyhow::
     let well = tokio::select! {
         well = daemon.stop() => well,
         // A second signal: the operator is in a hurry.
-        _ = async { while signals.next().await != Asked::Stop {} } => {
+        () = async { while signals.next().await != Asked::Stop {} } => {
             stop.stop_hard();
             false
         }

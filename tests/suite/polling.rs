@@ -68,6 +68,7 @@ fn config(sources: Vec<Source>) -> Config {
             late: 6 * HOUR,
         },
         secret: SecretKey::new(vec![7; 32]).unwrap(),
+        fresh_key: None,
         sources,
         newsletters: Vec::new(),
     }
