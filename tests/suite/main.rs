@@ -15,6 +15,7 @@
 mod configuring;
 mod engines;
 mod identity;
+mod killed_polls;
 mod opening;
 mod origin;
 mod polling;
