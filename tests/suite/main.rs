@@ -16,6 +16,7 @@ mod configuring;
 mod crash;
 mod engines;
 mod identity;
+mod killed_polls;
 mod main_job;
 mod opening;
 mod origin;

@@ -75,8 +75,8 @@ fn config(sources: Vec<Source>) -> Config {
 }
 
 /// A poller with a database and a clock of its own.
-struct World {
-    store: Store,
+pub(crate) struct World {
+    pub(crate) store: Store,
     clock: Clock,
     live: Live,
     poller: Arc<Poller>,
@@ -89,8 +89,10 @@ impl World {
     }
 
     async fn with_names(bench: &Bench, config: Config, names: Names) -> Self {
-        let store = bench.open().await;
-        let clock = Clock::manual(monday());
+        Self::made(bench.open().await, config, names, Clock::manual(monday())).await
+    }
+
+    async fn made(store: Store, config: Config, names: Names, clock: Clock) -> Self {
         let client = Client::new(&config.fetch, &config.site.base_url, names, clock.clone()).unwrap();
         let live: Live = Arc::new(arc_swap::ArcSwap::from_pointee(config));
         let poller = Poller::new(store.clone(), client, clock.clone(), Chance::seeded(7), Arc::clone(&live));
@@ -103,8 +105,18 @@ impl World {
         Self::new(bench, config(vec![source("blog", url)])).await
     }
 
+    /// A world on an open database, by another clock.
+    pub(crate) async fn of(store: Store, url: &HttpUrl, clock: Clock) -> Self {
+        Self::made(store, config(vec![source("blog", url)]), Names::system(), clock).await
+    }
+
+    /// A world whose clock stands elsewhere.
+    pub(crate) async fn following_from(bench: &Bench, url: &HttpUrl, now: Timestamp) -> Self {
+        Self::of(bench.open().await, url, Clock::manual(now)).await
+    }
+
     /// Polls what is due, which must be one source.
-    async fn poll(&self) -> PollOutcome {
+    pub(crate) async fn poll(&self) -> PollOutcome {
         let mut reports = self.poller.poll_due(&self.stop).await.unwrap();
         assert_eq!(reports.len(), 1, "{reports:?}");
         reports.remove(0).outcome
@@ -129,7 +141,7 @@ impl World {
     }
 
     /// Goes on to the next poll; returns how long that was.
-    async fn next(&self) -> Duration {
+    pub(crate) async fn next(&self) -> Duration {
         let before = self.clock.now();
         self.clock.set(self.store.next_poll_at().await.unwrap().unwrap().max(before));
         self.clock.now().since(before)
