@@ -194,6 +194,13 @@ impl Config {
         format!("{}{path}", self.site.base_url.as_str().trim_end_matches('/'))
     }
 
+    /// The same without scheme and host, for what a page points to on its own
+    /// site: it holds by whichever name the reader came.
+    #[must_use]
+    pub fn path(&self, path: &str) -> String {
+        format!("{}{path}", self.site.base_url.as_url().path().trim_end_matches('/'))
+    }
+
     /// The source of that name.
     #[must_use]
     pub fn source(&self, name: &Slug) -> Option<&Source> {
