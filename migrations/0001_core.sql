@@ -196,5 +196,9 @@ CREATE TABLE delivery (
     UNIQUE (digest_id, subscriber_id)
 );
 CREATE INDEX delivery_due ON delivery (not_before, id) WHERE state IN ('pending', 'deferred', 'unknown');
+-- A digest's end is looked for after every turn; this index holds only what keeps it from ending.
+CREATE INDEX delivery_open ON delivery (digest_id) WHERE state IN ('pending', 'attempting', 'deferred', 'unknown');
 CREATE INDEX delivery_attempting ON delivery (node) WHERE state = 'attempting';
-CREATE INDEX delivery_letter ON delivery (letter_id) WHERE letter_id IS NOT NULL;
+-- Letters go before digests: a reader waits for them.
+CREATE INDEX delivery_letter ON delivery (not_before, id)
+    WHERE letter_id IS NOT NULL AND state IN ('pending', 'deferred', 'unknown');

@@ -3,7 +3,10 @@
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod flow;
+pub mod mail;
 pub mod net;
 pub mod publish;
 pub mod read;
+pub mod render;
 pub mod store;

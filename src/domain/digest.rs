@@ -132,3 +132,19 @@ impl Balance {
         self.recipients == self.sent + self.bounced + self.suppressed + self.expired
     }
 }
+
+/// Where a frozen mail names its reader: the only bytes in which two readers'
+/// copies differ. Private-use characters frame the tokens, and are taken out of
+/// everything that comes from a feed, so that no post can hold one.
+pub mod token {
+    /// Stands for the reader's own unsubscribe link.
+    pub const UNSUBSCRIBE_URL: &str = "\u{e000}unsubscribe\u{e001}";
+    /// Stands for the reader's address.
+    pub const EMAIL: &str = "\u{e000}email\u{e001}";
+
+    /// `text` without the characters that frame tokens.
+    #[must_use]
+    pub fn strip(text: &str) -> String {
+        text.chars().filter(|c| !matches!(c, '\u{e000}' | '\u{e001}')).collect()
+    }
+}

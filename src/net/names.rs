@@ -13,6 +13,8 @@ use std::time::Duration;
 /// The longest that a name may take.
 const LOOKUP: Duration = Duration::from_secs(5);
 
+type Script = dyn Fn(&str) -> Vec<IpAddr> + Send + Sync;
+
 /// Who answers for host names.
 #[derive(Clone)]
 pub struct Names(Kind);
@@ -20,7 +22,7 @@ pub struct Names(Kind);
 #[derive(Clone)]
 enum Kind {
     System,
-    Scripted(Arc<dyn Fn(&str) -> Vec<IpAddr> + Send + Sync>),
+    Scripted(Arc<Script>),
 }
 
 impl Names {

@@ -123,6 +123,8 @@ fn escape_bare_ampersands(text: &str) -> String {
 
 fn translate(feed: model::Feed, base: Option<&HttpUrl>) -> Reading {
     let link = site_link(&feed.links).and_then(|href| absolute(href, base));
+    let older = feed.links.iter().find(|link| link.rel.as_deref() == Some("prev-archive"));
+    let older = older.and_then(|link| absolute(&link.href, base));
     let is_atom = matches!(feed.feed_type, FeedType::Atom);
     let mut raw = Vec::with_capacity(feed.entries.len());
     let mut entries = Vec::with_capacity(feed.entries.len());
@@ -140,7 +142,7 @@ fn translate(feed: model::Feed, base: Option<&HttpUrl>) -> Reading {
         language: language.or_else(|| detect_language(&entries)),
         entries,
     };
-    Reading { document, raw, feeds: Vec::new() }
+    Reading { document, raw, feeds: Vec::new(), older }
 }
 
 fn translate_entry(

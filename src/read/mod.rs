@@ -38,6 +38,8 @@ pub struct Reading {
     pub raw: Vec<RawHtml>,
     /// The feeds that a page names, best first.
     pub feeds: Vec<FeedLink>,
+    /// The page of the feed with the entries before these (RFC 5005 section 4).
+    pub older: Option<HttpUrl>,
 }
 
 /// An entry's HTML as it stood in the document.

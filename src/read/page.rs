@@ -34,7 +34,7 @@ pub(super) fn read(text: &str, base: Option<&HttpUrl>) -> Reading {
         language,
         entries: Vec::new(),
     };
-    Reading { document, raw: Vec::new(), feeds: feeds(&html, base.as_ref()) }
+    Reading { document, raw: Vec::new(), feeds: feeds(&html, base.as_ref()), older: None }
 }
 
 fn feeds(html: &Html, base: Option<&HttpUrl>) -> Vec<FeedLink> {

@@ -12,6 +12,9 @@
 //! and no future of this room is ever dropped half-way: callers run it in tasks
 //! that are never cancelled.
 
+mod admit;
+mod claims;
+mod deliveries;
 mod digests;
 mod identity;
 mod letters;
@@ -20,10 +23,13 @@ mod open;
 mod posts;
 mod sources;
 
+pub use admit::{Admitted, Arrival, Arriving};
+pub use claims::{PollEnd, SourceClaim};
+pub use deliveries::{Attempt, Content, Courier, DeliveryRow, DigestContent, Settled, Settlement, Turn};
 pub use digests::{Freeze, Frozen, Progress, Selection};
 pub use open::{NodeLock, OpenError, Store};
-pub use posts::{Admitted, Arrival, Arriving, PostFilter};
-pub use sources::{PollEnd, SourceClaim, SourceRow};
+pub use posts::PostFilter;
+pub use sources::SourceRow;
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 

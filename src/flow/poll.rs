@@ -1,0 +1,383 @@
+//! The story of one poll: a source is due, its document is fetched and read, and
+//! what is new in it is admitted.
+//!
+//! Kept here: a source that fails is asked less and less often and harms no
+//! other (P15); what a page names as its feed is followed in the same poll; a
+//! permanent redirect is believed only after it held for days; a stop gives back
+//! what was not finished, and no write is ever cut.
+
+mod look;
+
+use crate::clock::{Chance, Clock};
+use crate::config::{Config, Live};
+use crate::domain::schedule::Schedule;
+use crate::domain::slug::Slug;
+use crate::domain::source::{Source, SourceState};
+use crate::domain::time::Timestamp;
+use crate::domain::url::HttpUrl;
+use crate::net::Client;
+use crate::store::{Admitted, Arrival, PollEnd, SourceClaim, Store, StoreError};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use look::{Arrived, Found};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+/// How long a source is kept from other nodes while it is polled: longer than
+/// every deadline of a poll together.
+const LEASE: Duration = Duration::from_mins(5);
+/// How long a permanent redirect must hold before it is believed: a hijacked or
+/// half-configured host is often repaired within a weekend.
+const BELIEVED_AFTER: Duration = Duration::from_hours(72);
+/// A source is asked at least this often, whatever fails and whatever it asks for.
+const LONGEST_REST: Duration = Duration::from_hours(24);
+/// The first rest after a failure when no interval is configured.
+const SHORTEST_REST: Duration = Duration::from_mins(1);
+/// When a source comes back that was not asked because its host was busy.
+const BUSY_REST: Duration = Duration::from_secs(30);
+/// How long to wait before a database that failed is tried again.
+const STORE_REST: Duration = Duration::from_secs(5);
+/// How many documents are read at once: reading is work for a processor.
+const READERS: usize = 2;
+
+/// Polls sources.
+#[derive(Debug)]
+pub struct Poller {
+    store: Store,
+    client: Client,
+    clock: Clock,
+    chance: Chance,
+    config: Live,
+    readers: Arc<Semaphore>,
+    /// Told when the plan changed, so that `run` looks at it at once.
+    changed: Notify,
+}
+
+/// What came of polling one source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PollReport {
+    /// The source.
+    pub name: Slug,
+    /// What came of it.
+    pub outcome: PollOutcome,
+}
+
+/// See [`PollReport`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PollOutcome {
+    /// A document was read.
+    Read(Admitted),
+    /// The origin said that nothing changed.
+    Unchanged,
+    /// It failed, and why.
+    Failed(String),
+    /// The origin said that the source is no more.
+    Gone(String),
+    /// It was not asked, or what came was not kept: it will be asked again.
+    Deferred(String),
+    /// There is no such source in the configuration.
+    Unknown,
+}
+
+impl PollReport {
+    /// Whether posts came or changed, so that feeds need another look.
+    #[must_use]
+    pub fn brought_something(&self) -> bool {
+        matches!(&self.outcome, PollOutcome::Read(admitted)
+            if !(admitted.new.is_empty() && admitted.seeded.is_empty() && admitted.changed.is_empty()))
+    }
+}
+
+impl Poller {
+    /// A poller of the sources in `config`.
+    #[must_use]
+    pub fn new(store: Store, client: Client, clock: Clock, chance: Chance, config: Live) -> Self {
+        let readers = Arc::new(Semaphore::new(READERS));
+        Self { store, client, clock, chance, config, readers, changed: Notify::new() }
+    }
+
+    /// Makes the store and the HTTP client match the configuration: at the
+    /// start, and after each reload.
+    pub async fn adopt_config(&self) -> Result<(), StoreError> {
+        let config = self.config.load_full();
+        let now = self.clock.now();
+        self.client.reconfigure(&config.fetch, &config.site.base_url);
+        self.store.sync_sources(&config.sources, now).await?;
+        for row in self.store.source_rows().await? {
+            // A schedule may have become denser; a source is never asked more often than allowed.
+            let Some(source) = config.source(&row.name) else { continue };
+            let next = next_slot(&source.schedule, row.polled_at.unwrap_or(now), config.fetch.min_interval).max(now);
+            if row.state == SourceState::Active && row.failures == 0 && next < row.next_poll_at {
+                self.store.hasten_poll(&row.name, next).await?;
+            }
+        }
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// Looks at the plan at once, after something outside changed it.
+    pub fn wake(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Polls what falls due until `stop`, then gives back what is not finished.
+    pub async fn run(&self, stop: &CancellationToken, mut tell: impl FnMut(PollReport)) {
+        if let Err(error) = self.store.free_sources().await {
+            tracing::error!(%error, "sources that an earlier run was polling rest until their leases end");
+        }
+        let mut busy = FuturesUnordered::new();
+        while !(stop.is_cancelled() && busy.is_empty()) {
+            let limit = self.at_once();
+            let mut wake_at = None;
+            // Claims are taken in handfuls: each is a transaction.
+            if !stop.is_cancelled() && busy.len() <= limit / 2 {
+                wake_at = match self.claim(limit.saturating_sub(busy.len())).await {
+                    Ok(claims) if !claims.is_empty() => {
+                        busy.extend(claims.into_iter().map(|claim| self.poll(claim, stop)));
+                        continue;
+                    }
+                    Ok(_) => self.store.next_poll_at().await.unwrap_or_default(),
+                    Err(error) => {
+                        tracing::error!(%error, "cannot see which sources are due");
+                        Some(self.clock.now().plus(STORE_REST))
+                    }
+                };
+            }
+            let sleep = async {
+                match wake_at {
+                    Some(at) => self.clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                Some(report) = busy.next(), if !busy.is_empty() => tell(report),
+                () = sleep => {}
+                () = self.changed.notified() => {}
+                () = stop.cancelled(), if !stop.is_cancelled() => {}
+            }
+        }
+    }
+
+    /// Polls what is due now, and returns when nothing is left.
+    pub async fn poll_due(&self, stop: &CancellationToken) -> Result<Vec<PollReport>, StoreError> {
+        let mut reports = Vec::new();
+        loop {
+            let claims = self.claim(self.at_once()).await?;
+            if claims.is_empty() || stop.is_cancelled() {
+                return Ok(reports);
+            }
+            let busy: FuturesUnordered<_> = claims.into_iter().map(|claim| self.poll(claim, stop)).collect();
+            reports.extend(busy.collect::<Vec<_>>().await);
+        }
+    }
+
+    /// Polls these sources now, due or not; `tell` hears of each as it ends.
+    pub async fn poll_named(
+        &self,
+        names: &[Slug],
+        stop: &CancellationToken,
+        mut tell: impl FnMut(&PollReport),
+    ) -> Result<Vec<PollReport>, StoreError> {
+        let mut reports = Vec::new();
+        for some in names.chunks(self.at_once()) {
+            let mut busy = FuturesUnordered::new();
+            for name in some {
+                if self.config.load().source(name).is_none() {
+                    reports.push(PollReport { name: name.clone(), outcome: PollOutcome::Unknown });
+                    continue;
+                }
+                match self.store.claim_source(name, self.clock.now(), LEASE).await? {
+                    Some(claim) => busy.push(self.poll(claim, stop)),
+                    None => reports.push(PollReport {
+                        name: name.clone(),
+                        outcome: PollOutcome::Deferred("it is being polled right now".to_owned()),
+                    }),
+                }
+            }
+            reports.iter().for_each(&mut tell);
+            while let Some(report) = busy.next().await {
+                tell(&report);
+                reports.push(report);
+            }
+        }
+        Ok(reports)
+    }
+
+    /// How many sources are in hand at once: more than are fetched, since some
+    /// wait for their host, and those take nobody's slot.
+    fn at_once(&self) -> usize {
+        self.config.load().fetch.concurrency.max(1).saturating_mul(4)
+    }
+
+    async fn claim(&self, limit: usize) -> Result<Vec<SourceClaim>, StoreError> {
+        self.store.claim_sources(limit, self.clock.now(), LEASE).await
+    }
+
+    /// One poll, from the claim to its end.
+    async fn poll(&self, claim: SourceClaim, stop: &CancellationToken) -> PollReport {
+        let name = claim.name.clone();
+        let outcome = match self.poll_claimed(claim, stop).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                tracing::error!(source = %name, %error, "the poll could not be stored; it is repeated");
+                PollOutcome::Deferred(error.to_string())
+            }
+        };
+        log(&name, &outcome);
+        PollReport { name, outcome }
+    }
+
+    async fn poll_claimed(&self, claim: SourceClaim, stop: &CancellationToken) -> Result<PollOutcome, StoreError> {
+        let config = self.config.load_full();
+        let started = self.clock.now();
+        let Some(source) = config.source(&claim.name) else {
+            // Removed by a reload between the claim and here.
+            self.store.finish_poll(claim, PollEnd::GivenBack, None, started, started).await?;
+            return Ok(PollOutcome::Unknown);
+        };
+        // Only the network is cut by a stop; nothing has been written by then.
+        let found = tokio::select! {
+            found = self.look(&claim, source) => found,
+            () = stop.cancelled() => {
+                self.store.finish_poll(claim, PollEnd::GivenBack, None, started, started).await?;
+                return Ok(PollOutcome::Deferred("stopped before it answered".to_owned()));
+            }
+        };
+        let next = next_slot(&source.schedule, started, config.fetch.min_interval);
+        match found {
+            Ok(Found::Document(arrived)) => self.admit(claim, source, *arrived, next).await,
+            Ok(Found::Unchanged { permanent_to }) => {
+                self.follow_move(&claim, permanent_to.as_ref()).await?;
+                self.finish(claim, &config, PollEnd::Unchanged, next).await
+            }
+            Ok(Found::Gone) => {
+                let why = format!(
+                    "{} answered 410 Gone: its owner has taken it away for good, and it is not asked again. If the blog \
+                     has moved, give its new address to the source `{}` in config.toml; if this was a mistake of theirs, \
+                     run `syndicated source resume {}`.",
+                    source.url, claim.name, claim.name
+                );
+                self.finish(claim, &config, PollEnd::Gone(why), next).await
+            }
+            Err(trouble) if trouble.deferred => {
+                let now = self.clock.now();
+                let back = now.plus(self.chance.jitter(BUSY_REST, 0.1));
+                self.store.finish_poll(claim, PollEnd::GivenBack, None, back, now).await?;
+                Ok(PollOutcome::Deferred(trouble.why))
+            }
+            Err(trouble) => {
+                let rest = self.rest(claim.failures, config.fetch.min_interval, trouble.retry_after);
+                let end =
+                    if trouble.wrong_address && claim.feed_url.is_some() { PollEnd::Lost } else { PollEnd::Failed };
+                self.finish(claim, &config, end(trouble.why), self.clock.now().plus(rest)).await
+            }
+        }
+    }
+
+    async fn admit(
+        &self,
+        claim: SourceClaim,
+        source: &Source,
+        arrived: Arrived,
+        next_poll_at: Timestamp,
+    ) -> Result<PollOutcome, StoreError> {
+        let believed = self.follow_move(&claim, arrived.permanent_to.as_ref()).await?;
+        let document = arrived.feed.reading.document;
+        let arrival = Arrival {
+            entries: arrived.feed.entries,
+            title: document.title,
+            link: document.link,
+            language: document.language,
+            feed_url: arrived.discovered.or(believed).or_else(|| claim.feed_url.clone()),
+            etag: arrived.etag,
+            last_modified: arrived.last_modified,
+            seed: source.seed,
+            next_poll_at,
+        };
+        let admitted = self.store.admit(claim, arrival, self.clock.now()).await?;
+        Ok(if admitted.fenced_out { lost_claim() } else { PollOutcome::Read(admitted) })
+    }
+
+    /// Watches a permanent redirect; returns its target once it is believed.
+    async fn follow_move(&self, claim: &SourceClaim, to: Option<&HttpUrl>) -> Result<Option<HttpUrl>, StoreError> {
+        let now = self.clock.now();
+        if let (Some((seen, since)), Some(to)) = (&claim.moved, to)
+            && seen == to
+            && now.since(*since) >= BELIEVED_AFTER
+        {
+            self.store.believe_move(claim, to).await?;
+            tracing::info!(source = %claim.name, %to, "the source has moved for good, and is asked there from now on");
+            return Ok(Some(to.clone()));
+        }
+        self.store.note_move(claim, to, now).await?;
+        Ok(None)
+    }
+
+    async fn finish(
+        &self,
+        claim: SourceClaim,
+        config: &Config,
+        end: PollEnd,
+        next: Timestamp,
+    ) -> Result<PollOutcome, StoreError> {
+        let outcome = match &end {
+            PollEnd::Unchanged => PollOutcome::Unchanged,
+            PollEnd::Failed(why) | PollEnd::Lost(why) => PollOutcome::Failed(why.clone()),
+            PollEnd::Gone(why) => PollOutcome::Gone(why.clone()),
+            PollEnd::GivenBack => lost_claim(),
+        };
+        let written = self.store.finish_poll(claim, end, config.site.owner.as_ref(), next, self.clock.now()).await?;
+        Ok(if written { outcome } else { lost_claim() })
+    }
+
+    /// How long a source rests after a failure: doubled each time up to a day,
+    /// ±10 %, and at least as long as the origin asks and the operator allows.
+    fn rest(&self, failures: u32, min_interval: Duration, retry_after: Option<Duration>) -> Duration {
+        let first = min_interval.max(SHORTEST_REST);
+        let doubled = first.saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX)).min(LONGEST_REST);
+        self.chance
+            .jitter(doubled, 0.1)
+            .max(min_interval)
+            .max(retry_after.unwrap_or_default())
+            .min(LONGEST_REST.max(min_interval))
+    }
+}
+
+/// The next slot that keeps the source's distance. A slot may fall short of it by
+/// a tenth, or a minute: a poll that began late is no reason to skip a slot.
+fn next_slot(schedule: &Schedule, started: Timestamp, min_interval: Duration) -> Timestamp {
+    let slack = (min_interval / 10).min(Duration::from_mins(1));
+    let earliest = started.plus(min_interval.saturating_sub(slack));
+    // A calendar that ends is asked again after the longest rest.
+    schedule.next_after(earliest).map_or(started.plus(LONGEST_REST), |slot| slot.due)
+}
+
+fn lost_claim() -> PollOutcome {
+    PollOutcome::Deferred("another node took it over, and nothing was written".to_owned())
+}
+
+fn log(name: &Slug, outcome: &PollOutcome) {
+    match outcome {
+        PollOutcome::Read(admitted) => {
+            let counts = (admitted.new.len(), admitted.seeded.len(), admitted.changed.len(), admitted.held.len());
+            let (new, seeded, changed, held) = counts;
+            if held > 0 {
+                tracing::warn!(
+                    source = %name, held, new, changed,
+                    "many posts look new but resemble old ones; they are held until somebody decides"
+                );
+            } else if new + seeded + changed > 0 {
+                tracing::info!(source = %name, new, seeded, changed, same = admitted.same, "polled");
+            } else {
+                tracing::debug!(source = %name, same = admitted.same, "polled, nothing new");
+            }
+        }
+        PollOutcome::Unchanged => tracing::debug!(source = %name, "polled, not modified"),
+        PollOutcome::Failed(why) => tracing::warn!(source = %name, %why, "the poll failed"),
+        PollOutcome::Gone(why) => tracing::warn!(source = %name, %why, "the source is gone"),
+        PollOutcome::Deferred(why) => tracing::debug!(source = %name, %why, "not polled"),
+        PollOutcome::Unknown => tracing::debug!(source = %name, "not in the configuration any more"),
+    }
+}

@@ -1,0 +1,173 @@
+//! What the origin has to say: the document, through the page that names it, and
+//! the older pages that close a gap. Nothing is written here, so that a stop may
+//! cut it anywhere.
+
+use super::Poller;
+use crate::domain::post::DocumentKind;
+use crate::domain::source::Source;
+use crate::domain::url::HttpUrl;
+use crate::net::{FetchError, Fetched, Outcome, Request};
+use crate::read::{self, Reading};
+use crate::store::{Arriving, SourceClaim};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How many archive pages are followed to close a gap (RFC 5005 section 4).
+const MAX_ARCHIVES: usize = 5;
+
+/// What the origin had to say.
+pub(super) enum Found {
+    Document(Box<Arrived>),
+    Unchanged { permanent_to: Option<HttpUrl> },
+    Gone,
+}
+
+/// A feed that was read, and where it was.
+pub(super) struct Arrived {
+    pub(super) feed: Feed,
+    pub(super) etag: Option<String>,
+    pub(super) last_modified: Option<String>,
+    /// Set when the configured page led to it in this poll.
+    pub(super) discovered: Option<HttpUrl>,
+    pub(super) permanent_to: Option<HttpUrl>,
+}
+
+/// What reading gave, with the keys that tell its posts apart.
+pub(super) struct Feed {
+    pub(super) entries: Vec<Arriving>,
+    pub(super) reading: Reading,
+}
+
+/// Why nothing was found.
+pub(super) struct Trouble {
+    pub(super) why: String,
+    pub(super) retry_after: Option<Duration>,
+    /// The origin was not asked.
+    pub(super) deferred: bool,
+    /// The address itself is wrong: one that was found on a page is looked for again.
+    pub(super) wrong_address: bool,
+}
+
+impl From<FetchError> for Trouble {
+    fn from(error: FetchError) -> Self {
+        Self {
+            why: error.to_string(),
+            retry_after: match error {
+                FetchError::Temporary { retry_after, .. } => retry_after,
+                _ => None,
+            },
+            deferred: matches!(error, FetchError::Busy(_)),
+            wrong_address: matches!(error, FetchError::Permanent(_)),
+        }
+    }
+}
+
+impl Trouble {
+    /// The document came, and is not what it should be.
+    fn document(why: String) -> Self {
+        Self { why, retry_after: None, deferred: false, wrong_address: false }
+    }
+}
+
+impl Poller {
+    /// Asks the source, and the feed that its page names when it is a page.
+    pub(super) async fn look(&self, claim: &SourceClaim, source: &Source) -> Result<Found, Trouble> {
+        let url = claim.feed_url.as_ref().unwrap_or(&source.url);
+        let request = Request { url, etag: claim.etag.as_deref(), last_modified: claim.last_modified.as_deref() };
+        let fetched = match self.client.fetch(request).await? {
+            Outcome::Fresh(fetched) => fetched,
+            Outcome::NotModified { permanent_to } => return Ok(Found::Unchanged { permanent_to }),
+            // A feed that was found on a page may have moved; the page knows.
+            Outcome::Gone if claim.feed_url.is_some() => {
+                return Err(Trouble {
+                    wrong_address: true,
+                    ..Trouble::document(format!("{url}: it answered 410 Gone"))
+                });
+            }
+            Outcome::Gone => return Ok(Found::Gone),
+        };
+        let (fetched, feed, discovered) = match self.read(fetched).await? {
+            (fetched, feed) if feed.reading.document.kind == DocumentKind::Feed => (fetched, feed, None),
+            (page, feed) => {
+                let Some(link) = feed.reading.feeds.into_iter().next() else {
+                    let why = format!("{} is a page that names no feed: give the feed's own address", page.final_url);
+                    return Err(Trouble { wrong_address: true, ..Trouble::document(why) });
+                };
+                let (fetched, feed) = self.follow(&link.url).await?;
+                (fetched, feed, Some(link.url))
+            }
+        };
+        let feed = self.close_gap(claim, feed).await;
+        Ok(Found::Document(Box::new(Arrived {
+            feed,
+            etag: fetched.etag,
+            last_modified: fetched.last_modified,
+            permanent_to: fetched.permanent_to.filter(|_| discovered.is_none()),
+            discovered,
+        })))
+    }
+
+    /// Fetches and reads what must be a feed.
+    async fn follow(&self, url: &HttpUrl) -> Result<(Fetched, Feed), Trouble> {
+        let fetched = match self.client.fetch(Request { url, etag: None, last_modified: None }).await? {
+            Outcome::Fresh(fetched) => fetched,
+            Outcome::NotModified { .. } | Outcome::Gone => {
+                return Err(Trouble::document(format!("{url}: the page names this feed, and it is not there")));
+            }
+        };
+        let (fetched, feed) = self.read(fetched).await?;
+        if feed.reading.document.kind == DocumentKind::Feed {
+            Ok((fetched, feed))
+        } else {
+            Err(Trouble::document(format!("{url}: the page names this as its feed, but it is a page as well")))
+        }
+    }
+
+    /// Reads a document on a thread of its own, a few at once. A reader that
+    /// fails hard takes nothing else with it (P15).
+    async fn read(&self, fetched: Fetched) -> Result<(Fetched, Feed), Trouble> {
+        // The semaphore is never closed; should it be, all read at once.
+        let permit = Arc::clone(&self.readers).acquire_owned().await.ok();
+        let url = fetched.final_url.clone();
+        let work = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            let input = read::Input {
+                bytes: &fetched.bytes,
+                content_type: fetched.content_type.as_deref(),
+                base: Some(&fetched.final_url),
+            };
+            let mut reading = read::read(&input).map_err(|error| error.to_string())?;
+            let entries = std::mem::take(&mut reading.document.entries)
+                .into_iter()
+                .map(|entry| Arriving {
+                    fingerprint: read::fingerprint(&entry),
+                    url_key: entry.url.as_ref().map(read::url_key),
+                    entry,
+                })
+                .collect();
+            Ok((fetched, Feed { entries, reading }))
+        });
+        work.await
+            .unwrap_or_else(|_| Err("reading it failed, which is a fault of syndicated: please report it".to_owned()))
+            .map_err(|why| Trouble::document(format!("{url}: {why}")))
+    }
+
+    /// When nothing in the document is known, posts may have come and gone
+    /// between two polls: older pages of the feed, where it names them, still
+    /// have them (P1, RFC 5005). What cannot be had is left.
+    async fn close_gap(&self, claim: &SourceClaim, mut feed: Feed) -> Feed {
+        let mut seen = Vec::new();
+        while let Some(older) = feed.reading.older.take() {
+            let known = claim.ok_at.is_none() || self.store.knows_any(claim, &feed.entries).await.unwrap_or(true);
+            if known || seen.len() == MAX_ARCHIVES || seen.contains(&older) {
+                break;
+            }
+            let Ok((_, page)) = self.follow(&older).await else { break };
+            tracing::info!(source = %claim.name, page = %older, "following an older page of the feed to close a gap");
+            feed.entries.extend(page.entries);
+            feed.reading.older = page.reading.older;
+            seen.push(older);
+        }
+        feed
+    }
+}

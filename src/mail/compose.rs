@@ -1,0 +1,140 @@
+//! One reader's copy of a mail (RFC 5322), as bytes.
+
+use crate::domain::email_address::EmailAddress;
+use crate::domain::time::Timestamp;
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart, MultiPartKind, SinglePart};
+use std::time::{Duration, SystemTime};
+
+/// What stands above the text.
+#[derive(Debug, Clone, Copy)]
+pub struct Head<'a> {
+    /// The sender's name.
+    pub from_name: &'a str,
+    /// The sender's address.
+    pub from: &'a EmailAddress,
+    /// The reader's address.
+    pub to: &'a EmailAddress,
+    /// Any text; it becomes one line.
+    pub subject: &'a str,
+    /// The same for every copy and every repeat of a digest (P5).
+    pub date: Timestamp,
+    /// Without brackets: `left@right`.
+    pub message_id: &'a str,
+    /// For mails of a list, and only those.
+    pub list: Option<ListHead<'a>>,
+}
+
+/// What stands above a mail that many get (RFC 2369, RFC 2919, RFC 8058).
+#[derive(Debug, Clone, Copy)]
+pub struct ListHead<'a> {
+    /// Without brackets: `newsletter.host`.
+    pub id: &'a str,
+    /// What readers call it.
+    pub name: &'a str,
+    /// The reader's own one-click link.
+    pub unsubscribe_url: &'a str,
+}
+
+/// A message that cannot be written: a name or text that no header can carry.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the mail cannot be composed: {0}")]
+pub struct ComposeError(String);
+
+/// Writes a message with a text and an HTML part. The boundary comes from the
+/// Message-ID, so that a repeat is the same bytes.
+pub fn compose(head: &Head<'_>, plain: &str, html: &str) -> Result<Vec<u8>, ComposeError> {
+    let failed = |error: lettre::error::Error| ComposeError(error.to_string());
+    let at = SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(head.date.millis()).unwrap_or(0));
+    let mut builder = lettre::Message::builder()
+        .from(Mailbox::new(Some(one_line(head.from_name)).filter(|name| !name.is_empty()), head.from.to_lettre()))
+        .to(Mailbox::new(None, head.to.to_lettre()))
+        .subject(one_line(head.subject))
+        .date(at)
+        .message_id(Some(format!("<{}>", head.message_id)));
+    for (name, value) in extra_headers(head) {
+        let name = HeaderName::new_from_ascii(name.to_owned()).map_err(|error| ComposeError(error.to_string()))?;
+        builder = builder.raw_header(HeaderValue::new(name, value));
+    }
+    let boundary: String = head.message_id.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
+    let parts = MultiPart::builder()
+        .kind(MultiPartKind::Alternative)
+        .boundary(format!("=_{boundary}"))
+        .singlepart(SinglePart::plain(plain.to_owned()))
+        .singlepart(SinglePart::html(html.to_owned()));
+    Ok(builder.multipart(parts).map_err(failed)?.formatted())
+}
+
+fn extra_headers(head: &Head<'_>) -> Vec<(&'static str, String)> {
+    // A machine wrote it: no vacation answers, please (RFC 3834 section 5).
+    let mut headers = vec![("Auto-Submitted", "auto-generated".to_owned())];
+    if let Some(list) = &head.list {
+        let name = one_line(list.name).replace(['<', '>', '"', '\\'], " ");
+        headers.extend([
+            ("List-Id", format!("{} <{}>", name.trim(), list.id)),
+            ("List-Unsubscribe", format!("<{}>", list.unsubscribe_url)),
+            ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()),
+            ("Precedence", "bulk".to_owned()),
+        ]);
+    }
+    headers
+}
+
+/// Control characters, line ends among them, become spaces.
+fn one_line(text: &str) -> String {
+    let text: String =
+        text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(subject: &str, name: &str) -> String {
+        let (from, to) = ("news@example.com".parse().unwrap(), "reader@example.org".parse().unwrap());
+        let head = Head {
+            from_name: "좋은 소식",
+            from: &from,
+            to: &to,
+            subject,
+            date: Timestamp::from_millis(1_795_388_400_000),
+            message_id: "0123456789abcdef@example.com",
+            list: Some(ListHead { id: "weekly.example.com", name, unsubscribe_url: "https://example.com/u/1.0.abc" }),
+        };
+        String::from_utf8(compose(&head, "안녕\n.\n..", "<p>안녕</p>").unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_mail_has_every_header_that_a_list_needs_and_the_same_bytes_each_time() {
+        let mail = message("새 글", "Good News");
+        for line in [
+            "Date: Sun, 22 Nov 2026 23:00:00 +0000\r\n",
+            "Message-ID: <0123456789abcdef@example.com>\r\n",
+            "List-Id: Good News <weekly.example.com>\r\n",
+            "List-Unsubscribe: <https://example.com/u/1.0.abc>\r\n",
+            "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
+            "Auto-Submitted: auto-generated\r\n",
+            "Precedence: bulk\r\n",
+            "MIME-Version: 1.0\r\n",
+            "boundary=\"=_0123456789abcdefexamplecom\"",
+        ] {
+            assert!(mail.contains(line), "{line} in\n{mail}");
+        }
+        assert_eq!(mail, message("새 글", "Good News"));
+    }
+
+    #[test]
+    fn nothing_ends_a_header_before_its_time() {
+        for hostile in
+            ["a\r\nBcc: x@y.z", "a\nBcc: x@y.z", "a\rBcc: x@y.z", "a\0\u{2028}Bcc: x@y.z", "a\r\n\r\nbody", "<a>\"\\"]
+        {
+            let mail = message(hostile, hostile);
+            let (head, body) = mail.split_once("\r\n\r\n").unwrap();
+            assert!(!head.lines().any(|line| line.to_lowercase().starts_with("bcc")), "{head}");
+            assert!(body.starts_with("--=_"), "{body}");
+            assert!(!mail.replace("\r\n", "").contains(['\r', '\n', '\0']), "{mail:?}");
+            assert!(mail.lines().all(|line| line.len() <= 998));
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! An SMTP session over lettre's connection, driven phase by phase.
+//!
+//! lettre's pooled transport does not say in which phase an error happened, puts
+//! no deadline on anything but connecting, and may return a half-used connection
+//! to its pool. Here each phase has a deadline and its own meaning, and a
+//! connection is dropped on any doubt (P4, P10).
+//!
+//! | phase | 4xx | 5xx | 421, lost, late, garbled |
+//! |---|---|---|---|
+//! | connect, banner, EHLO, TLS, AUTH, MAIL | relay trouble | relay trouble | relay trouble |
+//! | RCPT | deferred | bounced | deferred |
+//! | DATA | deferred | refused | deferred |
+//! | body, before the final dot | – | – | deferred |
+//! | after the final dot | deferred | refused | unknown (421: deferred) |
+
+use super::Message;
+use crate::config::{Secret, Tls};
+use crate::domain::delivery::Verdict;
+use lettre::transport::smtp::Error;
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
+use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt, Rset};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
+use lettre::transport::smtp::response::Response;
+use std::cell::Cell;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long each phase may take (RFC 5321 section 4.5.3.2).
+#[derive(Debug, Clone, Copy)]
+pub struct Deadlines {
+    /// TCP, TLS, banner and EHLO together.
+    pub connect: Duration,
+    /// MAIL, RCPT, AUTH, RSET.
+    pub command: Duration,
+    /// DATA, until 354.
+    pub data: Duration,
+    /// The body and the reply to the final dot.
+    pub finish: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(30),
+            command: Duration::from_mins(5),
+            data: Duration::from_mins(2),
+            finish: Duration::from_mins(10),
+        }
+    }
+}
+
+/// An SMTP server and how to speak to it.
+#[derive(Debug, Clone)]
+pub struct SmtpRelay {
+    host: String,
+    port: u16,
+    tls: Tls,
+    login: Option<(String, Secret)>,
+    deadlines: Deadlines,
+}
+
+/// A connection to it.
+pub struct SmtpSession {
+    connection: AsyncSmtpConnection,
+    usable: bool,
+    deadlines: Deadlines,
+}
+
+impl std::fmt::Debug for SmtpSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SmtpSession").field("usable", &self.usable).finish_non_exhaustive()
+    }
+}
+
+/// What a phase came to.
+enum Phase {
+    /// The reply that was asked for.
+    Done,
+    /// 4xx but 421, in the relay's words.
+    NotNow(String),
+    /// 5xx, likewise.
+    Never(String),
+    /// 421: the relay takes leave.
+    Leaving(String),
+    /// No reply, or none that makes sense.
+    Lost(String),
+}
+
+impl SmtpRelay {
+    pub(super) fn new(
+        host: String,
+        port: u16,
+        tls: Tls,
+        login: Option<(String, Secret)>,
+        deadlines: Deadlines,
+    ) -> Self {
+        Self { host, port, tls, login, deadlines }
+    }
+
+    /// Connects, greets, encrypts, logs in; or says what went wrong. None of it
+    /// is a recipient's fault.
+    pub(super) async fn connect(&self) -> Result<SmtpSession, String> {
+        let place = format!("{}:{}", self.host, self.port);
+        let hello = ClientId::default();
+        let failed = |error: Error| format!("the relay {place} {}", words(&error));
+        let late = |what: &str| format!("the relay {place} did not {what} in time");
+        let tls = |careless: bool| {
+            TlsParameters::builder(self.host.clone()).dangerous_accept_invalid_certs(careless).build().map_err(failed)
+        };
+        let implicit = if self.tls == Tls::Implicit { Some(tls(false)?) } else { None };
+        let opening = AsyncSmtpConnection::connect_tokio1(
+            (self.host.as_str(), self.port),
+            Some(self.deadlines.connect),
+            &hello,
+            implicit,
+            None,
+        );
+        let mut connection =
+            timeout(self.deadlines.connect, opening).await.map_err(|_| late("greet"))?.map_err(failed)?;
+        let upgrade = match self.tls {
+            Tls::Implicit => None,
+            Tls::Required if !connection.can_starttls() => {
+                return Err(format!("the relay {place} offers no STARTTLS: use smtps://, or a relay that does"));
+            }
+            Tls::Required => Some(tls(false)?),
+            // Nobody listens between a machine and itself; an unknown certificate is no worse than none.
+            Tls::Opportunistic => connection.can_starttls().then(|| tls(true)).transpose()?,
+        };
+        if let Some(parameters) = upgrade {
+            timeout(self.deadlines.command, connection.starttls(parameters, &hello))
+                .await
+                .map_err(|_| late("encrypt"))?
+                .map_err(failed)?;
+        }
+        if let Some((user, password)) = &self.login {
+            let credentials = Credentials::new(user.clone(), password.expose().to_owned());
+            timeout(self.deadlines.command, connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials))
+                .await
+                .map_err(|_| late("answer the login"))?
+                .map_err(|error| format!("the relay {place} did not accept the login of {user}: {}", words(&error)))?;
+        }
+        Ok(SmtpSession { connection, usable: true, deadlines: self.deadlines })
+    }
+}
+
+impl SmtpSession {
+    pub(super) fn is_usable(&self) -> bool {
+        self.usable && !self.connection.has_broken()
+    }
+
+    pub(super) async fn send(&mut self, message: &Message) -> Verdict {
+        let verdict = self.transact(message).await;
+        match &verdict {
+            Verdict::Sent { .. } => {}
+            // The relay stands at the beginning again only if it says so.
+            Verdict::Bounced { .. } | Verdict::Deferred { .. } | Verdict::Refused { .. } if self.usable => {
+                let reset = timeout(self.deadlines.command, self.connection.command(Rset)).await;
+                self.usable = matches!(reset, Ok(Ok(ref response)) if response.has_code(250));
+            }
+            _ => self.usable = false,
+        }
+        verdict
+    }
+
+    /// Says QUIT; nobody minds if the answer never comes.
+    pub(super) async fn close(mut self) {
+        if self.is_usable() {
+            let _ = timeout(Duration::from_secs(2), self.connection.command(Quit)).await;
+        }
+    }
+
+    async fn transact(&mut self, message: &Message) -> Verdict {
+        let mut parameters = Vec::new();
+        let info = self.connection.server_info();
+        if info.supports_feature(Extension::EightBitMime) {
+            parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+        }
+        if !message.to.as_str().is_ascii() || !message.from.as_str().is_ascii() {
+            if !info.supports_feature(Extension::SmtpUtfEight) {
+                return Verdict::Bounced {
+                    reason: "the relay carries no addresses beyond ASCII (SMTPUTF8)".to_owned(),
+                };
+            }
+            parameters.push(MailParameter::SmtpUtfEight);
+        }
+        let mail = Mail::new(Some(message.from.to_lettre()), parameters);
+        match self.command(mail, 250, self.deadlines.command).await {
+            Phase::Done => {}
+            Phase::NotNow(reason) | Phase::Never(reason) | Phase::Leaving(reason) | Phase::Lost(reason) => {
+                self.usable = false;
+                return Verdict::RelayTrouble { reason: format!("MAIL FROM: {reason}") };
+            }
+        }
+        match self.command(Rcpt::new(message.to.to_lettre(), Vec::new()), 250, self.deadlines.command).await {
+            Phase::Done => {}
+            Phase::Never(reason) => return Verdict::Bounced { reason },
+            Phase::NotNow(reason) | Phase::Leaving(reason) | Phase::Lost(reason) => {
+                return Verdict::Deferred { reason };
+            }
+        }
+        match self.command(Data, 354, self.deadlines.data).await {
+            Phase::Done => {}
+            Phase::Never(reason) => return Verdict::Refused { reason },
+            Phase::NotNow(reason) | Phase::Leaving(reason) | Phase::Lost(reason) => {
+                return Verdict::Deferred { reason };
+            }
+        }
+        self.body(&message.bytes).await
+    }
+
+    async fn body(&mut self, bytes: &[u8]) -> Verdict {
+        // lettre ends the body with CRLF itself.
+        let body = bytes.strip_suffix(b"\r\n").unwrap_or(bytes);
+        // lettre asks for the next piece only when the last is written: once it
+        // has asked behind the last, the final dot may be out.
+        let whole = Cell::new(false);
+        let pieces = body.chunks(64 * 1024).map(Some).chain(std::iter::once_with(|| {
+            whole.set(true);
+            None
+        }));
+        let sending = self.connection.message_iter(pieces.map(Option::unwrap_or_default));
+        let outcome = timeout(self.deadlines.finish, sending).await;
+        let reply = match &outcome {
+            Ok(Ok(response)) => response.first_line().unwrap_or_default().to_owned(),
+            _ => String::new(),
+        };
+        match phase(outcome, 250) {
+            Phase::Done => Verdict::Sent { reply },
+            Phase::NotNow(reason) => Verdict::Deferred { reason },
+            Phase::Leaving(reason) => {
+                self.usable = false;
+                Verdict::Deferred { reason }
+            }
+            Phase::Never(reason) => Verdict::Refused { reason },
+            Phase::Lost(reason) => {
+                self.usable = false;
+                if whole.get() { Verdict::Unknown { reason } } else { Verdict::Deferred { reason } }
+            }
+        }
+    }
+
+    async fn command<C: std::fmt::Display>(&mut self, command: C, expected: u16, deadline: Duration) -> Phase {
+        let phase = phase(timeout(deadline, self.connection.command(command)).await, expected);
+        if matches!(phase, Phase::Leaving(_) | Phase::Lost(_)) {
+            self.usable = false;
+        }
+        phase
+    }
+}
+
+fn phase(outcome: Result<Result<Response, Error>, tokio::time::error::Elapsed>, expected: u16) -> Phase {
+    match outcome {
+        Err(_) => Phase::Lost("the relay did not answer in time".to_owned()),
+        Ok(Ok(response)) if response.has_code(expected) => Phase::Done,
+        Ok(Ok(response)) => Phase::Lost(format!("the relay answered {} where {expected} was due", response.code())),
+        Ok(Err(error)) => {
+            let reason = words(&error);
+            match error.status().map(|code| code.to_string()) {
+                Some(code) if code == "421" => Phase::Leaving(reason),
+                Some(_) if error.is_transient() => Phase::NotNow(reason),
+                Some(_) => Phase::Never(reason),
+                None => Phase::Lost(reason),
+            }
+        }
+    }
+}
+
+/// What the relay said or did, in one line without control characters.
+fn words(error: &Error) -> String {
+    use std::error::Error as _;
+    let mut text = match error.status() {
+        Some(code) => format!("said {code}"),
+        None if error.is_response() => "said something that is no SMTP reply".to_owned(),
+        None if error.is_tls() => "and syndicated could not agree on TLS".to_owned(),
+        None => "cannot be reached".to_owned(),
+    };
+    if let Some(source) = error.source() {
+        text.push_str(": ");
+        text.extend(source.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).take(300));
+    }
+    text
+}

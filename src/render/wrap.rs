@@ -1,0 +1,44 @@
+//! Lines of a width that people like to read.
+
+use unicode_width::UnicodeWidthStr;
+
+/// Columns; a Korean syllable takes two.
+const WIDTH: usize = 72;
+
+/// Breaks each line at spaces so that none is wider than 72 columns, but for
+/// single words that are.
+pub(super) fn wrap(text: &str) -> String {
+    let mut wrapped = String::with_capacity(text.len() + text.len() / WIDTH);
+    for (number, line) in text.lines().enumerate() {
+        if number > 0 {
+            wrapped.push('\n');
+        }
+        let mut column = 0;
+        for word in line.split_whitespace() {
+            let width = word.width();
+            if column > 0 && column + 1 + width > WIDTH {
+                wrapped.push('\n');
+                column = 0;
+            } else if column > 0 {
+                wrapped.push(' ');
+                column += 1;
+            }
+            wrapped.push_str(word);
+            column += width;
+        }
+    }
+    wrapped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn korean_counts_twice() {
+        let korean = "가나다라마 ".repeat(20);
+        assert!(wrap(&korean).lines().all(|line| line.width() <= WIDTH));
+        assert_eq!(wrap(&korean).lines().next().map(|line| line.split(' ').count()), Some(6));
+        assert_eq!(wrap("a\n\nb"), "a\n\nb");
+    }
+}

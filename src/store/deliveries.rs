@@ -1,0 +1,591 @@
+//! The ledger of mails: who may try one, and what came of it.
+//!
+//! [`Store::turn`] is the group commit: one transaction writes the verdicts that
+//! came back and takes the next attempts, so that a mark before MAIL FROM (P4)
+//! rides with the results of other connections. Consent is read again in the
+//! transaction that takes (P9); a result is written only with its fence (P7).
+
+use super::{Store, StoreError, Tx, each};
+use crate::domain::delivery::DeliveryState;
+use crate::domain::digest::Balance;
+use crate::domain::email_address::EmailAddress;
+use crate::domain::id::{DeliveryId, DigestId, LetterId, SubscriberId, SubscriptionId};
+use crate::domain::language::Language;
+use crate::domain::slug::Slug;
+use crate::domain::time::Timestamp;
+use crate::domain::token::SecretKey;
+use std::time::Duration;
+
+/// Later than any clock: what waits for a person.
+const HELD: i64 = i64::MAX / 2;
+
+/// After so many lost answers a mail waits for a person (P6).
+const MAX_DOUBTS: i64 = 3;
+
+/// The right and duty to mail one delivery once. Minted only here, consumed by
+/// [`Attempt::settle`].
+#[derive(Debug)]
+#[must_use = "an attempt that is not settled stays in doubt"]
+pub struct Attempt {
+    id: DeliveryId,
+    fence: i64,
+    /// What to mail.
+    pub content: Content,
+    /// To whom.
+    pub to: EmailAddress,
+    /// How many attempts there were, this one included.
+    pub attempts: u32,
+}
+
+/// What an attempt mails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// One reader's copy of a digest.
+    Digest {
+        /// The digest.
+        digest: DigestId,
+        /// The reader.
+        subscriber: SubscriberId,
+        /// What the unsubscribe link speaks of.
+        subscription: SubscriptionId,
+        /// Part of its token.
+        counter: i64,
+    },
+    /// The mail that asks a reader to confirm.
+    Confirm {
+        /// The letter.
+        letter: LetterId,
+        /// When it was asked for: the mail's date.
+        written: Timestamp,
+        /// What the link speaks of.
+        subscription: SubscriptionId,
+        /// Part of its token.
+        counter: i64,
+        /// What its token is bound to.
+        nonce: String,
+        /// The newsletter's name.
+        newsletter: Slug,
+        /// The reader's language.
+        language: Language,
+    },
+    /// A note to the owner.
+    Owner {
+        /// The letter.
+        letter: LetterId,
+        /// When it was written: the mail's date.
+        written: Timestamp,
+        /// Its subject.
+        subject: String,
+        /// Its text.
+        body: String,
+    },
+}
+
+/// An attempt with what came of it.
+#[derive(Debug)]
+pub struct Settled {
+    attempt: Attempt,
+    settlement: Settlement,
+}
+
+/// What came of an attempt, as the ledger keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settlement {
+    /// The relay has it; its last line.
+    Sent(String),
+    /// Refused for good; why.
+    Bounced(String),
+    /// To be tried again at that instant; why.
+    Deferred(String, Timestamp),
+    /// The answer was lost; how, and when to try again (`None`: a person decides).
+    Unknown(String, Option<Timestamp>),
+    /// Not tried: back as it was, not before that instant.
+    GivenBack(Timestamp),
+}
+
+impl Attempt {
+    /// Ends the attempt.
+    pub fn settle(self, settlement: Settlement) -> Settled {
+        Settled { attempt: self, settlement }
+    }
+}
+
+/// What a turn gave.
+#[derive(Debug)]
+pub struct Turn {
+    /// At most as many as were wanted.
+    pub attempts: Vec<Attempt>,
+    /// Whether more rows were due than were looked at.
+    pub more: bool,
+}
+
+/// Who takes attempts, and under which rules.
+#[derive(Debug, Clone)]
+pub struct Courier {
+    /// The node's name.
+    pub node: String,
+    /// After this an attempt counts as lost with its node.
+    pub lease: Duration,
+    /// The key of the suppression list.
+    pub secret: SecretKey,
+}
+
+/// The mail of a digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DigestContent {
+    /// The newsletter's name.
+    pub newsletter: Slug,
+    /// The subject.
+    pub subject: String,
+    /// The HTML part, with its readers' tokens.
+    pub html: String,
+    /// The text part, likewise.
+    pub plain: String,
+    /// Also the mails' date (P5).
+    pub frozen_at: Timestamp,
+}
+
+/// One line of a digest's ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryRow {
+    /// Its row.
+    pub id: DeliveryId,
+    /// The reader's address, all but its first letter hidden.
+    pub to: String,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// How many attempts there were.
+    pub attempts: u32,
+    /// The relay's last words.
+    pub reply: Option<String>,
+    /// When it was settled.
+    pub settled_at: Option<Timestamp>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Candidate {
+    id: i64,
+    digest_id: Option<i64>,
+    letter_id: Option<i64>,
+    subscription_id: Option<i64>,
+    expires_at: i64,
+    subscription_state: Option<String>,
+    newsletter: Option<String>,
+    counter: Option<i64>,
+    confirm_nonce: Option<String>,
+    subscriber_id: Option<i64>,
+    email: Option<String>,
+    kind: Option<String>,
+    recipient: Option<String>,
+    language: Option<String>,
+    subject: Option<String>,
+    body: Option<String>,
+    written_at: Option<i64>,
+}
+
+impl Store {
+    /// Writes what came back and takes up to `wanted` attempts that are due,
+    /// letters first, in one transaction.
+    pub async fn turn(
+        &self,
+        settled: Vec<Settled>,
+        wanted: usize,
+        courier: &Courier,
+        now: Timestamp,
+    ) -> Result<Turn, StoreError> {
+        let mut tx = self.begin().await?;
+        for Settled { attempt, settlement } in settled {
+            write_settlement(&mut tx, &attempt, &settlement, now).await?;
+        }
+        let mut attempts = Vec::with_capacity(wanted);
+        let mut candidates = if wanted > 0 { letters_due(&mut tx, wanted, now).await? } else { Vec::new() };
+        if candidates.len() < wanted {
+            let rest = wanted - candidates.len();
+            candidates.extend(digest_mails_due(&mut tx, rest, now).await?);
+        }
+        let more = wanted > 0 && candidates.len() == wanted;
+        for candidate in candidates {
+            attempts.extend(take(&mut tx, candidate, courier, now).await?);
+        }
+        tx.commit().await?;
+        Ok(Turn { attempts, more })
+    }
+
+    /// Puts in doubt what an earlier life of this node, or a node whose lease
+    /// has ended, left in mid-attempt (P4). Returns how many there were.
+    pub async fn recover_attempts(&self, node: &str, hold: bool, now: Timestamp) -> Result<u64, StoreError> {
+        let rows = each!(&self.writer, |db| {
+            sqlx::query(
+                "UPDATE delivery SET state = 'unknown', doubts = doubts + 1, fence = fence + 1,
+                     reply = 'syndicated ended in the middle of this delivery',
+                     not_before = CASE WHEN $3 OR doubts >= $4 THEN $5 ELSE $2 END
+                 WHERE state = 'attempting' AND (node = $1 OR lease_until < $2)",
+            )
+            .bind(node)
+            .bind(now.millis())
+            .bind(hold)
+            .bind(MAX_DOUBTS)
+            .bind(HELD)
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        Ok(rows)
+    }
+
+    /// When the next delivery falls due; `None` when nothing waits for the clock.
+    pub async fn next_delivery_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        let (next,): (Option<i64>,) = each!(&self.reader, |db| {
+            sqlx::query_as(
+                "SELECT MIN(not_before) FROM delivery WHERE state IN ('pending', 'deferred', 'unknown') AND not_before < $1",
+            )
+            .bind(HELD)
+            .fetch_one(db)
+            .await
+        })?;
+        Ok(next.map(Timestamp::from_millis))
+    }
+
+    /// Ends the digests whose balance is closed (P3), and returns them.
+    pub async fn close_digests(&self, now: Timestamp) -> Result<Vec<DigestId>, StoreError> {
+        let rows: Vec<(i64,)> = each!(&self.writer, |db| {
+            sqlx::query_as(
+                "UPDATE digest SET state = 'done', finished_at = $1
+                 WHERE state IN ('sending', 'paused') AND NOT EXISTS
+                     (SELECT 1 FROM delivery d WHERE d.digest_id = digest.id
+                      AND d.state IN ('pending', 'attempting', 'deferred', 'unknown'))
+                 RETURNING id",
+            )
+            .bind(now.millis())
+            .fetch_all(db)
+            .await
+        })?;
+        Ok(rows.into_iter().map(|(id,)| DigestId(id)).collect())
+    }
+
+    /// Where the deliveries of a digest stand.
+    pub async fn balance(&self, digest: DigestId) -> Result<Balance, StoreError> {
+        let rows: Vec<(String, i64)> = each!(&self.reader, |db| {
+            sqlx::query_as("SELECT state, COUNT(*) FROM delivery WHERE digest_id = $1 GROUP BY state")
+                .bind(digest.0)
+                .fetch_all(db)
+                .await
+        })?;
+        let mut balance = Balance::default();
+        for (state, count) in rows {
+            balance.add(state.parse().map_err(StoreError::Corrupt)?, u64::try_from(count).unwrap_or(0));
+        }
+        Ok(balance)
+    }
+
+    /// The mail of a digest; `None` when there is no such digest.
+    pub async fn digest_content(&self, digest: DigestId) -> Result<Option<DigestContent>, StoreError> {
+        let row: Option<(String, String, String, String, i64)> = each!(&self.reader, |db| {
+            sqlx::query_as("SELECT newsletter, subject, html, plain, frozen_at FROM digest WHERE id = $1")
+                .bind(digest.0)
+                .fetch_optional(db)
+                .await
+        })?;
+        row.map(|(newsletter, subject, html, plain, frozen_at)| {
+            Ok(DigestContent {
+                newsletter: slug(&newsletter)?,
+                subject,
+                html,
+                plain,
+                frozen_at: Timestamp::from_millis(frozen_at),
+            })
+        })
+        .transpose()
+    }
+
+    /// Stops a digest: what is open waits for a person (P10).
+    pub async fn pause_digest(&self, digest: DigestId, trouble: &str) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        each!(&mut tx, |db| {
+            sqlx::query("UPDATE digest SET state = 'paused', trouble = $2 WHERE id = $1 AND state = 'sending'")
+                .bind(digest.0)
+                .bind(trouble)
+                .execute(&mut **db)
+                .await
+                .map(drop)
+        })?;
+        each!(&mut tx, |db| {
+            sqlx::query(
+                "UPDATE delivery SET not_before = $2 WHERE digest_id = $1 AND state IN ('pending', 'deferred', 'unknown')",
+            )
+            .bind(digest.0)
+            .bind(HELD)
+            .execute(&mut **db)
+            .await
+            .map(drop)
+        })?;
+        tx.commit().await
+    }
+
+    /// Sets a paused digest going again. Returns whether it was paused.
+    pub async fn resume_digest(&self, digest: DigestId, now: Timestamp) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let resumed = each!(&mut tx, |db| {
+            sqlx::query("UPDATE digest SET state = 'sending', trouble = NULL WHERE id = $1 AND state = 'paused'")
+                .bind(digest.0)
+                .execute(&mut **db)
+                .await
+                .map(|done| done.rows_affected() > 0)
+        })?;
+        each!(&mut tx, |db| {
+            sqlx::query(
+                "UPDATE delivery SET not_before = $2 WHERE digest_id = $1 AND state IN ('pending', 'deferred', 'unknown') AND $3",
+            )
+            .bind(digest.0)
+            .bind(now.millis())
+            .bind(resumed)
+            .execute(&mut **db)
+            .await
+            .map(drop)
+        })?;
+        tx.commit().await?;
+        Ok(resumed)
+    }
+
+    /// The ledger of a digest, in a state or in all, addresses masked.
+    pub async fn deliveries(
+        &self,
+        digest: DigestId,
+        state: Option<DeliveryState>,
+        limit: u32,
+    ) -> Result<Vec<DeliveryRow>, StoreError> {
+        let rows: Vec<(i64, String, String, i64, Option<String>, Option<i64>)> = each!(&self.reader, |db| {
+            sqlx::query_as(
+                "SELECT d.id, s.email, d.state, d.attempts, d.reply, d.settled_at
+                 FROM delivery d JOIN subscriber s ON s.id = d.subscriber_id
+                 WHERE d.digest_id = $1 AND ($2 = '' OR d.state = $2) ORDER BY d.id LIMIT $3",
+            )
+            .bind(digest.0)
+            .bind(state.map_or("", DeliveryState::as_str))
+            .bind(i64::from(limit))
+            .fetch_all(db)
+            .await
+        })?;
+        rows.into_iter()
+            .map(|(id, email, state, attempts, reply, settled_at)| {
+                Ok(DeliveryRow {
+                    id: DeliveryId(id),
+                    to: email.parse::<EmailAddress>().map_or_else(|_| "(erased)".to_owned(), |email| email.masked()),
+                    state: state.parse().map_err(StoreError::Corrupt)?,
+                    attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
+                    reply,
+                    settled_at: settled_at.map(Timestamp::from_millis),
+                })
+            })
+            .collect()
+    }
+}
+
+fn slug(name: &str) -> Result<Slug, StoreError> {
+    name.parse().map_err(|error: crate::domain::slug::BadSlug| StoreError::Corrupt(error.to_string()))
+}
+
+async fn write_settlement(
+    tx: &mut Tx,
+    attempt: &Attempt,
+    settlement: &Settlement,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    // `attempts` and `doubts` are raised when taken and when lost.
+    let (state, reply, not_before, attempts, doubts) = match settlement {
+        Settlement::Sent(reply) => (DeliveryState::Sent, Some(reply), None, 0, 0),
+        Settlement::Bounced(reason) => (DeliveryState::Bounced, Some(reason), None, 0, 0),
+        Settlement::Deferred(reason, at) => (DeliveryState::Deferred, Some(reason), Some(at.millis()), 0, 0),
+        Settlement::Unknown(reason, at) => {
+            (DeliveryState::Unknown, Some(reason), Some(at.map_or(HELD, Timestamp::millis)), 0, 1)
+        }
+        Settlement::GivenBack(at) => (DeliveryState::Pending, None, Some(at.millis()), -1, 0),
+    };
+    let (open, held) = (not_before.is_some(), not_before == Some(HELD));
+    each!(tx, |db| {
+        sqlx::query(
+            "UPDATE delivery SET
+                 state = CASE WHEN $3 = 'pending' AND doubts > 0 THEN 'unknown'
+                              WHEN $3 = 'pending' AND attempts > 1 THEN 'deferred' ELSE $3 END,
+                 reply = COALESCE($4, reply),
+                 not_before = CASE WHEN $5 THEN not_before WHEN $6 OR (doubts + $9 > $10) THEN $11
+                                   WHEN $7 > expires_at THEN expires_at ELSE $7 END,
+                 attempts = attempts + $8, doubts = doubts + $9, settled_at = $12
+             WHERE id = $1 AND fence = $2 AND state = 'attempting'",
+        )
+        .bind(attempt.id.0)
+        .bind(attempt.fence)
+        .bind(state.as_str())
+        .bind(reply)
+        .bind(!open)
+        .bind(held)
+        .bind(not_before.unwrap_or(0))
+        .bind(attempts)
+        .bind(doubts)
+        .bind(MAX_DOUBTS)
+        .bind(HELD)
+        .bind(now.millis())
+        .execute(&mut **db)
+        .await
+        .map(drop)
+    })?;
+    Ok(())
+}
+
+/// What is read of a delivery whose turn has come.
+macro_rules! candidates {
+    ($rest:literal) => {
+        concat!(
+            "SELECT d.id, d.digest_id, d.letter_id, d.subscription_id, d.expires_at,
+                    s.state AS subscription_state, s.newsletter, s.counter, s.confirm_nonce,
+                    b.id AS subscriber_id, b.email,
+                    l.kind, l.recipient, l.language, l.subject, l.body, l.created_at AS written_at
+             FROM delivery d
+             LEFT JOIN subscription s ON s.id = d.subscription_id
+             LEFT JOIN subscriber b ON b.id = s.subscriber_id
+             LEFT JOIN letter l ON l.id = d.letter_id ",
+            $rest
+        )
+    };
+}
+
+async fn letters_due(tx: &mut Tx, limit: usize, now: Timestamp) -> Result<Vec<Candidate>, StoreError> {
+    let sql = match &*tx {
+        Tx::Sqlite(_) => candidates!(
+            "WHERE d.letter_id IS NOT NULL AND d.state IN ('pending', 'deferred', 'unknown') AND d.not_before <= $1
+             ORDER BY d.not_before, d.id LIMIT $2"
+        ),
+        Tx::Postgres(_) => candidates!(
+            "WHERE d.letter_id IS NOT NULL AND d.state IN ('pending', 'deferred', 'unknown') AND d.not_before <= $1
+             ORDER BY d.not_before, d.id LIMIT $2 FOR UPDATE OF d SKIP LOCKED"
+        ),
+    };
+    due(tx, sql, limit, now).await
+}
+
+async fn digest_mails_due(tx: &mut Tx, limit: usize, now: Timestamp) -> Result<Vec<Candidate>, StoreError> {
+    let sql = match &*tx {
+        Tx::Sqlite(_) => candidates!(
+            "WHERE d.digest_id IS NOT NULL AND d.state IN ('pending', 'deferred', 'unknown') AND d.not_before <= $1
+             ORDER BY d.not_before, d.id LIMIT $2"
+        ),
+        Tx::Postgres(_) => candidates!(
+            "WHERE d.digest_id IS NOT NULL AND d.state IN ('pending', 'deferred', 'unknown') AND d.not_before <= $1
+             ORDER BY d.not_before, d.id LIMIT $2 FOR UPDATE OF d SKIP LOCKED"
+        ),
+    };
+    due(tx, sql, limit, now).await
+}
+
+async fn due(tx: &mut Tx, sql: &'static str, limit: usize, now: Timestamp) -> Result<Vec<Candidate>, StoreError> {
+    Ok(each!(tx, |db| {
+        sqlx::query_as(sql).bind(now.millis()).bind(i64::try_from(limit).unwrap_or(i64::MAX)).fetch_all(&mut **db).await
+    })?)
+}
+
+/// Marks one delivery as being attempted, or ends it when it may not be mailed.
+async fn take(
+    tx: &mut Tx,
+    candidate: Candidate,
+    courier: &Courier,
+    now: Timestamp,
+) -> Result<Option<Attempt>, StoreError> {
+    let id = DeliveryId(candidate.id);
+    if candidate.expires_at <= now.millis() {
+        end(tx, id, DeliveryState::Expired, now).await?;
+        return Ok(None);
+    }
+    let Some((to, content)) = wanted(candidate)? else {
+        end(tx, id, DeliveryState::Suppressed, now).await?;
+        return Ok(None);
+    };
+    if is_suppressed(tx, &courier.secret.address_hash(&to.key())).await? {
+        end(tx, id, DeliveryState::Suppressed, now).await?;
+        return Ok(None);
+    }
+    let (fence, attempts): (i64, i64) = each!(tx, |db| {
+        sqlx::query_as(
+            "UPDATE delivery SET state = 'attempting', attempts = attempts + 1, fence = fence + 1, node = $2, lease_until = $3
+             WHERE id = $1 RETURNING fence, attempts",
+        )
+        .bind(id.0)
+        .bind(&courier.node)
+        .bind(now.plus(courier.lease).millis())
+        .fetch_one(&mut **db)
+        .await
+    })?;
+    Ok(Some(Attempt { id, fence, content, to, attempts: u32::try_from(attempts).unwrap_or(u32::MAX) }))
+}
+
+/// What a delivery mails and to whom; `None` when its reader no longer wants it (P9).
+fn wanted(candidate: Candidate) -> Result<Option<(EmailAddress, Content)>, StoreError> {
+    let corrupt = |what: &str| StoreError::Corrupt(format!("delivery {}: {what}", candidate.id));
+    let address = |text: Option<String>| text.and_then(|text| text.parse::<EmailAddress>().ok());
+    if let Some(digest) = candidate.digest_id {
+        if candidate.subscription_state.as_deref() != Some("confirmed") {
+            return Ok(None);
+        }
+        let (Some(to), Some(subscriber), Some(subscription), Some(counter)) =
+            (address(candidate.email), candidate.subscriber_id, candidate.subscription_id, candidate.counter)
+        else {
+            return Ok(None);
+        };
+        let content = Content::Digest {
+            digest: DigestId(digest),
+            subscriber: SubscriberId(subscriber),
+            subscription: SubscriptionId(subscription),
+            counter,
+        };
+        return Ok(Some((to, content)));
+    }
+    let letter = LetterId(candidate.letter_id.ok_or_else(|| corrupt("it is neither of a digest nor a letter"))?);
+    let Some(to) = address(candidate.recipient) else { return Ok(None) };
+    let written = Timestamp::from_millis(candidate.written_at.unwrap_or(0));
+    if candidate.kind.as_deref() == Some("owner") {
+        let content = Content::Owner {
+            letter,
+            written,
+            subject: candidate.subject.unwrap_or_default(),
+            body: candidate.body.unwrap_or_default(),
+        };
+        return Ok(Some((to, content)));
+    }
+    let (Some(subscription), Some(counter), Some(nonce), Some(newsletter)) =
+        (candidate.subscription_id, candidate.counter, candidate.confirm_nonce, candidate.newsletter)
+    else {
+        return Ok(None);
+    };
+    let content = Content::Confirm {
+        letter,
+        written,
+        subscription: SubscriptionId(subscription),
+        counter,
+        nonce,
+        newsletter: slug(&newsletter)?,
+        language: candidate.language.and_then(|tag| tag.parse().ok()).unwrap_or_default(),
+    };
+    Ok(Some((to, content)))
+}
+
+async fn end(tx: &mut Tx, id: DeliveryId, state: DeliveryState, now: Timestamp) -> Result<(), StoreError> {
+    each!(tx, |db| {
+        sqlx::query("UPDATE delivery SET state = $2, settled_at = $3 WHERE id = $1")
+            .bind(id.0)
+            .bind(state.as_str())
+            .bind(now.millis())
+            .execute(&mut **db)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+async fn is_suppressed(tx: &mut Tx, address_hash: &str) -> Result<bool, StoreError> {
+    let row: Option<(String,)> = each!(tx, |db| {
+        sqlx::query_as("SELECT reason FROM suppression WHERE address_hash = $1")
+            .bind(address_hash)
+            .fetch_optional(&mut **db)
+            .await
+    })?;
+    Ok(row.is_some())
+}
