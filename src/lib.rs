@@ -1,7 +1,9 @@
 //! syndicated
 
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod doctor;
 pub mod domain;
 pub mod flow;
 pub mod mail;
