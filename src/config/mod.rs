@@ -188,6 +188,12 @@ impl Config {
         self.sources.iter().filter(|source| newsletter.takes(&source.name))
     }
 
+    /// An address on the site: `base_url`, then a path that begins with a slash.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.site.base_url.as_str().trim_end_matches('/'))
+    }
+
     /// The source of that name.
     #[must_use]
     pub fn source(&self, name: &Slug) -> Option<&Source> {

@@ -1,3 +1,7 @@
 //! What syndicated does, one story a file, read from top to bottom.
 
+pub mod deliver;
+pub mod digest;
 pub mod poll;
+pub mod publish;
+pub mod subscribe;

@@ -22,7 +22,7 @@ use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use lettre::transport::smtp::response::Response;
-use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -214,9 +214,9 @@ impl SmtpSession {
         let body = bytes.strip_suffix(b"\r\n").unwrap_or(bytes);
         // lettre asks for the next piece only when the last is written: once it
         // has asked behind the last, the final dot may be out.
-        let whole = Cell::new(false);
+        let whole = AtomicBool::new(false);
         let pieces = body.chunks(64 * 1024).map(Some).chain(std::iter::once_with(|| {
-            whole.set(true);
+            whole.store(true, Ordering::Relaxed);
             None
         }));
         let sending = self.connection.message_iter(pieces.map(Option::unwrap_or_default));
@@ -235,7 +235,7 @@ impl SmtpSession {
             Phase::Never(reason) => Verdict::Refused { reason },
             Phase::Lost(reason) => {
                 self.usable = false;
-                if whole.get() { Verdict::Unknown { reason } } else { Verdict::Deferred { reason } }
+                if whole.load(Ordering::Relaxed) { Verdict::Unknown { reason } } else { Verdict::Deferred { reason } }
             }
         }
     }

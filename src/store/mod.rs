@@ -23,6 +23,7 @@ mod migrate;
 mod open;
 mod posts;
 mod sources;
+mod subscribers;
 
 pub use admit::{Admitted, Arrival, Arriving};
 pub use claims::{PollEnd, SourceClaim};
@@ -32,6 +33,7 @@ pub use key::KeyError;
 pub use open::{NodeLock, OpenError, Store};
 pub use posts::PostFilter;
 pub use sources::SourceRow;
+pub use subscribers::{Added, CONFIRM_WITHIN, Requested, SubscriptionFilter, Wish};
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 

@@ -22,6 +22,8 @@ pub struct SourceRow {
     pub title: Option<String>,
     /// The site that the feed belongs to.
     pub link: Option<String>,
+    /// The feed's language.
+    pub language: Option<String>,
     /// Whether it is polled.
     pub state: SourceState,
     /// When it is polled next.
@@ -46,6 +48,7 @@ struct Row {
     feed_url: Option<String>,
     title: Option<String>,
     link: Option<String>,
+    language: Option<String>,
     state: String,
     next_poll_at: i64,
     polled_at: Option<i64>,
@@ -57,6 +60,41 @@ struct Row {
 
 fn slug(name: &str) -> Result<Slug, StoreError> {
     name.parse().map_err(|error: crate::domain::slug::BadSlug| StoreError::Corrupt(error.to_string()))
+}
+
+/// The columns of a [`Row`]; each query adds its own `WHERE`.
+macro_rules! select_sources {
+    ($rest:literal) => {
+        concat!(
+            "SELECT s.id, s.name, s.url, s.feed_url, s.title, s.link, s.language, s.state, s.next_poll_at, s.polled_at,
+                    s.ok_at, s.failures, s.trouble, (SELECT COUNT(*) FROM post p WHERE p.source_id = s.id) AS posts
+             FROM source s ",
+            $rest
+        )
+    };
+}
+
+impl TryFrom<Row> for SourceRow {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: SourceId(row.id),
+            name: slug(&row.name)?,
+            url: row.url,
+            feed_url: row.feed_url,
+            title: row.title,
+            link: row.link,
+            language: row.language,
+            state: row.state.parse().map_err(StoreError::Corrupt)?,
+            next_poll_at: Timestamp::from_millis(row.next_poll_at),
+            polled_at: row.polled_at.map(Timestamp::from_millis),
+            ok_at: row.ok_at.map(Timestamp::from_millis),
+            failures: u32::try_from(row.failures).unwrap_or(u32::MAX),
+            trouble: row.trouble,
+            posts: u64::try_from(row.posts).unwrap_or(0),
+        })
+    }
 }
 
 impl Store {
@@ -128,34 +166,17 @@ impl Store {
     /// Every source that is configured, by name.
     pub async fn source_rows(&self) -> Result<Vec<SourceRow>, StoreError> {
         let rows: Vec<Row> = each!(&self.reader, |db| {
-            sqlx::query_as(
-                "SELECT s.id, s.name, s.url, s.feed_url, s.title, s.link, s.state, s.next_poll_at, s.polled_at,
-                        s.ok_at, s.failures, s.trouble,
-                        (SELECT COUNT(*) FROM post p WHERE p.source_id = s.id) AS posts
-                 FROM source s WHERE NOT s.removed ORDER BY s.name",
-            )
-            .fetch_all(db)
-            .await
+            sqlx::query_as(select_sources!("WHERE NOT s.removed ORDER BY s.name")).fetch_all(db).await
         })?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(SourceRow {
-                    id: SourceId(row.id),
-                    name: slug(&row.name)?,
-                    url: row.url,
-                    feed_url: row.feed_url,
-                    title: row.title,
-                    link: row.link,
-                    state: row.state.parse().map_err(StoreError::Corrupt)?,
-                    next_poll_at: Timestamp::from_millis(row.next_poll_at),
-                    polled_at: row.polled_at.map(Timestamp::from_millis),
-                    ok_at: row.ok_at.map(Timestamp::from_millis),
-                    failures: u32::try_from(row.failures).unwrap_or(u32::MAX),
-                    trouble: row.trouble,
-                    posts: u64::try_from(row.posts).unwrap_or(0),
-                })
-            })
-            .collect()
+        rows.into_iter().map(SourceRow::try_from).collect()
+    }
+
+    /// A source by its name, configured or not.
+    pub async fn source_row(&self, name: &Slug) -> Result<Option<SourceRow>, StoreError> {
+        let row: Option<Row> = each!(&self.reader, |db| {
+            sqlx::query_as(select_sources!("WHERE s.name = $1")).bind(name.as_str()).fetch_optional(db).await
+        })?;
+        row.map(SourceRow::try_from).transpose()
     }
 
     /// Pauses a source, or sets it going again (at once, whatever stopped it).

@@ -1,0 +1,225 @@
+//! The daemon: everything wired together, from the configuration file to the
+//! last commit before the process ends.
+//!
+//! Order of start: database, the right to own it (P7), the secret's check, what
+//! an earlier life left in doubt (P4), the web server, work. Order of stop: no
+//! new work, what is in hand, the database.
+
+use crate::clock::{Chance, Clock};
+use crate::config::{Config, Live};
+use crate::flow::deliver::Deliverer;
+use crate::flow::digest::Digester;
+use crate::flow::poll::Poller;
+use crate::flow::publish::Publisher;
+use crate::flow::subscribe::Subscriptions;
+use crate::lifecycle::{Asked, Progress, SOFT_STOP, Signals, Stop, Tasks, Word, feed_watchdog, tell};
+use crate::net::{Client, Names};
+use crate::render::Renderer;
+use crate::scheduler::{Roles, Scheduler};
+use crate::store::{NodeLock, Store};
+use crate::web::{self, Web};
+use anyhow::{Context as _, bail};
+use arc_swap::ArcSwap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// A running daemon.
+#[derive(Debug)]
+pub struct Daemon {
+    /// Where its web server listens.
+    pub web: Option<SocketAddr>,
+    /// Its database.
+    pub store: Store,
+    config: Live,
+    clock: Clock,
+    poller: Arc<Poller>,
+    publisher: Arc<Publisher>,
+    tasks: Tasks,
+    _lock: NodeLock,
+}
+
+/// What a daemon does not decide for itself.
+#[derive(Debug, Clone)]
+pub struct Outside {
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub chance: Chance,
+    /// Which work this node takes on.
+    pub roles: Roles,
+}
+
+impl Outside {
+    /// The machine's own, and all the work.
+    #[must_use]
+    pub fn real() -> Self {
+        Self { clock: Clock::system(), chance: Chance::system(), roles: Roles::ALL }
+    }
+}
+
+impl Daemon {
+    /// Starts everything. What it returns is at work already.
+    pub async fn start(config: Config, outside: Outside) -> anyhow::Result<Self> {
+        let Outside { clock, chance, roles } = outside;
+        let store = Store::open(&config.database).await?;
+        let lock = store.lock().await?;
+        check_secret(&store, &config).await?;
+        let tasks = Tasks::new(Stop::new());
+        let client = Client::new(&config.fetch, &config.site.base_url, Names::system(), clock.clone())?;
+        let listen = config.http.listen;
+        let config: Live = Arc::new(ArcSwap::from_pointee(config));
+        let renderer = Arc::new(Renderer::new()?);
+        let poller = Arc::new(Poller::new(store.clone(), client, clock.clone(), chance.clone(), config.clone()));
+        let publisher = Arc::new(Publisher::new(store.clone(), config.clone()));
+        let digester = Arc::new(Digester::new(store.clone(), config.clone(), renderer.clone(), clock.clone()));
+        let deliverer = Arc::new(Deliverer::new(
+            store.clone(),
+            config.clone(),
+            renderer.clone(),
+            clock.clone(),
+            chance.clone(),
+            lock.name().to_owned(),
+        ));
+        let subscriptions = Arc::new(Subscriptions::new(store.clone(), config.clone(), clock.clone(), chance));
+        deliverer.recover().await?;
+        poller.adopt_config().await?;
+        store.sync_cadences(&config.load().newsletters, clock.now()).await?;
+        let mut listening = None;
+        if roles.web {
+            let listener = TcpListener::bind(listen)
+                .await
+                .with_context(|| format!("cannot listen on {listen} (http.listen): is another program there?"))?;
+            listening = Some(listener.local_addr()?);
+            let web =
+                Web::new(config.clone(), publisher.clone(), subscriptions, renderer, tasks.clone(), clock.clone());
+            tasks.spawn("web", web::serve(listener, web));
+        }
+        let progress = Progress::default();
+        let scheduler = Scheduler {
+            clock: clock.clone(),
+            poller: poller.clone(),
+            publisher: publisher.clone(),
+            digester,
+            deliverer,
+            progress: progress.clone(),
+        };
+        scheduler.start(roles, &tasks);
+        let stop = tasks.stop().clone();
+        // Not a task of the daemon's: it must go on until the very end.
+        tasks.spawn("watchdog", async move {
+            tokio::select! {
+                () = feed_watchdog(progress, stop.clone()) => {}
+                () = stop.soft() => {}
+            }
+        });
+        Ok(Self { web: listening, store, config, clock, poller, publisher, tasks, _lock: lock })
+    }
+
+    /// Puts another configuration in force. What only a restart can change (the
+    /// database, the listening address) stays, and the log says so.
+    pub async fn reload(&self, config: Config) -> anyhow::Result<()> {
+        let old = self.config.load_full();
+        if old.database.to_string() != config.database.to_string() || old.http.listen != config.http.listen {
+            tracing::warn!("database.url and http.listen change at the next restart only");
+        }
+        self.config.store(Arc::new(config));
+        self.poller.adopt_config().await?;
+        self.store.sync_cadences(&self.config.load().newsletters, self.clock.now()).await?;
+        self.publisher.invalidate();
+        Ok(())
+    }
+
+    /// The signal that stops it.
+    #[must_use]
+    pub fn stop_signal(&self) -> &Stop {
+        self.tasks.stop()
+    }
+
+    /// Stops: nothing new is begun, what is in hand is finished, 25 s at the
+    /// most. Returns whether all went well.
+    pub async fn stop(self) -> bool {
+        let stop = self.tasks.stop().clone();
+        stop.stop_softly();
+        let well = tokio::select! {
+            well = self.tasks.finish() => well,
+            () = async {
+                tokio::time::sleep(SOFT_STOP).await;
+                tracing::warn!("what is still in hand is left: those deliveries are in doubt");
+                stop.stop_hard();
+                std::future::pending::<()>().await;
+            } => false,
+        };
+        self.store.close().await;
+        well
+    }
+
+    /// One line for `systemctl status`.
+    fn status(&self) -> String {
+        let config = self.config.load();
+        let web = self.web.map(|web| format!(", serving on {web}")).unwrap_or_default();
+        format!("following {} sources for {} newsletters{web}", config.sources.len(), config.newsletters.len())
+    }
+}
+
+/// Runs the daemon of a configuration file until a signal ends it. `load` reads
+/// the file, at the start and at each SIGHUP; a broken one never takes down a
+/// running daemon.
+pub async fn run(path: &Path, outside: Outside, load: impl Fn(&Path) -> anyhow::Result<Config>) -> anyhow::Result<()> {
+    let mut signals = Signals::listen().context("cannot listen to signals")?;
+    let daemon = Daemon::start(load(path)?, outside).await?;
+    tracing::info!("{}", daemon.status());
+    tell(Word::Status(&daemon.status()));
+    tell(Word::Ready);
+    loop {
+        let asked = tokio::select! {
+            asked = signals.next() => asked,
+            // A part of the daemon died.
+            () = daemon.stop_signal().soft() => Asked::Stop,
+        };
+        if asked == Asked::Stop {
+            break;
+        }
+        tell(Word::Reloading);
+        match load(path) {
+            Ok(config) => match daemon.reload(config).await {
+                Ok(()) => tracing::info!("reloaded: {}", daemon.status()),
+                Err(error) => tracing::error!("the new configuration is in force only in part: {error:#}"),
+            },
+            Err(error) => tracing::error!("the old configuration stays in force: {error:#}"),
+        }
+        tell(Word::Status(&daemon.status()));
+        tell(Word::Ready);
+    }
+    tracing::info!("stopping");
+    tell(Word::Stopping);
+    let stop = daemon.stop_signal().clone();
+    let well = tokio::select! {
+        well = daemon.stop() => well,
+        // A second signal: the operator is in a hurry.
+        _ = async { while signals.next().await != Asked::Stop {} } => {
+            stop.stop_hard();
+            false
+        }
+    };
+    if !well {
+        bail!("the daemon did not end as it should; the log says why");
+    }
+    Ok(())
+}
+
+/// Refuses to work with another secret than the database was made with: every
+/// link in every mail would be dead.
+async fn check_secret(store: &Store, config: &Config) -> anyhow::Result<()> {
+    const KEY: &str = "secret_key_check";
+    let ours = config.secret.check_value();
+    match store.meta(KEY).await? {
+        Some(theirs) if theirs != ours => bail!(
+            "the secret key is not the one this database was made with: unsubscribe links in mails already sent would be dead. Put the old key back"
+        ),
+        Some(_) => {}
+        None => store.set_meta(KEY, &ours).await?,
+    }
+    Ok(())
+}

@@ -1,0 +1,353 @@
+//! How mails leave: the courier.
+//!
+//! One loop keeps the ledger. Each turn it writes the verdicts that have come
+//! back and takes as many new attempts as connections are idle, in one
+//! transaction (see `store::deliveries`); each attempt then runs in a task of
+//! its own over a session of its own. At most one mail per connection is in
+//! flight (P4); a relay in trouble rests and costs no recipient anything (P10);
+//! a lost answer is kept as `unknown` (P6).
+
+mod breaker;
+mod copy;
+mod verdict;
+
+use crate::clock::{Chance, Clock};
+use crate::config::{Config, Live, OnAmbiguous};
+use crate::domain::delivery::Verdict;
+use crate::domain::id::DigestId;
+use crate::domain::time::Timestamp;
+use crate::lifecycle::Stop;
+use crate::mail::{Deadlines, Session, Transport};
+use crate::render::Renderer;
+use crate::store::{Attempt, Content, Courier, DigestContent, Settled, Store, StoreError};
+use breaker::Breaker;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use verdict::Health;
+
+/// How long an attempt may take before another node may doubt it: more than all
+/// deadlines of a session together.
+const LEASE: Duration = Duration::from_mins(30);
+
+/// How soon rows that another process wrote are noticed.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// Sends what is due.
+#[derive(Debug, Clone)]
+pub struct Deliverer {
+    store: Store,
+    config: Live,
+    renderer: Arc<Renderer>,
+    clock: Clock,
+    chance: Chance,
+    node: String,
+    deadlines: Deadlines,
+    wake: Arc<Notify>,
+}
+
+/// What one run of the courier did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Mails that the relay took.
+    pub sent: u64,
+    /// Mails refused for good.
+    pub bounced: u64,
+    /// Mails to be tried again.
+    pub deferred: u64,
+    /// Mails whose fate is not known.
+    pub unknown: u64,
+}
+
+/// A session with how many mails it has carried.
+#[derive(Debug)]
+struct Idle {
+    session: Session,
+    carried: u32,
+}
+
+/// What an attempt's task brings back.
+struct Return {
+    attempt: Attempt,
+    verdict: Verdict,
+    idle: Option<Idle>,
+}
+
+impl Deliverer {
+    /// Sends from `store`, as `node`, what the configuration says at each moment.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        config: Live,
+        renderer: Arc<Renderer>,
+        clock: Clock,
+        chance: Chance,
+        node: String,
+    ) -> Self {
+        let deadlines = Deadlines::default();
+        Self { store, config, renderer, clock, chance, node, deadlines, wake: Arc::new(Notify::new()) }
+    }
+
+    /// The same with other deadlines towards the relay.
+    #[must_use]
+    pub fn with_deadlines(self, deadlines: Deadlines) -> Self {
+        Self { deadlines, ..self }
+    }
+
+    /// What to notify when a delivery was written.
+    #[must_use]
+    pub fn wake(&self) -> Arc<Notify> {
+        self.wake.clone()
+    }
+
+    /// Sends until the stop; then finishes the mails in hand and settles them.
+    pub async fn run(&self, stop: &Stop) {
+        let mut round = Round::new(self);
+        loop {
+            let pause = match round.turn(stop.is_soft()).await {
+                Ok(Next::Again) => continue,
+                Ok(Next::Idle(_)) if stop.is_soft() => break,
+                Ok(Next::Idle(pause)) => pause.min(LOOK_AGAIN),
+                Err(error) if stop.is_soft() => {
+                    tracing::error!(%error, "the last verdicts could not be written; those mails are in doubt now");
+                    break;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "deliveries stand still");
+                    Duration::from_secs(10)
+                }
+            };
+            tokio::select! {
+                () = self.clock.sleep(pause) => {}
+                () = self.wake.notified() => {}
+                () = stop.soft() => {}
+            }
+        }
+        round.close_sessions().await;
+    }
+
+    /// Sends until nothing is due now, and says what came of it. A relay in
+    /// trouble ends it too: what is left waits.
+    pub async fn drain(&self) -> Result<Tally, StoreError> {
+        let mut round = Round::new(self);
+        loop {
+            match round.turn(false).await? {
+                Next::Again => {}
+                Next::Idle(_) => break,
+            }
+        }
+        round.close_sessions().await;
+        Ok(round.tally)
+    }
+
+    /// Puts in doubt what an earlier life of this node left behind.
+    pub async fn recover(&self) -> Result<u64, StoreError> {
+        let hold = self.config.load().mail.on_ambiguous == OnAmbiguous::Hold;
+        let lost = self.store.recover_attempts(&self.node, hold, self.clock.now()).await?;
+        if lost > 0 {
+            tracing::warn!(mails = lost, "syndicated ended in the middle of these deliveries; their fate is unknown");
+        }
+        Ok(lost)
+    }
+}
+
+/// What the loop does next.
+enum Next {
+    /// Take the next turn.
+    Again,
+    /// Nothing is in flight and nothing is due for that long.
+    Idle(Duration),
+}
+
+/// The state of one run.
+struct Round<'a> {
+    courier: &'a Deliverer,
+    in_flight: JoinSet<Return>,
+    sessions: Vec<Idle>,
+    settled: Vec<Settled>,
+    breaker: Breaker,
+    health: Health,
+    contents: HashMap<DigestId, Arc<DigestContent>>,
+    recovered_at: Timestamp,
+    tally: Tally,
+}
+
+impl<'a> Round<'a> {
+    fn new(courier: &'a Deliverer) -> Self {
+        Self {
+            courier,
+            in_flight: JoinSet::new(),
+            sessions: Vec::new(),
+            settled: Vec::new(),
+            breaker: Breaker::default(),
+            health: Health::default(),
+            contents: HashMap::new(),
+            recovered_at: courier.clock.now(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// One turn: commit and take, start what was taken, wait for what comes back.
+    async fn turn(&mut self, stopping: bool) -> Result<Next, StoreError> {
+        let courier = self.courier;
+        let config = courier.config.load_full();
+        let now = courier.clock.now();
+        let idle = config.mail.connections.saturating_sub(self.in_flight.len());
+        let wanted = if stopping { 0 } else { idle.min(self.breaker.allows(now)) };
+        let mut more = false;
+        if wanted > 0 || !self.settled.is_empty() {
+            let rules = Courier { node: courier.node.clone(), lease: LEASE, secret: config.secret.clone() };
+            let settled = std::mem::take(&mut self.settled);
+            let ended = !settled.is_empty();
+            let turn = courier.store.turn(settled, wanted, &rules, now).await?;
+            more = turn.more;
+            for attempt in turn.attempts {
+                self.start(&config, attempt).await?;
+            }
+            for (digest, trouble) in self.health.verdicts() {
+                tracing::error!(digest = digest.0, trouble, "this digest is paused");
+                courier.store.pause_digest(digest, &trouble).await?;
+            }
+            if ended || self.in_flight.is_empty() {
+                for digest in courier.store.close_digests(now).await? {
+                    let balance = courier.store.balance(digest).await?;
+                    tracing::info!(
+                        digest = digest.0,
+                        recipients = balance.recipients,
+                        sent = balance.sent,
+                        bounced = balance.bounced,
+                        suppressed = balance.suppressed,
+                        expired = balance.expired,
+                        "digest done"
+                    );
+                    self.contents.remove(&digest);
+                }
+            }
+        }
+        if let Some(returned) = self.in_flight.join_next().await {
+            self.take_back(&config, returned).await?;
+            // Whoever else is done rides in the same transaction.
+            while let Some(returned) = self.in_flight.try_join_next() {
+                self.take_back(&config, returned).await?;
+            }
+            return Ok(Next::Again);
+        }
+        if more && wanted > 0 || !self.settled.is_empty() {
+            return Ok(Next::Again);
+        }
+        self.close_sessions().await;
+        self.recover_others(now).await?;
+        let next = courier.store.next_delivery_at().await?.map_or(LOOK_AGAIN, |next| next.since(now));
+        Ok(Next::Idle(next.max(self.breaker.rests(now))))
+    }
+
+    /// Runs an attempt in a task of its own.
+    async fn start(&mut self, config: &Arc<Config>, attempt: Attempt) -> Result<(), StoreError> {
+        let content = match &attempt.content {
+            Content::Digest { digest, .. } => Some((*digest, self.content(*digest).await?)),
+            Content::Confirm { .. } | Content::Owner { .. } => None,
+        };
+        let message =
+            copy::write(config, &self.courier.renderer, &attempt, content.as_ref().map(|(_, content)| &**content));
+        let idle = self.sessions.pop();
+        let transport = Transport::new(&config.mail.relay, self.courier.deadlines);
+        let most = config.mail.mails_per_connection;
+        self.in_flight.spawn(async move {
+            let message = match message {
+                Ok(message) => message,
+                Err(reason) => return Return { attempt, verdict: Verdict::Refused { reason }, idle },
+            };
+            let mut idle = match idle {
+                Some(idle) => idle,
+                None => match transport.open().await {
+                    Ok(session) => Idle { session, carried: 0 },
+                    Err(reason) => return Return { attempt, verdict: Verdict::RelayTrouble { reason }, idle: None },
+                },
+            };
+            let verdict = idle.session.send(&message).await;
+            idle.carried += 1;
+            if idle.session.is_usable() && idle.carried < most {
+                Return { attempt, verdict, idle: Some(idle) }
+            } else {
+                idle.session.close().await;
+                Return { attempt, verdict, idle: None }
+            }
+        });
+        Ok(())
+    }
+
+    async fn content(&mut self, digest: DigestId) -> Result<Arc<DigestContent>, StoreError> {
+        if let Some(content) = self.contents.get(&digest) {
+            return Ok(content.clone());
+        }
+        let content = self.courier.store.digest_content(digest).await?;
+        let content =
+            content.ok_or_else(|| StoreError::Corrupt(format!("digest {digest} has deliveries and no row")))?;
+        let content = Arc::new(content);
+        self.contents.insert(digest, content.clone());
+        Ok(content)
+    }
+
+    /// Turns what came back into what the ledger keeps.
+    async fn take_back(
+        &mut self,
+        config: &Config,
+        returned: Result<Return, tokio::task::JoinError>,
+    ) -> Result<(), StoreError> {
+        let Return { attempt, verdict, idle } = match returned {
+            Ok(returned) => returned,
+            Err(error) => {
+                // Its row stays `attempting` and is put in doubt when its lease ends.
+                tracing::error!(%error, "a delivery's task died");
+                return Ok(());
+            }
+        };
+        self.sessions.extend(idle);
+        let now = self.courier.clock.now();
+        if let Verdict::RelayTrouble { reason } = &verdict {
+            self.breaker.trip(now, &self.courier.chance, reason);
+        } else {
+            self.breaker.close();
+        }
+        if let Content::Digest { digest, .. } = attempt.content {
+            if !self.health.knows(digest) {
+                self.health.begin(digest, self.courier.store.balance(digest).await?);
+            }
+            self.health.count(digest, &verdict);
+        }
+        self.tally.count(&verdict);
+        let settlement = verdict::settlement(verdict, attempt.attempts, &config.mail, now, &self.courier.chance);
+        self.settled.push(attempt.settle(settlement));
+        Ok(())
+    }
+
+    /// Doubts the attempts of nodes that died, once in a while.
+    async fn recover_others(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        if now.since(self.recovered_at) > Duration::from_mins(1) {
+            self.recovered_at = now;
+            // Nothing of this node is in flight when the loop is idle.
+            self.courier.recover().await?;
+        }
+        Ok(())
+    }
+
+    async fn close_sessions(&mut self) {
+        for idle in self.sessions.drain(..) {
+            idle.session.close().await;
+        }
+    }
+}
+
+impl Tally {
+    fn count(&mut self, verdict: &Verdict) {
+        match verdict {
+            Verdict::Sent { .. } => self.sent += 1,
+            Verdict::Bounced { .. } => self.bounced += 1,
+            Verdict::Deferred { .. } | Verdict::Refused { .. } => self.deferred += 1,
+            Verdict::Unknown { .. } => self.unknown += 1,
+            Verdict::RelayTrouble { .. } => {}
+        }
+    }
+}

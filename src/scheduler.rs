@@ -1,0 +1,134 @@
+//! What the clock starts, as loops that each heed the stop: polls (their own
+//! pace is in `flow::poll`), feeds after polls, digests on their slots, mails
+//! (their own pace is in `flow::deliver`).
+
+use crate::clock::Clock;
+use crate::flow::deliver::Deliverer;
+use crate::flow::digest::Digester;
+use crate::flow::poll::{PollOutcome, Poller};
+use crate::flow::publish::Publisher;
+use crate::lifecycle::{Progress, Tasks};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// The longest that the digest loop sleeps: how late it may notice what another
+/// process (a command, another node) wrote, and what a post's settling costs.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// After a step failed (the database is away), the next try.
+const AFTER_TROUBLE: Duration = Duration::from_secs(10);
+
+/// Starts what is due.
+#[derive(Debug, Clone)]
+pub struct Scheduler {
+    /// The clock that slots go by.
+    pub clock: Clock,
+    /// Polls sources.
+    pub poller: Arc<Poller>,
+    /// Renders feeds.
+    pub publisher: Arc<Publisher>,
+    /// Composes digests.
+    pub digester: Arc<Digester>,
+    /// Sends mails.
+    pub deliverer: Arc<Deliverer>,
+    /// Ticked whenever the digest loop comes round.
+    pub progress: Progress,
+}
+
+/// Which kinds of work a node takes on (`--roles`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roles {
+    /// Polls sources.
+    pub poll: bool,
+    /// Composes and mails digests.
+    pub send: bool,
+    /// Serves feeds and pages.
+    pub web: bool,
+}
+
+impl Roles {
+    /// All of them.
+    pub const ALL: Self = Self { poll: true, send: true, web: true };
+}
+
+impl Scheduler {
+    /// Starts the loops of `roles` as tasks; they end with the stop.
+    pub fn start(&self, roles: Roles, tasks: &Tasks) {
+        let (arrivals, news) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        if roles.poll {
+            let (scheduler, arrivals, stop) = (self.clone(), arrivals.clone(), tasks.stop().token());
+            tasks.spawn("poll", async move {
+                let tell = |report: crate::flow::poll::PollReport| {
+                    if report.brought_something() {
+                        arrivals.notify_one();
+                    }
+                    log(&report.name, &report.outcome);
+                };
+                scheduler.poller.run(&stop, tell).await;
+            });
+        }
+        let (scheduler, told, stop) = (self.clone(), news.clone(), tasks.stop().clone());
+        tasks.spawn("publish", async move {
+            while !stop.is_soft() {
+                tokio::select! {
+                    () = arrivals.notified() => {}
+                    // Another node, or a command, may have stored posts.
+                    () = scheduler.clock.sleep(Duration::from_mins(1)) => {}
+                    () = stop.soft() => break,
+                }
+                scheduler.publisher.invalidate();
+                told.notify_one();
+            }
+        });
+        let (scheduler, stop) = (self.clone(), tasks.stop().clone());
+        if roles.send {
+            let deliverer = self.deliverer.clone();
+            let deliver_stop = stop.clone();
+            tasks.spawn("deliver", async move { deliverer.run(&deliver_stop).await });
+        }
+        tasks.spawn("digest", async move {
+            let wake = scheduler.deliverer.wake();
+            while !stop.is_soft() {
+                scheduler.progress.tick();
+                let pause = if roles.send { scheduler.fire(&wake).await } else { LOOK_AGAIN };
+                tokio::select! {
+                    () = scheduler.clock.sleep(pause) => {}
+                    () = news.notified() => {}
+                    () = stop.soft() => {}
+                }
+            }
+        });
+    }
+
+    /// Decides on what slots are due, and says how long until the next look.
+    async fn fire(&self, wake: &Notify) -> Duration {
+        match self.digester.fire_due().await {
+            Ok(fired) => {
+                if !fired.is_empty() {
+                    wake.notify_one();
+                }
+                let now = self.clock.now();
+                self.digester.next_slot().map_or(LOOK_AGAIN, |due| due.since(now).min(LOOK_AGAIN))
+            }
+            Err(error) => {
+                tracing::error!(%error, "digests stand still");
+                AFTER_TROUBLE
+            }
+        }
+    }
+}
+
+fn log(source: &crate::domain::slug::Slug, outcome: &PollOutcome) {
+    match outcome {
+        PollOutcome::Read(admitted) => tracing::info!(
+            %source, new = admitted.new.len(), seeded = admitted.seeded.len(), changed = admitted.changed.len(),
+            held = admitted.held.len(), "polled"
+        ),
+        PollOutcome::Unchanged => tracing::debug!(%source, "polled: nothing new"),
+        PollOutcome::Failed(why) => tracing::warn!(%source, why, "poll failed"),
+        PollOutcome::Gone(why) => tracing::warn!(%source, why, "the source is gone"),
+        PollOutcome::Deferred(why) => tracing::debug!(%source, why, "poll put off"),
+        PollOutcome::Unknown => {}
+    }
+}

@@ -1,0 +1,214 @@
+//! What the world sees: feeds, the front page, the form, the links in mails.
+//!
+//! Invariants: GET and HEAD change nothing (P17); every answer, errors included,
+//! carries the security headers; a client that hangs up never cancels database
+//! work, since each request runs in a task of its own.
+
+mod feeds;
+mod limits;
+mod server;
+mod subscribe;
+
+pub use server::serve;
+
+use crate::clock::Clock;
+use crate::config::Live;
+use crate::flow::publish::Publisher;
+use crate::flow::subscribe::Subscriptions;
+use crate::lifecycle::Tasks;
+use crate::render::{Frame, NoticeContext, RenderError, Renderer, STYLESHEET};
+use crate::store::StoreError;
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::{Method, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use limits::FormLimits;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The largest body of a request.
+const MAX_BODY: usize = 64 * 1024;
+/// How long a body may take to arrive.
+const BODY_WITHIN: Duration = Duration::from_secs(15);
+
+/// What handlers work with. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Web {
+    /// The configuration in force.
+    pub config: Live,
+    /// Feeds.
+    pub publisher: Arc<Publisher>,
+    /// Readers.
+    pub subscriptions: Arc<Subscriptions>,
+    /// Pages.
+    pub renderer: Arc<Renderer>,
+    /// Where requests run.
+    pub tasks: Tasks,
+    limits: Arc<FormLimits>,
+}
+
+/// Who asks, as far as is known: set by the accept loop.
+#[derive(Debug, Clone, Copy)]
+struct Peer(IpAddr);
+
+/// What a page could not be made for.
+#[derive(Debug)]
+enum Failure {
+    /// There is nothing at this address.
+    NotFound,
+    /// The database cannot take or give anything now.
+    Busy(String),
+    /// A fault of this program.
+    Broken(String),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Full | StoreError::Unavailable(_) => Self::Busy(error.to_string()),
+            StoreError::Corrupt(_) | StoreError::Refused(_) => Self::Broken(error.to_string()),
+        }
+    }
+}
+
+impl From<RenderError> for Failure {
+    fn from(error: RenderError) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+impl Web {
+    /// The web side of a daemon.
+    #[must_use]
+    pub fn new(
+        config: Live,
+        publisher: Arc<Publisher>,
+        subscriptions: Arc<Subscriptions>,
+        renderer: Arc<Renderer>,
+        tasks: Tasks,
+        clock: Clock,
+    ) -> Self {
+        Self { config, publisher, subscriptions, renderer, tasks, limits: Arc::new(FormLimits::new(clock)) }
+    }
+
+    /// Every route.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/", get(feeds::index))
+            .route("/feeds/{file}", get(feeds::of_newsletter))
+            .route("/sources/{file}", get(feeds::of_source))
+            .route("/subscribe", get(subscribe::form_of_first))
+            .route("/subscribe/{newsletter}", get(subscribe::form).post(subscribe::request))
+            .route("/confirm/{token}", get(subscribe::look_at_confirmation).post(subscribe::confirm))
+            .route("/u/{token}", get(subscribe::look_at_goodbye).post(subscribe::goodbye))
+            .route("/style.css", get(stylesheet))
+            .route("/healthz", get(|| async { "ok\n" }))
+            .fallback(|State(web): State<Self>| async move { web.failure(Failure::NotFound) })
+            .method_not_allowed_fallback(|State(web): State<Self>| async move {
+                web.notice_page(StatusCode::METHOD_NOT_ALLOWED, "", "error_heading", "error_method")
+            })
+            .layer(from_fn_with_state(self.clone(), guard))
+            .with_state(self)
+    }
+
+    fn frame(&self, language: crate::domain::language::Language) -> Frame {
+        let config = self.config.load();
+        Frame { language, site: config.site.title.clone(), base: config.url("") }
+    }
+
+    /// An answer for what went wrong; the cause goes to the log only.
+    fn failure(&self, failure: Failure) -> Response {
+        match failure {
+            Failure::NotFound => self.notice_page(StatusCode::NOT_FOUND, "", "error_heading", "error_not_found"),
+            Failure::Busy(cause) => {
+                tracing::warn!(cause, "a request was turned away");
+                let mut response = self.notice_page(StatusCode::SERVICE_UNAVAILABLE, "", "error_heading", "error_busy");
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("120"));
+                response
+            }
+            Failure::Broken(cause) => {
+                tracing::error!(cause, "a request failed");
+                self.notice_page(StatusCode::INTERNAL_SERVER_ERROR, "", "error_heading", "error_busy")
+            }
+        }
+    }
+
+    /// A page with a heading and a sentence, in the site's language.
+    fn notice_page(&self, status: StatusCode, title: &str, heading: &'static str, text: &'static str) -> Response {
+        let notice = NoticeContext {
+            frame: self.frame(self.config.load().site.language),
+            title: title.to_owned(),
+            heading,
+            text,
+            button: "",
+            action: None,
+            link: None,
+        };
+        self.notice(status, &notice)
+    }
+
+    fn notice(&self, status: StatusCode, notice: &NoticeContext) -> Response {
+        match self.renderer.page_notice(notice) {
+            Ok(page) => (status, Html(page)).into_response(),
+            Err(error) => {
+                tracing::error!(%error, "a page could not be made");
+                (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong.\n").into_response()
+            }
+        }
+    }
+}
+
+async fn stylesheet() -> Response {
+    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=3600")];
+    (headers, STYLESHEET).into_response()
+}
+
+/// Around every request: its body arrives whole and in time, its handler runs
+/// in a task that outlives the client, its answer carries the headers.
+async fn guard(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let personal = ["/confirm/", "/u/"].iter().any(|page| request.uri().path().starts_with(page));
+    let mut response = match whole(request).await {
+        Ok(request) => match web.tasks.shielded(next.run(request)).await {
+            Some(response) => response,
+            None => web.failure(Failure::Broken("the handler panicked".to_owned())),
+        },
+        Err(status) => web.notice_page(status, "", "error_heading", "error_form"),
+    };
+    let headers = response.headers_mut();
+    for (name, value) in SECURITY {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if personal || changes || !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if personal {
+        headers.insert(HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex"));
+    }
+    response
+}
+
+/// On every answer. Styles come from the site itself; there are no scripts.
+const SECURITY: [(HeaderName, &str); 3] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; img-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+];
+
+/// The request with its whole body in memory, or the status that refuses it.
+async fn whole(request: Request) -> Result<Request, StatusCode> {
+    let (parts, body) = request.into_parts();
+    let bytes: Bytes = tokio::time::timeout(BODY_WITHIN, to_bytes(body, MAX_BODY))
+        .await
+        .map_err(|_| StatusCode::REQUEST_TIMEOUT)?
+        .map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
+    Ok(Request::from_parts(parts, Body::from(bytes)))
+}

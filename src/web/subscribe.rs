@@ -1,0 +1,192 @@
+//! The form and the links in mails. GET shows, POST acts (P17).
+
+use super::{Failure, Peer, Web};
+use crate::domain::newsletter::Newsletter;
+use crate::flow::subscribe::{Confirmation, Refusal};
+use crate::render::{CadenceChoice, NoticeContext, SubscribeContext};
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+
+/// What the form sends.
+#[derive(Debug, Default)]
+struct Form {
+    email: String,
+    cadence: String,
+    /// Filled in by machines only.
+    website: String,
+}
+
+pub(super) async fn form_of_first(State(web): State<Web>) -> Response {
+    let config = web.config.load_full();
+    match config.newsletters.first() {
+        Some(newsletter) => Redirect::to(&config.url(&format!("/subscribe/{}", newsletter.name))).into_response(),
+        None => web.failure(Failure::NotFound),
+    }
+}
+
+pub(super) async fn form(State(web): State<Web>, Path(name): Path<String>) -> Response {
+    show_form(&web, &name, &Form::default(), None)
+}
+
+pub(super) async fn request(
+    State(web): State<Web>,
+    Path(name): Path<String>,
+    Extension(Peer(peer)): Extension<Peer>,
+    body: Bytes,
+) -> Response {
+    let form = read_form(&body);
+    if !web.limits.admit(peer) {
+        let mut response = web.notice_page(StatusCode::TOO_MANY_REQUESTS, "", "error_heading", "error_too_many");
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("3600"));
+        return response;
+    }
+    // A machine is told what a reader is told, and nothing happens.
+    if !form.website.is_empty() {
+        return check_mail(&web, &name);
+    }
+    match web.subscriptions.request(&name, &form.email, &form.cadence).await {
+        Ok(Ok(())) => check_mail(&web, &name),
+        Ok(Err(Refusal::NoNewsletter)) => web.failure(Failure::NotFound),
+        Ok(Err(Refusal::Email)) => show_form(&web, &name, &form, Some("error_email")),
+        Ok(Err(Refusal::Cadence)) => show_form(&web, &name, &form, Some("error_cadence")),
+        Err(error) => web.failure(error.into()),
+    }
+}
+
+pub(super) async fn look_at_confirmation(State(web): State<Web>, Path(token): Path<String>) -> Response {
+    match web.subscriptions.look_at_confirmation(&token).await {
+        Ok(Confirmation::Open(title)) => {
+            let action = web.config.load().url(&format!("/confirm/{token}"));
+            ask(&web, title, "confirm_heading", "confirm_text", "confirm_button", action)
+        }
+        Ok(other) => show_confirmation(&web, other),
+        Err(error) => web.failure(error.into()),
+    }
+}
+
+pub(super) async fn confirm(State(web): State<Web>, Path(token): Path<String>) -> Response {
+    match web.subscriptions.confirm(&token).await {
+        Ok(confirmation) => show_confirmation(&web, confirmation),
+        Err(error) => web.failure(error.into()),
+    }
+}
+
+pub(super) async fn look_at_goodbye(State(web): State<Web>, Path(token): Path<String>) -> Response {
+    match web.subscriptions.look_at_goodbye(&token).await {
+        Ok(Some(title)) => {
+            let action = web.config.load().url(&format!("/u/{token}"));
+            ask(&web, title, "unsubscribe_heading", "unsubscribe_text", "unsubscribe", action)
+        }
+        Ok(None) => web.notice_page(StatusCode::NOT_FOUND, "", "error_heading", "error_link"),
+        Err(error) => web.failure(error.into()),
+    }
+}
+
+/// The page's own button and a mail program's one click (RFC 8058 section 3.2):
+/// no cookie, no redirect, no second question.
+pub(super) async fn goodbye(State(web): State<Web>, Path(token): Path<String>, body: Bytes) -> Response {
+    let one_click = body.windows(b"List-Unsubscribe".len()).any(|window| window == b"List-Unsubscribe");
+    match web.subscriptions.unsubscribe(&token, if one_click { "one-click" } else { "page" }).await {
+        Ok(Some(title)) => web.notice_page(StatusCode::OK, &title, "unsubscribed_heading", "unsubscribed_text"),
+        Ok(None) => web.notice_page(StatusCode::NOT_FOUND, "", "error_heading", "error_link"),
+        Err(error) => web.failure(error.into()),
+    }
+}
+
+fn read_form(body: &[u8]) -> Form {
+    let mut form = Form::default();
+    for (name, value) in url::form_urlencoded::parse(body) {
+        let field = match name.as_ref() {
+            "email" => &mut form.email,
+            "cadence" => &mut form.cadence,
+            "website" => &mut form.website,
+            _ => continue,
+        };
+        *field = value.chars().take(300).collect();
+    }
+    form
+}
+
+fn show_form(web: &Web, name: &str, form: &Form, problem: Option<&'static str>) -> Response {
+    let config = web.config.load_full();
+    let Some(newsletter) = config.newsletter(name) else { return web.failure(Failure::NotFound) };
+    let context = SubscribeContext {
+        frame: web.frame(newsletter.language),
+        name: newsletter.name.to_string(),
+        title: newsletter.title.clone(),
+        description: newsletter.description.clone(),
+        cadences: cadences(web, newsletter),
+        chosen: form.cadence.clone(),
+        email: form.email.clone(),
+        problem,
+    };
+    let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    match web.renderer.page_subscribe(&context) {
+        Ok(page) => (status, Html(page)).into_response(),
+        Err(error) => web.failure(error.into()),
+    }
+}
+
+fn cadences(web: &Web, newsletter: &Newsletter) -> Vec<CadenceChoice> {
+    newsletter
+        .cadences
+        .iter()
+        .map(|cadence| CadenceChoice {
+            name: cadence.name.to_string(),
+            label: web.renderer.cadence_label(newsletter.language, cadence.name.as_str()),
+        })
+        .collect()
+}
+
+/// The one answer to every request that has the right form (S8).
+fn check_mail(web: &Web, newsletter: &str) -> Response {
+    let config = web.config.load_full();
+    let language = config.newsletter(newsletter).map_or(config.site.language, |newsletter| newsletter.language);
+    let notice = NoticeContext {
+        frame: web.frame(language),
+        title: String::new(),
+        heading: "check_heading",
+        text: "check_text",
+        button: "",
+        action: None,
+        link: None,
+    };
+    web.notice(StatusCode::OK, &notice)
+}
+
+fn ask(
+    web: &Web,
+    title: String,
+    heading: &'static str,
+    text: &'static str,
+    button: &'static str,
+    action: String,
+) -> Response {
+    let frame = web.frame(web.config.load().site.language);
+    web.notice(StatusCode::OK, &NoticeContext { frame, title, heading, text, button, action: Some(action), link: None })
+}
+
+fn show_confirmation(web: &Web, confirmation: Confirmation) -> Response {
+    match confirmation {
+        Confirmation::Open(title) | Confirmation::Done(title) => {
+            web.notice_page(StatusCode::OK, &title, "confirmed_heading", "confirmed_text")
+        }
+        Confirmation::Over(newsletter) => {
+            let config = web.config.load_full();
+            let notice = NoticeContext {
+                frame: web.frame(config.site.language),
+                title: String::new(),
+                heading: "confirm_expired_heading",
+                text: "confirm_expired_text",
+                button: "subscribe_again",
+                action: None,
+                link: Some(config.url(&format!("/subscribe/{newsletter}"))),
+            };
+            web.notice(StatusCode::GONE, &notice)
+        }
+        Confirmation::Forged => web.notice_page(StatusCode::NOT_FOUND, "", "error_heading", "error_link"),
+    }
+}
