@@ -65,7 +65,7 @@ impl Daemon {
         let Outside { clock, chance, roles } = outside;
         let store = Store::open(&config.database).await?;
         let lock = store.lock().await?;
-        check_secret(&store, &config).await?;
+        store.accept_key(&config).await?;
         let tasks = Tasks::new(Stop::new());
         let client = Client::new(&config.fetch, &config.site.base_url, Names::system(), clock.clone())?;
         let listen = config.http.listen;
@@ -205,21 +205,6 @@ pub async fn run(path: &Path, outside: Outside, load: impl Fn(&Path) -> anyhow::
     };
     if !well {
         bail!("the daemon did not end as it should; the log says why");
-    }
-    Ok(())
-}
-
-/// Refuses to work with another secret than the database was made with: every
-/// link in every mail would be dead.
-async fn check_secret(store: &Store, config: &Config) -> anyhow::Result<()> {
-    const KEY: &str = "secret_key_check";
-    let ours = config.secret.check_value();
-    match store.meta(KEY).await? {
-        Some(theirs) if theirs != ours => bail!(
-            "the secret key is not the one this database was made with: unsubscribe links in mails already sent would be dead. Put the old key back"
-        ),
-        Some(_) => {}
-        None => store.set_meta(KEY, &ours).await?,
     }
     Ok(())
 }

@@ -3,25 +3,27 @@
 use clap::Parser as _;
 use std::process::ExitCode;
 use syndicated::cli::{self, Cli, Setting, Task};
+use syndicated::config::Config;
+use syndicated::daemon::{self, Outside};
 use syndicated::doctor;
 
 fn main() -> ExitCode {
     let typed = Cli::parse();
-    let (log, setting) = (typed.log, Setting::of_process(typed.config.clone()));
+    let (log, Setting { path, environment, clock, chance }) = (typed.log, Setting::of_process(typed.config.clone()));
     let task = typed.task();
-    let work = async {
-        match task {
-            Task::Run => Ok(()),
-            Task::Check(json) => {
-                let Setting { path, environment, clock, chance } = &setting;
-                doctor::check(path, environment, (clock, chance), json.json, &mut std::io::stdout()).await
+    let result = cli::start_log(log, task.usual_filter(), &environment).and_then(|()| {
+        tokio::runtime::Runtime::new()?.block_on(async {
+            match task {
+                Task::Run(roles) => {
+                    let load = |path: &_| Ok(Config::load(path, &environment, &chance)?);
+                    daemon::run(&path, Outside { clock, chance: chance.clone(), roles }, load).await
+                }
+                Task::Check(json) => {
+                    doctor::check(&path, &environment, (&clock, &chance), json.json, &mut std::io::stdout()).await
+                }
+                Task::Command(command) => cli::run(*command, &Setting { path, environment, clock, chance }).await,
             }
-            Task::Demo { .. } => Ok(()),
-            Task::Command(command) => cli::run(*command, &setting).await,
-        }
-    };
-    cli::finish(
-        cli::start_log(log, "error", &setting.environment)
-            .and_then(|()| tokio::runtime::Runtime::new()?.block_on(work)),
-    )
+        })
+    });
+    cli::finish(result)
 }

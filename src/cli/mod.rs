@@ -1,22 +1,27 @@
 //! What people type, and what it means. Each command group has a file of its
 //! own; nothing but these files prints.
 
+mod digest;
 mod ending;
+mod feed;
 
 mod generate;
 mod log;
 mod output;
 mod poll;
 mod post;
+mod read;
 mod setting;
 mod source;
+mod subscriber;
 
 pub use ending::finish;
 pub use log::{LogFormat, start as start_log};
 pub use output::Out;
 pub use setting::Setting;
 
-use clap::{Args, Parser, Subcommand};
+use crate::scheduler::Roles;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Follows blogs, republishes their posts as feeds, and mails them as digests:
@@ -43,14 +48,9 @@ pub struct Cli {
 #[derive(Debug)]
 pub enum Task {
     /// The daemon.
-    Run,
+    Run(Roles),
     /// The doctor.
     Check(Json),
-    /// The demonstration.
-    Demo {
-        /// One post through every station, then the end.
-        once: bool,
-    },
     /// A command of this room.
     Command(Box<Command>),
 }
@@ -59,28 +59,58 @@ pub enum Task {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the daemon (the default).
-    Run,
+    Run(Run),
     /// Try the configuration, the database and the relay, and show what comes next.
     Check(Json),
     /// Look at sources now, whatever their schedule says.
     Poll(poll::Poll),
+    /// Show what is read from a feed or page.
+    Read(read::Read),
     /// Followed sources.
     #[command(subcommand)]
     Source(source::Source),
     /// Stored posts.
     #[command(subcommand)]
     Post(post::Post),
+    /// Digests: mailed, and to be mailed.
+    #[command(subcommand)]
+    Digest(digest::Digest),
+    /// Readers.
+    #[command(subcommand)]
+    Subscriber(subscriber::Subscriber),
+    /// Print a newsletter's or source's feed.
+    Feed(feed::Feed),
 
-    /// See the whole main job at work, without network or configuration.
-    Demo {
-        /// Send one post through, check each station, and end with 0 or 1.
-        #[arg(long)]
-        once: bool,
-    },
     /// Print completions for a shell.
     Completions(generate::Completions),
     /// Write the man pages into a folder.
     Man(generate::Man),
+}
+
+/// `run`.
+#[derive(Debug, Default, Args)]
+pub struct Run {
+    /// What this node does, of several that share a PostgreSQL database; all of it when left out.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "ROLES")]
+    roles: Vec<Role>,
+}
+
+/// A part of the daemon's work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// Look at sources.
+    Poll,
+    /// Compose and mail digests.
+    Send,
+    /// Serve feeds and pages.
+    Web,
+}
+
+impl Run {
+    fn roles(&self) -> Roles {
+        let has = |role| self.roles.is_empty() || self.roles.contains(&role);
+        Roles { poll: has(Role::Poll), send: has(Role::Send), web: has(Role::Web) }
+    }
 }
 
 /// How the answer is written.
@@ -91,14 +121,25 @@ pub struct Json {
     pub json: bool,
 }
 
+impl Task {
+    /// What the log tells unless `SYNDICATED_LOG` says otherwise: commands answer
+    /// for themselves, the daemon has nothing but its log.
+    #[must_use]
+    pub fn usual_filter(&self) -> &'static str {
+        match self {
+            Self::Run(_) => "warn,syndicated=info",
+            Self::Check(_) | Self::Command(_) => "error",
+        }
+    }
+}
+
 impl Cli {
     /// What is to be done.
     #[must_use]
     pub fn task(self) -> Task {
-        match self.command.unwrap_or(Command::Run) {
-            Command::Run => Task::Run,
+        match self.command.unwrap_or(Command::Run(Run::default())) {
+            Command::Run(run) => Task::Run(run.roles()),
             Command::Check(json) => Task::Check(json),
-            Command::Demo { once } => Task::Demo { once },
             other => Task::Command(Box::new(other)),
         }
     }
@@ -109,11 +150,15 @@ pub async fn run(command: Command, setting: &Setting) -> anyhow::Result<()> {
     let out = &mut Out::standard();
     match command {
         Command::Poll(poll) => poll::run(poll, setting, out).await,
+        Command::Read(read) => read::run(read, setting, out).await,
+        Command::Digest(command) => digest::run(command, setting, out).await,
+        Command::Subscriber(command) => subscriber::run(command, setting, out).await,
+        Command::Feed(feed) => feed::run(feed, setting, out).await,
         Command::Source(command) => source::run(command, setting, out).await,
         Command::Post(command) => post::run(command, setting, out).await,
 
         Command::Completions(completions) => generate::completions(&completions, out),
         Command::Man(man) => generate::man(&man, out),
-        Command::Run | Command::Check(_) | Command::Demo { .. } => Ok(()),
+        Command::Run(_) | Command::Check(_) => Ok(()),
     }
 }
