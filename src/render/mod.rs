@@ -253,7 +253,7 @@ impl Renderer {
             context: &'a DigestContext,
             count: String,
             preheader: String,
-            in_full: usize,
+            whole: usize,
             unsubscribe_token: &'static str,
             email_token: &'static str,
         }
@@ -278,7 +278,7 @@ impl Renderer {
             _ => cut::cut(&more.join(" · "), PREHEADER),
         };
         let mut full = Full {
-            in_full: titles.len(),
+            whole: titles.len(),
             count,
             preheader,
             unsubscribe_token: token::UNSUBSCRIBE_URL,
@@ -288,10 +288,10 @@ impl Renderer {
         loop {
             let html = self.render("mail/digest.html", &full)?;
             let plain = self.render("mail/digest.txt", &full)?;
-            if full.in_full == 0 || html.len() + plain.len() <= MAIL_BYTES {
+            if full.whole == 0 || html.len() + plain.len() <= MAIL_BYTES {
                 return Ok(Rendered { subject, html, plain });
             }
-            full.in_full /= 2;
+            full.whole /= 2;
         }
     }
 

@@ -14,6 +14,8 @@
 
 mod configuring;
 mod crash;
+mod crash_points;
+mod digests;
 mod engines;
 mod identity;
 mod killed_polls;
@@ -21,3 +23,4 @@ mod main_job;
 mod opening;
 mod origin;
 mod polling;
+mod stage;
