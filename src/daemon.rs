@@ -24,6 +24,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 /// A running daemon.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub struct Daemon {
     clock: Clock,
     poller: Arc<Poller>,
     publisher: Arc<Publisher>,
+    arrivals: Arc<Notify>,
     tasks: Tasks,
     _lock: NodeLock,
 }
@@ -97,6 +99,7 @@ impl Daemon {
             tasks.spawn("web", web::serve(listener, web));
         }
         let progress = Progress::default();
+        let arrivals = Arc::new(Notify::new());
         let scheduler = Scheduler {
             clock: clock.clone(),
             poller: poller.clone(),
@@ -104,6 +107,7 @@ impl Daemon {
             digester,
             deliverer,
             progress: progress.clone(),
+            arrivals: arrivals.clone(),
         };
         scheduler.start(roles, &tasks);
         let stop = tasks.stop().clone();
@@ -114,7 +118,7 @@ impl Daemon {
                 () = stop.soft() => {}
             }
         });
-        Ok(Self { web: listening, store, config, clock, poller, publisher, tasks, _lock: lock })
+        Ok(Self { web: listening, store, config, clock, poller, publisher, arrivals, tasks, _lock: lock })
     }
 
     /// Puts another configuration in force. What only a restart can change (the
@@ -128,6 +132,14 @@ impl Daemon {
         self.poller.adopt_config().await?;
         self.store.sync_cadences(&self.config.load().newsletters, self.clock.now()).await?;
         self.publisher.invalidate();
+        Ok(())
+    }
+
+    /// Polls every source now, due or not.
+    pub async fn poll_now(&self) -> anyhow::Result<()> {
+        let names: Vec<_> = self.config.load().sources.iter().map(|source| source.name.clone()).collect();
+        self.poller.poll_named(&names, &self.tasks.stop().token(), |_| {}).await?;
+        self.arrivals.notify_one();
         Ok(())
     }
 
@@ -213,13 +225,10 @@ pub async fn run(path: &Path, outside: Outside, load: impl Fn(&Path) -> anyhow::
 /// link in every mail would be dead.
 async fn check_secret(store: &Store, config: &Config) -> anyhow::Result<()> {
     const KEY: &str = "secret_key_check";
-    let ours = config.secret.check_value();
-    match store.meta(KEY).await? {
-        Some(theirs) if theirs != ours => bail!(
-            "the secret key is not the one this database was made with: unsubscribe links in mails already sent would be dead. Put the old key back"
-        ),
-        Some(_) => {}
-        None => store.set_meta(KEY, &ours).await?,
+    let known = store.meta(KEY).await?;
+    config.keep_key(known.as_deref())?;
+    if known.is_none() {
+        store.set_meta(KEY, &config.secret.check_value()).await?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 use crate::clock::Clock;
 use crate::flow::deliver::Deliverer;
 use crate::flow::digest::Digester;
-use crate::flow::poll::{PollOutcome, Poller};
+use crate::flow::poll::{PollReport, Poller};
 use crate::flow::publish::Publisher;
 use crate::lifecycle::{Progress, Tasks};
 use std::sync::Arc;
@@ -34,6 +34,8 @@ pub struct Scheduler {
     pub deliverer: Arc<Deliverer>,
     /// Ticked whenever the digest loop comes round.
     pub progress: Progress,
+    /// Notified when posts arrived or changed.
+    pub arrivals: Arc<Notify>,
 }
 
 /// Which kinds of work a node takes on (`--roles`).
@@ -55,15 +57,14 @@ impl Roles {
 impl Scheduler {
     /// Starts the loops of `roles` as tasks; they end with the stop.
     pub fn start(&self, roles: Roles, tasks: &Tasks) {
-        let (arrivals, news) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (arrivals, news) = (self.arrivals.clone(), Arc::new(Notify::new()));
         if roles.poll {
             let (scheduler, arrivals, stop) = (self.clone(), arrivals.clone(), tasks.stop().token());
             tasks.spawn("poll", async move {
-                let tell = |report: crate::flow::poll::PollReport| {
+                let tell = |report: PollReport| {
                     if report.brought_something() {
                         arrivals.notify_one();
                     }
-                    log(&report.name, &report.outcome);
                 };
                 scheduler.poller.run(&stop, tell).await;
             });
@@ -116,19 +117,5 @@ impl Scheduler {
                 AFTER_TROUBLE
             }
         }
-    }
-}
-
-fn log(source: &crate::domain::slug::Slug, outcome: &PollOutcome) {
-    match outcome {
-        PollOutcome::Read(admitted) => tracing::info!(
-            %source, new = admitted.new.len(), seeded = admitted.seeded.len(), changed = admitted.changed.len(),
-            held = admitted.held.len(), "polled"
-        ),
-        PollOutcome::Unchanged => tracing::debug!(%source, "polled: nothing new"),
-        PollOutcome::Failed(why) => tracing::warn!(%source, why, "poll failed"),
-        PollOutcome::Gone(why) => tracing::warn!(%source, why, "the source is gone"),
-        PollOutcome::Deferred(why) => tracing::debug!(%source, why, "poll put off"),
-        PollOutcome::Unknown => {}
     }
 }

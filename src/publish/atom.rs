@@ -1,6 +1,6 @@
 //! Atom 1.0 (RFC 4287).
 
-use super::{Channel, Format, Item, content, identity, item_updated, legal, updated};
+use super::{Channel, Format, Item, content, identity, item_updated, language, legal, media_type, updated};
 use crate::domain::time::Timestamp;
 use atom_syndication::{
     Category, Content, Entry, Feed, FixedDateTime, Generator, Link, Person, Source, Text, TextType,
@@ -23,7 +23,7 @@ pub(super) fn write(channel: &Channel, items: &[Item<'_>]) -> Result<String, Str
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             uri: None,
         }),
-        lang: Some(channel.language.clone()),
+        lang: language(channel).map(str::to_owned),
         entries: items.iter().map(|item| write_entry(channel, item)).collect(),
         ..Feed::default()
     };
@@ -36,7 +36,7 @@ fn write_entry(channel: &Channel, item: &Item<'_>) -> Entry {
     let mut links: Vec<Link> = entry.url.iter().map(|url| link("alternate", url.as_str(), Some("text/html"))).collect();
     links.extend(entry.enclosures.iter().map(|file| Link {
         length: file.length.map(|length| length.to_string()),
-        ..link("enclosure", file.url.as_str(), file.media_type.as_deref())
+        ..link("enclosure", file.url.as_str(), media_type(file))
     }));
     links.extend(entry.also_at.iter().filter_map(|place| {
         let url = place.url.as_ref()?;
@@ -44,7 +44,7 @@ fn write_entry(channel: &Channel, item: &Item<'_>) -> Entry {
     }));
     Entry {
         title: plain(&entry.title),
-        id: legal(&identity(channel, item.post)).into_owned(),
+        id: identity(channel, item.post),
         updated: instant(item_updated(item.post)),
         published: Some(instant(item.post.date())),
         authors: entry

@@ -7,10 +7,11 @@ mod json_feed;
 mod rss;
 
 use crate::domain::html::CleanHtml;
-use crate::domain::post::Post;
+use crate::domain::post::{Enclosure, Post};
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -115,20 +116,24 @@ pub struct Origin {
 #[error("the {0} feed cannot be written: {1}")]
 pub struct PublishError(Format, String);
 
-/// Writes a feed, its items in the order given.
+/// Writes a feed, its items in the order given. Of two that have one identity
+/// the first is written: readers take them for one (RFC 4287 section 4.1.1).
 pub fn write(format: Format, channel: &Channel, items: &[Item<'_>]) -> Result<String, PublishError> {
+    let mut seen = HashSet::new();
+    let items: Vec<Item<'_>> = items.iter().copied().filter(|item| seen.insert(identity(channel, item.post))).collect();
     match format {
-        Format::Rss => rss::write(channel, items),
-        Format::Atom => atom::write(channel, items),
-        Format::Json => json_feed::write(channel, items),
+        Format::Rss => rss::write(channel, &items),
+        Format::Atom => atom::write(channel, &items),
+        Format::Json => json_feed::write(channel, &items),
     }
     .map_err(|why| PublishError(format, why))
 }
 
-/// The last change in a feed; the epoch for an empty one.
+/// When the feed last changed, by syndicated's clock: a post that is found late
+/// may be dated before others that were there. The epoch for an empty feed.
 #[must_use]
 pub fn updated(items: &[Item<'_>]) -> Timestamp {
-    items.iter().map(|item| item_updated(item.post)).max().unwrap_or(Timestamp::EPOCH)
+    items.iter().map(|item| item.post.first_seen.max(item.post.changed)).max().unwrap_or(Timestamp::EPOCH)
 }
 
 /// When a post last changed for its readers: never before its date.
@@ -137,21 +142,42 @@ fn item_updated(post: &Post) -> Timestamp {
 }
 
 /// An identity that is unique across sources and valid as an IRI (RFC 4287
-/// section 4.2.6): the feed's own where it is one, else a tag (RFC 4151).
+/// section 4.2.6): the feed's own where its scheme makes it so, else a tag
+/// (RFC 4151).
 fn identity(channel: &Channel, post: &Post) -> String {
     let guid = &post.entry.guid;
-    if url::Url::parse(guid).is_ok() && !guid.contains(|c: char| c.is_whitespace() || c.is_control()) {
+    // What RFC 3987 allows in no part of an IRI.
+    let outside = |c: char| {
+        c.is_whitespace()
+            || c.is_control()
+            || matches!(c, '<' | '>' | '"' | '{' | '}' | '|' | '\\' | '^' | '`' | '\u{fffe}' | '\u{ffff}')
+    };
+    let global = url::Url::parse(guid).is_ok_and(|url| matches!(url.scheme(), "http" | "https" | "tag" | "urn"));
+    if global && !guid.contains(outside) {
         return guid.clone();
     }
     let encoded: String = url::form_urlencoded::byte_serialize(guid.as_bytes()).collect();
     format!("tag:{},2026:{}/{encoded}", channel.self_url.host(), post.source_name)
 }
 
-/// Text without the characters that XML 1.0 section 2.2 forbids.
+/// The language, where it has the shape of a BCP 47 tag: feeds declare anything.
+fn language(channel: &Channel) -> Option<&str> {
+    let part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
+    Some(channel.language.as_str()).filter(|tag| tag.split('-').all(part))
+}
+
+/// The media type of a file, where one is told that can stand in a feed.
+fn media_type(file: &Enclosure) -> Option<&str> {
+    file.media_type
+        .as_deref()
+        .filter(|kind| kind.contains('/') && kind.bytes().all(|b| b.is_ascii_graphic() || b == b' '))
+}
+
+/// Text without the characters that XML 1.0 section 2.2 forbids, and without
+/// the other controls, which no reader shows.
 fn legal(text: &str) -> Cow<'_, str> {
-    let forbidden = |c: char| {
-        (c.is_control() && !matches!(c, '\t' | '\n' | '\r') && c < '\u{20}') || matches!(c, '\u{fffe}' | '\u{ffff}')
-    };
+    let forbidden =
+        |c: char| (c.is_control() && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}');
     if text.contains(forbidden) {
         Cow::Owned(text.chars().filter(|c| !forbidden(*c)).collect())
     } else {
@@ -159,8 +185,7 @@ fn legal(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The text in full, or the short form where that is all there is; its closing
-/// line names the other places.
+/// The text in full, or the short form where that is all there is.
 fn content(post: &Post) -> Option<&CleanHtml> {
     post.entry.content.as_ref().or(post.entry.summary.as_ref())
 }

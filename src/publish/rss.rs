@@ -1,7 +1,7 @@
 //! RSS 2.0 (rssboard.org/rss-specification), with `content`, `dc` and `atom`
 //! as the RSS Profile recommends.
 
-use super::{Channel, Format, Item, content, identity, legal, updated};
+use super::{Channel, Format, Item, content, identity, language, legal, media_type, updated};
 use crate::domain::html::CleanHtml;
 use rss::extension::atom::{AtomExtension, Link};
 use rss::extension::dublincore::DublinCoreExtension;
@@ -12,7 +12,7 @@ pub(super) fn write(channel: &Channel, items: &[Item<'_>]) -> Result<String, Str
         title: legal(&channel.title).into_owned(),
         link: channel.home.to_string(),
         description: legal(&channel.description).into_owned(),
-        language: Some(channel.language.clone()),
+        language: language(channel).map(str::to_owned),
         generator: Some(concat!("syndicated ", env!("CARGO_PKG_VERSION")).to_owned()),
         items: items.iter().map(|item| write_item(channel, item)).collect(),
         namespaces: BTreeMap::from(
@@ -37,9 +37,7 @@ pub(super) fn write(channel: &Channel, items: &[Item<'_>]) -> Result<String, Str
         }],
     });
     let bytes = out.write_to(Vec::new()).map_err(|error| error.to_string())?;
-    let text = String::from_utf8(bytes).map_err(|error| error.to_string())?;
-    // The crate writes no declaration; some readers want one.
-    Ok(if text.starts_with("<?xml") { text } else { format!("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n{text}") })
+    String::from_utf8(bytes).map_err(|error| error.to_string())
 }
 
 fn write_item(channel: &Channel, item: &Item<'_>) -> rss::Item {
@@ -62,7 +60,7 @@ fn write_item(channel: &Channel, item: &Item<'_>) -> rss::Item {
             .and(content(item.post))
             .map(CleanHtml::as_str)
             .map(|html| legal(html).into_owned()),
-        guid: Some(rss::Guid { value: legal(&guid).into_owned(), permalink }),
+        guid: Some(rss::Guid { value: guid, permalink }),
         pub_date: Some(item.post.date().to_rfc2822()),
         categories: entry
             .categories
@@ -73,7 +71,7 @@ fn write_item(channel: &Channel, item: &Item<'_>) -> rss::Item {
         enclosure: entry.enclosures.first().map(|file| rss::Enclosure {
             url: file.url.to_string(),
             length: file.length.unwrap_or(0).to_string(),
-            mime_type: file.media_type.clone().unwrap_or_else(|| "application/octet-stream".to_owned()),
+            mime_type: media_type(file).unwrap_or("application/octet-stream").to_owned(),
         }),
         source: item
             .origin

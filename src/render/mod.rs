@@ -1,7 +1,9 @@
 //! Templates, each with one typed context, and the texts of two languages.
 //! Everything is embedded in the binary; every value is escaped in HTML.
 
+mod cut;
 mod dates;
+mod escape;
 mod texts;
 mod wrap;
 
@@ -192,6 +194,15 @@ pub struct NoticeContext {
 /// The stylesheet of the pages.
 pub const STYLESHEET: &str = include_str!("../../templates/pages/style.css");
 
+/// The first post's title takes at most so many characters of the subject.
+const SUBJECT_TITLE: usize = 70;
+/// Inboxes show no more of a preheader than this.
+const PREHEADER: usize = 140;
+/// Both parts of a digest as they are, so that encoded they stay under 100 KB:
+/// large mail services cut what is longer, the unsubscribe link first. The
+/// later posts of a longer digest are shown by their titles only.
+const MAIL_BYTES: usize = 72 * 1024;
+
 const TEMPLATES: [(&str, &str); 8] = [
     ("mail/digest.html", include_str!("../../templates/mail/digest.html")),
     ("mail/digest.txt", include_str!("../../templates/mail/digest.txt")),
@@ -216,6 +227,7 @@ impl Renderer {
         for (name, text) in TEMPLATES {
             templates.add_template(name, text).map_err(|error| RenderError(name, error.to_string()))?;
         }
+        templates.set_formatter(escape::print);
         templates.add_function("t", translate);
         templates.add_filter("wrap", |text: String| wrap::wrap(&text));
         Ok(Self { templates })
@@ -241,48 +253,46 @@ impl Renderer {
             context: &'a DigestContext,
             count: String,
             preheader: String,
+            in_full: usize,
             unsubscribe_token: &'static str,
             email_token: &'static str,
         }
         let texts = Texts::of(context.language);
-        let untitled = texts.get("untitled").unwrap_or_default();
-        let mut clean = context.clone();
-        for post in &mut clean.posts {
-            post.title = token::strip(&post.title);
-            if post.title.is_empty() {
-                untitled.clone_into(&mut post.title);
-            }
-            post.byline = token::strip(&post.byline);
-            post.excerpt = token::strip(&post.excerpt);
-            for place in &mut post.also_at {
-                place.name = token::strip(&place.name);
-            }
-        }
+        let clean = without_tokens(context, texts.get("untitled").unwrap_or_default());
         let titles: Vec<&str> = clean.posts.iter().map(|post| post.title.as_str()).collect();
-        let first = titles.first().copied().unwrap_or_default();
-        let (title, more) = (clean.title.as_str(), (titles.len().saturating_sub(1)).to_string());
-        let subject = if titles.len() > 1 {
-            texts.fill("digest_subject_more", &[("title", title), ("first", first), ("more", &more)])
-        } else {
-            texts.fill("digest_subject", &[("title", title), ("first", first)])
-        };
+        let more = titles.get(1..).unwrap_or_default();
+        let first = cut::cut(titles.first().copied().unwrap_or_default(), SUBJECT_TITLE);
         let count = match titles.len() {
             1 => texts.fill("posts_one", &[]),
             count => texts.fill("posts_many", &[("count", &count.to_string())]),
         };
-        let preheader = titles.join(" · ");
-        let full = Full {
+        let subject = if more.is_empty() {
+            texts.fill("digest_subject", &[("title", &clean.title), ("first", &first)])
+        } else {
+            let more = more.len().to_string();
+            texts.fill("digest_subject_more", &[("title", &clean.title), ("first", &first), ("more", &more)])
+        };
+        // What an inbox shows behind the subject, which has named the first post.
+        let preheader = match clean.posts.as_slice() {
+            [only] => cut::cut(&only.excerpt, PREHEADER),
+            _ => cut::cut(&more.join(" · "), PREHEADER),
+        };
+        let mut full = Full {
+            in_full: titles.len(),
             count,
             preheader,
             unsubscribe_token: token::UNSUBSCRIBE_URL,
             email_token: token::EMAIL,
             context: &clean,
         };
-        Ok(Rendered {
-            subject,
-            html: self.render("mail/digest.html", &full)?,
-            plain: self.render("mail/digest.txt", &full)?,
-        })
+        loop {
+            let html = self.render("mail/digest.html", &full)?;
+            let plain = self.render("mail/digest.txt", &full)?;
+            if full.in_full == 0 || html.len() + plain.len() <= MAIL_BYTES {
+                return Ok(Rendered { subject, html, plain });
+            }
+            full.in_full /= 2;
+        }
     }
 
     /// The mail that asks a reader to confirm.
@@ -313,6 +323,24 @@ impl Renderer {
         let failed = |error: minijinja::Error| RenderError(name, format!("{error:#}"));
         self.templates.get_template(name).map_err(failed)?.render(Serde(context)).map_err(failed)
     }
+}
+
+/// What comes from feeds, without the characters that frame tokens, so that no
+/// post can name a reader; with a title for posts that have none.
+fn without_tokens(context: &DigestContext, untitled: &str) -> DigestContext {
+    let mut clean = context.clone();
+    for post in &mut clean.posts {
+        post.title = token::strip(&post.title);
+        if post.title.trim().is_empty() {
+            untitled.clone_into(&mut post.title);
+        }
+        post.byline = token::strip(&post.byline);
+        post.excerpt = token::strip(&post.excerpt);
+        for place in &mut post.also_at {
+            place.name = token::strip(&place.name);
+        }
+    }
+    clean
 }
 
 /// `t("key", name=value)` in a template: the text in the page's language.

@@ -1,12 +1,13 @@
 //! Lines of a width that people like to read.
 
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Columns; a Korean syllable takes two.
 const WIDTH: usize = 72;
 
-/// Breaks each line at spaces so that none is wider than 72 columns, but for
-/// single words that are.
+/// Breaks each line at spaces so that none is wider than 72 columns. Chinese and
+/// Japanese have no spaces: they break anywhere. Only a long word of narrow
+/// letters, such as a link, is left whole.
 pub(super) fn wrap(text: &str) -> String {
     let mut wrapped = String::with_capacity(text.len() + text.len() / WIDTH);
     for (number, line) in text.lines().enumerate() {
@@ -23,8 +24,20 @@ pub(super) fn wrap(text: &str) -> String {
                 wrapped.push(' ');
                 column += 1;
             }
-            wrapped.push_str(word);
-            column += width;
+            if width <= WIDTH || word.is_ascii() {
+                wrapped.push_str(word);
+                column += width;
+                continue;
+            }
+            for c in word.chars() {
+                let width = c.width().unwrap_or(0);
+                if width == 2 && column + width > WIDTH {
+                    wrapped.push('\n');
+                    column = 0;
+                }
+                wrapped.push(c);
+                column += width;
+            }
         }
     }
     wrapped
@@ -40,5 +53,14 @@ mod tests {
         assert!(wrap(&korean).lines().all(|line| line.width() <= WIDTH));
         assert_eq!(wrap(&korean).lines().next().map(|line| line.split(' ').count()), Some(6));
         assert_eq!(wrap("a\n\nb"), "a\n\nb");
+    }
+
+    #[test]
+    fn text_without_spaces_breaks_and_links_do_not() {
+        let japanese = "吾輩は猫である".repeat(20);
+        assert!(wrap(&japanese).lines().all(|line| line.width() <= WIDTH));
+        assert_eq!(wrap(&japanese).replace('\n', ""), japanese);
+        let link = format!("https://example.com/{}", "a".repeat(100));
+        assert_eq!(wrap(&link), link);
     }
 }

@@ -60,19 +60,6 @@ macro_rules! each {
 }
 pub(crate) use each;
 
-/// The text of a `SELECT` whose rows its transaction is about to change. Rows
-/// that another node holds are skipped on PostgreSQL; SQLite has one writer and
-/// knows no such words.
-macro_rules! locked {
-    ($tx:expr, $sql:literal) => {
-        match $tx {
-            $crate::store::Engine::Sqlite(_) => $sql,
-            $crate::store::Engine::Postgres(_) => concat!($sql, " FOR UPDATE SKIP LOCKED"),
-        }
-    };
-}
-pub(crate) use locked;
-
 impl Tx {
     /// Makes the transaction's writes durable (P12).
     pub(crate) async fn commit(self) -> Result<(), StoreError> {

@@ -13,9 +13,11 @@
 )]
 
 mod configuring;
+mod crash;
 mod engines;
 mod identity;
 mod killed_polls;
+mod main_job;
 mod opening;
 mod origin;
 mod polling;
