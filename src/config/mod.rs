@@ -106,6 +106,18 @@ pub struct Fetch {
     pub max_bytes: u64,
 }
 
+impl Default for Fetch {
+    fn default() -> Self {
+        Self {
+            concurrency: 64,
+            allow: Vec::new(),
+            min_interval: Duration::from_mins(1),
+            timeout: Duration::from_secs(30),
+            max_bytes: 10 * 1024 * 1024,
+        }
+    }
+}
+
 /// A network and port that the address guard lets through, such as `127.0.0.0/8:*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allow {
@@ -192,6 +204,13 @@ impl Config {
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.site.base_url.as_str().trim_end_matches('/'))
+    }
+
+    /// The same without scheme and host, for what a page points to on its own
+    /// site: it holds by whichever name the reader came.
+    #[must_use]
+    pub fn path(&self, path: &str) -> String {
+        format!("{}{path}", self.site.base_url.as_url().path().trim_end_matches('/'))
     }
 
     /// The source of that name.

@@ -10,12 +10,15 @@ use crate::domain::token::sha256_hex;
 use crate::domain::url::HttpUrl;
 use crate::publish::{self, Channel, Format, Item, Origin, PublishError};
 use crate::store::{Store, StoreError};
+use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// Which feed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -49,13 +52,13 @@ impl FeedKey {
     }
 }
 
-/// A feed's bytes, ready to serve.
+/// A feed's bytes, ready to serve; a reader's copy is a pointer.
 #[derive(Debug)]
 pub struct Representation {
     /// As they are.
-    pub identity: Vec<u8>,
+    pub identity: Bytes,
     /// Gzipped (RFC 1952).
-    pub gzip: Vec<u8>,
+    pub gzip: Bytes,
     /// A digest of the bytes, for entity tags.
     pub digest: String,
     /// The last change in the feed.
@@ -71,6 +74,9 @@ pub struct Publisher {
     /// an older number is looked at again before it is served.
     generation: AtomicU64,
     kept: Mutex<HashMap<FeedKey, (u64, Arc<Representation>)>>,
+    /// Held by whoever renders: one at a time, so that a crowd of readers costs
+    /// one rendering and not a crowd of them.
+    rendering: tokio::sync::Mutex<()>,
 }
 
 /// Why a feed could not be rendered.
@@ -91,7 +97,13 @@ impl Publisher {
     /// Feeds of `store` as the configuration says at each moment.
     #[must_use]
     pub fn new(store: Store, config: Live) -> Self {
-        Self { store, config, generation: AtomicU64::new(1), kept: Mutex::default() }
+        Self {
+            store,
+            config,
+            generation: AtomicU64::new(1),
+            kept: Mutex::default(),
+            rendering: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Says that posts or the configuration have changed.
@@ -99,16 +111,27 @@ impl Publisher {
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// A feed's bytes; `None` when there is no such feed.
+    /// A feed's bytes; `None` when there is no such feed. One reader has it
+    /// rendered anew and the others wait for that, but not for long: when the
+    /// database is slow, they get what was there before.
     pub async fn get(&self, key: &FeedKey) -> Result<Option<Arc<Representation>>, FeedError> {
         let generation = self.generation.load(Ordering::Acquire);
         let kept = self.kept().get(key).cloned();
-        if let Some((of, representation)) = &kept
-            && *of == generation
-        {
-            return Ok(Some(representation.clone()));
-        }
-        let old = kept.map(|(_, representation)| representation);
+        let _turn = match kept {
+            Some((of, representation)) if of == generation => return Ok(Some(representation)),
+            Some((_, old)) => match timeout(PATIENCE, self.rendering.lock()).await {
+                Ok(turn) => turn,
+                Err(_) => return Ok(Some(old)),
+            },
+            None => self.rendering.lock().await,
+        };
+        // Whoever had the turn before may have done the work.
+        let generation = self.generation.load(Ordering::Acquire);
+        let kept = self.kept().get(key).cloned();
+        let old = match kept {
+            Some((of, representation)) if of == generation => return Ok(Some(representation)),
+            kept => kept.map(|(_, representation)| representation),
+        };
         match self.render(key).await {
             Ok(None) => {
                 self.kept().remove(key);
@@ -149,9 +172,9 @@ impl Publisher {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(text.as_bytes())?;
         Ok(Some(Representation {
-            gzip: encoder.finish()?,
+            gzip: encoder.finish()?.into(),
             digest: sha256_hex(text.as_bytes()).chars().take(32).collect(),
-            identity: text.into_bytes(),
+            identity: text.into(),
             modified,
         }))
     }
@@ -222,6 +245,9 @@ impl Publisher {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// How long a reader waits for another one's rendering when there is an older one.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// How many posts a source's own feed holds.
 const SOURCE_ITEMS: u32 = 50;

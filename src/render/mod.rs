@@ -93,7 +93,7 @@ pub struct Frame {
     pub language: Language,
     /// The site's title.
     pub site: String,
-    /// The site's address without a trailing slash.
+    /// The path of the site's root, without a trailing slash.
     pub base: String,
 }
 

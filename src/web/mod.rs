@@ -118,7 +118,7 @@ impl Web {
 
     fn frame(&self, language: crate::domain::language::Language) -> Frame {
         let config = self.config.load();
-        Frame { language, site: config.site.title.clone(), base: config.url("") }
+        Frame { language, site: config.site.title.clone(), base: config.path("") }
     }
 
     /// An answer for what went wrong; the cause goes to the log only.

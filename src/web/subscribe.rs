@@ -22,7 +22,7 @@ struct Form {
 pub(super) async fn form_of_first(State(web): State<Web>) -> Response {
     let config = web.config.load_full();
     match config.newsletters.first() {
-        Some(newsletter) => Redirect::to(&config.url(&format!("/subscribe/{}", newsletter.name))).into_response(),
+        Some(newsletter) => Redirect::to(&config.path(&format!("/subscribe/{}", newsletter.name))).into_response(),
         None => web.failure(Failure::NotFound),
     }
 }
@@ -59,7 +59,7 @@ pub(super) async fn request(
 pub(super) async fn look_at_confirmation(State(web): State<Web>, Path(token): Path<String>) -> Response {
     match web.subscriptions.look_at_confirmation(&token).await {
         Ok(Confirmation::Open(title)) => {
-            let action = web.config.load().url(&format!("/confirm/{token}"));
+            let action = web.config.load().path(&format!("/confirm/{token}"));
             ask(&web, title, "confirm_heading", "confirm_text", "confirm_button", action)
         }
         Ok(other) => show_confirmation(&web, other),
@@ -77,7 +77,7 @@ pub(super) async fn confirm(State(web): State<Web>, Path(token): Path<String>) -
 pub(super) async fn look_at_goodbye(State(web): State<Web>, Path(token): Path<String>) -> Response {
     match web.subscriptions.look_at_goodbye(&token).await {
         Ok(Some(title)) => {
-            let action = web.config.load().url(&format!("/u/{token}"));
+            let action = web.config.load().path(&format!("/u/{token}"));
             ask(&web, title, "unsubscribe_heading", "unsubscribe_text", "unsubscribe", action)
         }
         Ok(None) => web.notice_page(StatusCode::NOT_FOUND, "", "error_heading", "error_link"),
@@ -183,7 +183,7 @@ fn show_confirmation(web: &Web, confirmation: Confirmation) -> Response {
                 text: "confirm_expired_text",
                 button: "subscribe_again",
                 action: None,
-                link: Some(config.url(&format!("/subscribe/{newsletter}"))),
+                link: Some(config.path(&format!("/subscribe/{newsletter}"))),
             };
             web.notice(StatusCode::GONE, &notice)
         }
