@@ -223,6 +223,7 @@ impl Renderer {
         let syntax = SyntaxConfig::builder().trim_blocks(true).build();
         templates.set_syntax(syntax.map_err(|error| RenderError("the syntax", error.to_string()))?);
         templates
+            // The names are our own, all in small letters.
             .set_auto_escape_callback(|name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
         for (name, text) in TEMPLATES {
             templates.add_template(name, text).map_err(|error| RenderError(name, error.to_string()))?;

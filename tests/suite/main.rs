@@ -17,3 +17,4 @@ mod crash;
 mod engines;
 mod main_job;
 mod opening;
+mod publishing;
