@@ -67,7 +67,7 @@ impl Daemon {
         let Outside { clock, chance, roles } = outside;
         let store = Store::open(&config.database).await?;
         let lock = store.lock().await?;
-        check_secret(&store, &config).await?;
+        store.accept_key(&config).await?;
         let tasks = Tasks::new(Stop::new());
         let client = Client::new(&config.fetch, &config.site.base_url, Names::system(), clock.clone())?;
         let listen = config.http.listen;
@@ -210,25 +210,13 @@ pub async fn run(path: &Path, outside: Outside, load: impl Fn(&Path) -> anyhow::
     let well = tokio::select! {
         well = daemon.stop() => well,
         // A second signal: the operator is in a hurry.
-        _ = async { while signals.next().await != Asked::Stop {} } => {
+        () = async { while signals.next().await != Asked::Stop {} } => {
             stop.stop_hard();
             false
         }
     };
     if !well {
         bail!("the daemon did not end as it should; the log says why");
-    }
-    Ok(())
-}
-
-/// Refuses to work with another secret than the database was made with: every
-/// link in every mail would be dead.
-async fn check_secret(store: &Store, config: &Config) -> anyhow::Result<()> {
-    const KEY: &str = "secret_key_check";
-    let known = store.meta(KEY).await?;
-    config.keep_key(known.as_deref())?;
-    if known.is_none() {
-        store.set_meta(KEY, &config.secret.check_value()).await?;
     }
     Ok(())
 }

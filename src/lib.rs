@@ -1,9 +1,11 @@
 //! syndicated
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;
 pub mod demo;
+pub mod doctor;
 pub mod domain;
 pub mod flow;
 pub mod lifecycle;

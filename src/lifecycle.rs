@@ -195,7 +195,7 @@ pub enum Word<'a> {
     Status(&'a str),
 }
 
-/// Tells the service manager (sd_notify(3)).
+/// Tells the service manager (see `sd_notify(3)`).
 pub fn tell(word: Word<'_>) {
     let told = match word {
         Word::Ready => sd_notify::notify(&[NotifyState::Ready]),

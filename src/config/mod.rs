@@ -106,6 +106,18 @@ pub struct Fetch {
     pub max_bytes: u64,
 }
 
+impl Default for Fetch {
+    fn default() -> Self {
+        Self {
+            concurrency: 64,
+            allow: Vec::new(),
+            min_interval: Duration::from_mins(1),
+            timeout: Duration::from_secs(30),
+            max_bytes: 10 * 1024 * 1024,
+        }
+    }
+}
+
 /// A network and port that the address guard lets through, such as `127.0.0.0/8:*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allow {

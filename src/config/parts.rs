@@ -79,12 +79,13 @@ pub(super) fn fetch(mut table: Table<'_>) -> Option<Fetch> {
     let timeout = length(&mut table, "timeout", Duration::from_secs(1)..=Duration::from_mins(10));
     let max_bytes = table.number("max_bytes", 1024..=1_073_741_824);
     table.finish();
+    let usual = Fetch::default();
     Some(Fetch {
-        concurrency: concurrency.unwrap_or(64),
+        concurrency: concurrency.unwrap_or(usual.concurrency),
         allow,
-        min_interval: min_interval.unwrap_or(Duration::from_mins(1)),
-        timeout: timeout.unwrap_or(Duration::from_secs(30)),
-        max_bytes: max_bytes.unwrap_or(10 * 1024 * 1024),
+        min_interval: min_interval.unwrap_or(usual.min_interval),
+        timeout: timeout.unwrap_or(usual.timeout),
+        max_bytes: max_bytes.unwrap_or(usual.max_bytes),
     })
 }
 

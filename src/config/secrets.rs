@@ -71,6 +71,14 @@ impl Environment {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// Whether standard error is journald's own socket (systemd.exec(5), `JOURNAL_STREAM`):
+    /// the variable is inherited by what redirects it, so device and inode decide.
+    #[must_use]
+    pub fn logs_to_journald(&self) -> bool {
+        let stream = rustix::fs::fstat(std::io::stderr()).ok().map(|stat| format!("{}:{}", stat.st_dev, stat.st_ino));
+        stream.is_some() && self.get("JOURNAL_STREAM") == stream.as_deref()
+    }
+
     /// The file of a systemd credential (systemd.exec(5), `LoadCredential=`), when there is one.
     fn credential(&self, name: &str) -> Option<PathBuf> {
         let path = Path::new(self.get("CREDENTIALS_DIRECTORY")?).join(name);

@@ -80,11 +80,11 @@ impl Demo {
     /// The form, the mailed link, the button.
     async fn subscribe(&self, say: &mut impl FnMut(&str)) -> anyhow::Result<()> {
         let form = [("email", READER), ("cadence", "instant"), ("website", "")];
-        expect(browser::post(self.web, "/subscribe/letter", &form).await?, 200, "the form")?;
+        expect(&browser::post(self.web, "/subscribe/letter", &form).await?, 200, "the form")?;
         let letter = self.mail(0).await.context("no confirmation mail came")?;
         let link = link(&letter.plain, "/confirm/").context("the confirmation mail has no link")?;
-        expect(browser::get(self.web, &link).await?, 200, "the confirmation page")?;
-        expect(browser::post(self.web, &link, &[]).await?, 200, "the confirmation")?;
+        expect(&browser::get(self.web, &link).await?, 200, "the confirmation page")?;
+        expect(&browser::post(self.web, &link, &[]).await?, 200, "the confirmation")?;
         say(&format!("✓ subscribed    {READER} signed up by the form and confirmed by the mailed link"));
         Ok(())
     }
@@ -126,7 +126,7 @@ impl Demo {
         say: &mut impl FnMut(&str),
     ) -> anyhow::Result<()> {
         let click = [("List-Unsubscribe", "One-Click")];
-        expect(browser::post(self.web, link, &click).await?, 200, "the one-click unsubscription")?;
+        expect(&browser::post(self.web, link, &click).await?, 200, "the one-click unsubscription")?;
         let before = self.catcher.mails().len();
         let title = self.blog.publish(clock.now());
         engine.poll().await?;
@@ -164,7 +164,7 @@ async fn until<T>(look: impl AsyncFn() -> Option<T>) -> Option<T> {
     tokio::time::timeout(PATIENCE, seen).await.ok()
 }
 
-fn expect(page: Page, status: u16, what: &str) -> anyhow::Result<()> {
+fn expect(page: &Page, status: u16, what: &str) -> anyhow::Result<()> {
     if page.status != status {
         bail!("{what} answered {} instead of {status}", page.status);
     }

@@ -132,12 +132,7 @@ impl Deliverer {
     /// trouble ends it too: what is left waits.
     pub async fn drain(&self) -> Result<Tally, StoreError> {
         let mut round = Round::new(self);
-        loop {
-            match round.turn(false).await? {
-                Next::Again => {}
-                Next::Idle(_) => break,
-            }
-        }
+        while matches!(round.turn(false).await?, Next::Again) {}
         round.close_sessions().await;
         Ok(round.tally)
     }

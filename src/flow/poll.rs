@@ -90,6 +90,14 @@ impl PollReport {
     }
 }
 
+/// What is to be done about the sources.
+enum Due {
+    /// Poll these.
+    Now(Vec<SourceClaim>),
+    /// Look again then; `None` when no source is active.
+    At(Option<Timestamp>),
+}
+
 impl Poller {
     /// A poller of the sources in `config`.
     #[must_use]
@@ -128,17 +136,22 @@ impl Poller {
             tracing::error!(%error, "sources that an earlier run was polling rest until their leases end");
         }
         let mut busy = FuturesUnordered::new();
-        while !(stop.is_cancelled() && busy.is_empty()) {
+        loop {
+            // Asked once a round: a stop that comes later wakes the wait below.
+            let stopping = stop.is_cancelled();
+            if stopping && busy.is_empty() {
+                return;
+            }
             let limit = self.at_once();
             let mut wake_at = None;
             // Claims are taken in handfuls: each is a transaction.
-            if !stop.is_cancelled() && busy.len() <= limit / 2 {
-                wake_at = match self.claim(limit.saturating_sub(busy.len())).await {
-                    Ok(claims) if !claims.is_empty() => {
+            if !stopping && busy.len() <= limit / 2 {
+                wake_at = match self.due(limit.saturating_sub(busy.len())).await {
+                    Ok(Due::Now(claims)) => {
                         busy.extend(claims.into_iter().map(|claim| self.poll(claim, stop)));
                         continue;
                     }
-                    Ok(_) => self.store.next_poll_at().await.unwrap_or_default(),
+                    Ok(Due::At(next)) => next,
                     Err(error) => {
                         tracing::error!(%error, "cannot see which sources are due");
                         Some(self.clock.now().plus(STORE_REST))
@@ -155,7 +168,7 @@ impl Poller {
                 Some(report) = busy.next(), if !busy.is_empty() => tell(report),
                 () = sleep => {}
                 () = self.changed.notified() => {}
-                () = stop.cancelled(), if !stop.is_cancelled() => {}
+                () = stop.cancelled(), if !stopping => {}
             }
         }
     }
@@ -211,6 +224,11 @@ impl Poller {
         self.config.load().fetch.concurrency.max(1).saturating_mul(4)
     }
 
+    async fn due(&self, limit: usize) -> Result<Due, StoreError> {
+        let claims = self.claim(limit).await?;
+        Ok(if claims.is_empty() { Due::At(self.store.next_poll_at().await?) } else { Due::Now(claims) })
+    }
+
     async fn claim(&self, limit: usize) -> Result<Vec<SourceClaim>, StoreError> {
         self.store.claim_sources(limit, self.clock.now(), LEASE).await
     }
@@ -225,7 +243,6 @@ impl Poller {
                 PollOutcome::Deferred(error.to_string())
             }
         };
-        log(&name, &outcome);
         PollReport { name, outcome }
     }
 
@@ -297,6 +314,12 @@ impl Poller {
             next_poll_at,
         };
         let admitted = self.store.admit(claim, arrival, self.clock.now()).await?;
+        if !admitted.held.is_empty() {
+            tracing::warn!(
+                source = %source.name, held = admitted.held.len(),
+                "many posts look new but resemble old ones; they are held until somebody decides"
+            );
+        }
         Ok(if admitted.fenced_out { lost_claim() } else { PollOutcome::Read(admitted) })
     }
 
@@ -356,28 +379,4 @@ fn next_slot(schedule: &Schedule, started: Timestamp, min_interval: Duration) ->
 
 fn lost_claim() -> PollOutcome {
     PollOutcome::Deferred("another node took it over, and nothing was written".to_owned())
-}
-
-fn log(name: &Slug, outcome: &PollOutcome) {
-    match outcome {
-        PollOutcome::Read(admitted) => {
-            let counts = (admitted.new.len(), admitted.seeded.len(), admitted.changed.len(), admitted.held.len());
-            let (new, seeded, changed, held) = counts;
-            if held > 0 {
-                tracing::warn!(
-                    source = %name, held, new, changed,
-                    "many posts look new but resemble old ones; they are held until somebody decides"
-                );
-            } else if new + seeded + changed > 0 {
-                tracing::info!(source = %name, new, seeded, changed, same = admitted.same, "polled");
-            } else {
-                tracing::debug!(source = %name, same = admitted.same, "polled, nothing new");
-            }
-        }
-        PollOutcome::Unchanged => tracing::debug!(source = %name, "polled, not modified"),
-        PollOutcome::Failed(why) => tracing::warn!(source = %name, %why, "the poll failed"),
-        PollOutcome::Gone(why) => tracing::warn!(source = %name, %why, "the source is gone"),
-        PollOutcome::Deferred(why) => tracing::debug!(source = %name, %why, "not polled"),
-        PollOutcome::Unknown => tracing::debug!(source = %name, "not in the configuration any more"),
-    }
 }

@@ -75,7 +75,7 @@ impl Subscriptions {
         match self.store.request_subscription(&wish, &nonce, self.clock.now()).await? {
             Requested::Letter => tracing::info!(newsletter = %newsletter.name, "a reader asked to subscribe"),
             Requested::Limited => {
-                tracing::info!(newsletter = %newsletter.name, "a confirmation was not sent again so soon")
+                tracing::info!(newsletter = %newsletter.name, "a confirmation was not sent again so soon");
             }
             Requested::Already => {}
         }

@@ -148,7 +148,6 @@ fn shape(text: &str) -> Shape {
                 rest.chars().take_while(|c| c.is_alphanumeric() || matches!(c, ':' | '_' | '-')).collect();
             let local = name.rsplit(':').next().unwrap_or_default().to_ascii_lowercase();
             return match local.as_str() {
-                "rss" | "feed" | "rdf" | "channel" => Shape::Xml,
                 "html" | "head" | "body" | "title" | "meta" | "link" | "div" | "p" | "main" | "article" | "section"
                 | "h1" | "a" | "script" | "style" | "table" | "span" => Shape::Html,
                 _ => Shape::Xml,

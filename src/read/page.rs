@@ -39,7 +39,7 @@ pub(super) fn read(text: &str, base: Option<&HttpUrl>) -> Reading {
 
 fn feeds(html: &Html, base: Option<&HttpUrl>) -> Vec<FeedLink> {
     let mut found: Vec<(usize, FeedLink)> = Vec::new();
-    for link in html.select("link[rel~='alternate'][href], link[rel~='feed'][href]").iter() {
+    for link in &html.select("link[rel~='alternate'][href], link[rel~='feed'][href]") {
         if let Some((rank, feed)) = feed_link(&link, base)
             && !found.iter().any(|(_, known)| known.url == feed.url)
         {

@@ -18,7 +18,8 @@ pub fn url_key(url: &HttpUrl) -> String {
     let host = url.host().strip_prefix("www.").unwrap_or(url.host());
     let mut key = host.to_owned();
     if let Some(port) = parsed.port().filter(|port| !matches!(port, 80 | 443)) {
-        key.push_str(&format!(":{port}"));
+        key.push(':');
+        key.push_str(&port.to_string());
     }
     key.push_str(parsed.path().trim_end_matches('/'));
     if !key.contains('/') {

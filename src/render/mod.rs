@@ -222,9 +222,11 @@ impl Renderer {
         templates.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
         let syntax = SyntaxConfig::builder().trim_blocks(true).build();
         templates.set_syntax(syntax.map_err(|error| RenderError("the syntax", error.to_string()))?);
-        templates
-            // The names are our own, all in small letters.
-            .set_auto_escape_callback(|name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
+        // Whatever is not plain text by name is escaped.
+        templates.set_auto_escape_callback(|name| match name.rsplit('.').next() {
+            Some("txt") => AutoEscape::None,
+            _ => AutoEscape::Html,
+        });
         for (name, text) in TEMPLATES {
             templates.add_template(name, text).map_err(|error| RenderError(name, error.to_string()))?;
         }
@@ -249,7 +251,7 @@ impl Renderer {
     /// The mail of a digest, the same for every reader but for its tokens.
     pub fn digest(&self, context: &DigestContext) -> Result<Rendered, RenderError> {
         #[derive(Serialize)]
-        struct Full<'a> {
+        struct Mail<'a> {
             #[serde(flatten)]
             context: &'a DigestContext,
             count: String,
@@ -278,7 +280,7 @@ impl Renderer {
             [only] => cut::cut(&only.excerpt, PREHEADER),
             _ => cut::cut(&more.join(" · "), PREHEADER),
         };
-        let mut full = Full {
+        let mut mail = Mail {
             in_full: titles.len(),
             count,
             preheader,
@@ -287,12 +289,12 @@ impl Renderer {
             context: &clean,
         };
         loop {
-            let html = self.render("mail/digest.html", &full)?;
-            let plain = self.render("mail/digest.txt", &full)?;
-            if full.in_full == 0 || html.len() + plain.len() <= MAIL_BYTES {
+            let html = self.render("mail/digest.html", &mail)?;
+            let plain = self.render("mail/digest.txt", &mail)?;
+            if mail.in_full == 0 || html.len() + plain.len() <= MAIL_BYTES {
                 return Ok(Rendered { subject, html, plain });
             }
-            full.in_full /= 2;
+            mail.in_full /= 2;
         }
     }
 

@@ -105,6 +105,7 @@ pub enum Settlement {
 
 impl Attempt {
     /// Ends the attempt.
+    #[must_use = "a settlement counts once it is handed to a turn"]
     pub fn settle(self, settlement: Settlement) -> Settled {
         Settled { attempt: self, settlement }
     }
@@ -160,6 +161,16 @@ pub struct DeliveryRow {
     pub reply: Option<String>,
     /// When it was settled.
     pub settled_at: Option<Timestamp>,
+}
+
+#[derive(sqlx::FromRow)]
+struct LedgerRow {
+    id: i64,
+    email: Option<String>,
+    state: String,
+    attempts: i64,
+    reply: Option<String>,
+    settled_at: Option<i64>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -354,10 +365,10 @@ impl Store {
         state: Option<DeliveryState>,
         limit: u32,
     ) -> Result<Vec<DeliveryRow>, StoreError> {
-        let rows: Vec<(i64, String, String, i64, Option<String>, Option<i64>)> = each!(&self.reader, |db| {
+        let rows: Vec<LedgerRow> = each!(&self.reader, |db| {
             sqlx::query_as(
                 "SELECT d.id, s.email, d.state, d.attempts, d.reply, d.settled_at
-                 FROM delivery d JOIN subscriber s ON s.id = d.subscriber_id
+                 FROM delivery d LEFT JOIN subscriber s ON s.id = d.subscriber_id
                  WHERE d.digest_id = $1 AND ($2 = '' OR d.state = $2) ORDER BY d.id LIMIT $3",
             )
             .bind(digest.0)
@@ -367,14 +378,15 @@ impl Store {
             .await
         })?;
         rows.into_iter()
-            .map(|(id, email, state, attempts, reply, settled_at)| {
+            .map(|row| {
+                let to = row.email.and_then(|email| email.parse::<EmailAddress>().ok());
                 Ok(DeliveryRow {
-                    id: DeliveryId(id),
-                    to: email.parse::<EmailAddress>().map_or_else(|_| "(erased)".to_owned(), |email| email.masked()),
-                    state: state.parse().map_err(StoreError::Corrupt)?,
-                    attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
-                    reply,
-                    settled_at: settled_at.map(Timestamp::from_millis),
+                    id: DeliveryId(row.id),
+                    to: to.map_or_else(|| "(erased)".to_owned(), |email| email.masked()),
+                    state: row.state.parse().map_err(StoreError::Corrupt)?,
+                    attempts: u32::try_from(row.attempts).unwrap_or(u32::MAX),
+                    reply: row.reply,
+                    settled_at: row.settled_at.map(Timestamp::from_millis),
                 })
             })
             .collect()

@@ -17,6 +17,7 @@ mod claims;
 mod deliveries;
 mod digests;
 mod identity;
+mod key;
 mod letters;
 mod migrate;
 mod open;
@@ -28,6 +29,7 @@ pub use admit::{Admitted, Arrival, Arriving};
 pub use claims::{PollEnd, SourceClaim};
 pub use deliveries::{Attempt, Content, Courier, DeliveryRow, DigestContent, Settled, Settlement, Turn};
 pub use digests::{Freeze, Frozen, Progress, Selection};
+pub use key::KeyError;
 pub use open::{NodeLock, OpenError, Store};
 pub use posts::PostFilter;
 pub use sources::SourceRow;
@@ -59,19 +61,6 @@ macro_rules! each {
     };
 }
 pub(crate) use each;
-
-/// The text of a `SELECT` whose rows its transaction is about to change. Rows
-/// that another node holds are skipped on PostgreSQL; SQLite has one writer and
-/// knows no such words.
-macro_rules! locked {
-    ($tx:expr, $sql:literal) => {
-        match $tx {
-            $crate::store::Engine::Sqlite(_) => $sql,
-            $crate::store::Engine::Postgres(_) => concat!($sql, " FOR UPDATE SKIP LOCKED"),
-        }
-    };
-}
-pub(crate) use locked;
 
 impl Tx {
     /// Makes the transaction's writes durable (P12).

@@ -15,6 +15,10 @@
 mod configuring;
 mod crash;
 mod engines;
+mod identity;
+mod killed_polls;
 mod main_job;
 mod opening;
+mod origin;
+mod polling;
 mod publishing;

@@ -5,7 +5,7 @@ use crate::engines;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::time::Duration;
-use syndicated::config::{Allow, Config, Database, Fetch, Http, Live, Mail, OnAmbiguous, Relay, Site};
+use syndicated::config::{Allow, Config, Fetch, Http, Live, Mail, OnAmbiguous, Relay, Site};
 use syndicated::domain::html::CleanHtml;
 use syndicated::domain::id::{PostId, SourceId};
 use syndicated::domain::language::Language;
@@ -219,7 +219,11 @@ fn nasty_text_is_read_back_as_it_was() {
             let title = read.title.as_ref().map(|title| title.content.trim()).unwrap_or_default();
             assert_eq!(title, *text, "{format}: {feed}");
             assert_eq!(content_of(read), written.as_str(), "{format}: {feed}");
-            assert_eq!(read.authors.iter().filter_map(|author| author.name.as_deref()).collect::<Vec<_>>(), [*text], "{format}");
+            assert_eq!(
+                read.authors.iter().filter_map(|author| author.name.as_deref()).collect::<Vec<_>>(),
+                [*text],
+                "{format}"
+            );
             assert_eq!(read.categories.iter().map(|c| c.term.as_str()).collect::<Vec<_>>(), [*text], "{format}");
             assert!(!content_of(read).contains("<script") && !content_of(read).contains("<img src=x"), "{format}");
         }

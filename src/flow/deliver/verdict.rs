@@ -34,11 +34,10 @@ pub(super) fn settlement(verdict: Verdict, attempts: u32, mail: &Mail, now: Time
     };
     match verdict {
         Verdict::Sent { reply } => Settlement::Sent(reply),
-        Verdict::Bounced { reason } => Settlement::Bounced(reason),
         Verdict::Deferred { reason } => Settlement::Deferred(reason, later()),
         // A message that is refused once may be greylisted content; twice is the relay's word.
         Verdict::Refused { reason } if attempts < 2 => Settlement::Deferred(reason, later()),
-        Verdict::Refused { reason } => Settlement::Bounced(reason),
+        Verdict::Refused { reason } | Verdict::Bounced { reason } => Settlement::Bounced(reason),
         Verdict::Unknown { reason } => {
             Settlement::Unknown(reason, (mail.on_ambiguous == OnAmbiguous::Retry).then(later))
         }

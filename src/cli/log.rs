@@ -1,0 +1,49 @@
+//! The log: for people on a terminal, for journald under systemd, as JSON
+//! otherwise. Always on standard error; standard output is for answers.
+
+use crate::config::Environment;
+use clap::ValueEnum;
+use std::io::IsTerminal as _;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Plain,
+    /// One JSON object a line.
+    Json,
+    /// Straight to journald.
+    Journald,
+}
+
+/// Starts the log. `usual` is the filter when `SYNDICATED_LOG` names none.
+pub fn start(format: Option<LogFormat>, usual: &str, environment: &Environment) -> anyhow::Result<()> {
+    let filter = match environment.get("SYNDICATED_LOG") {
+        Some(text) => EnvFilter::try_new(text)
+            .map_err(|why| super::ending::Usage(format!("SYNDICATED_LOG=`{text}` is not a log filter: {why}")))?,
+        None => EnvFilter::try_new(usual)?,
+    };
+    let terminal = std::io::stderr().is_terminal();
+    let format = format.unwrap_or_else(|| {
+        if terminal {
+            LogFormat::Plain
+        } else if environment.logs_to_journald() {
+            LogFormat::Journald
+        } else {
+            LogFormat::Json
+        }
+    });
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer: Box<dyn Layer<Registry> + Send + Sync> = match format {
+        LogFormat::Plain => {
+            Box::new(lines.with_target(false).with_ansi(terminal && environment.get("NO_COLOR").is_none()))
+        }
+        LogFormat::Json => Box::new(lines.json().flatten_event(true)),
+        LogFormat::Journald => Box::new(tracing_journald::layer()?.with_syslog_identifier("syndicated".to_owned())),
+    };
+    tracing_subscriber::registry().with(layer.with_filter(filter)).try_init()?;
+    Ok(())
+}
