@@ -7,6 +7,7 @@ mod escape;
 mod texts;
 mod wrap;
 
+pub use cut::cut;
 pub use dates::long_date;
 
 use crate::domain::digest::token;
@@ -264,7 +265,7 @@ impl Renderer {
         let clean = without_tokens(context, texts.get("untitled").unwrap_or_default());
         let titles: Vec<&str> = clean.posts.iter().map(|post| post.title.as_str()).collect();
         let more = titles.get(1..).unwrap_or_default();
-        let first = cut::cut(titles.first().copied().unwrap_or_default(), SUBJECT_TITLE);
+        let first = cut(titles.first().copied().unwrap_or_default(), SUBJECT_TITLE);
         let count = match titles.len() {
             1 => texts.fill("posts_one", &[]),
             count => texts.fill("posts_many", &[("count", &count.to_string())]),
@@ -277,8 +278,8 @@ impl Renderer {
         };
         // What an inbox shows behind the subject, which has named the first post.
         let preheader = match clean.posts.as_slice() {
-            [only] => cut::cut(&only.excerpt, PREHEADER),
-            _ => cut::cut(&more.join(" · "), PREHEADER),
+            [only] => cut(&only.excerpt, PREHEADER),
+            _ => cut(&more.join(" · "), PREHEADER),
         };
         let mut mail = Mail {
             in_full: titles.len(),
