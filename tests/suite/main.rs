@@ -23,4 +23,5 @@ mod main_job;
 mod opening;
 mod origin;
 mod polling;
+mod publishing;
 mod stage;
