@@ -110,7 +110,10 @@ fn raw_of(reading: &Reading, raw: bool, at: usize) -> Option<&RawHtml> {
 fn entry_json(entry: &Entry, raw: Option<&RawHtml>) -> Value {
     let (summary, content) = match raw {
         Some(raw) => (raw.summary.as_deref(), raw.content.as_deref()),
-        None => (entry.summary.as_ref().map(|html| html.as_str()), entry.content.as_ref().map(|html| html.as_str())),
+        None => (
+            entry.summary.as_ref().map(super::super::domain::html::CleanHtml::as_str),
+            entry.content.as_ref().map(super::super::domain::html::CleanHtml::as_str),
+        ),
     };
     json!({
         "id": entry.guid, "url": entry.url, "title": entry.title, "authors": entry.authors,

@@ -257,7 +257,7 @@ impl Renderer {
             context: &'a DigestContext,
             count: String,
             preheader: String,
-            in_full: usize,
+            whole: usize,
             unsubscribe_token: &'static str,
             email_token: &'static str,
         }
@@ -282,7 +282,7 @@ impl Renderer {
             _ => cut(&more.join(" · "), PREHEADER),
         };
         let mut mail = Mail {
-            in_full: titles.len(),
+            whole: titles.len(),
             count,
             preheader,
             unsubscribe_token: token::UNSUBSCRIBE_URL,
@@ -292,10 +292,10 @@ impl Renderer {
         loop {
             let html = self.render("mail/digest.html", &mail)?;
             let plain = self.render("mail/digest.txt", &mail)?;
-            if mail.in_full == 0 || html.len() + plain.len() <= MAIL_BYTES {
+            if mail.whole == 0 || html.len() + plain.len() <= MAIL_BYTES {
                 return Ok(Rendered { subject, html, plain });
             }
-            mail.in_full /= 2;
+            mail.whole /= 2;
         }
     }
 

@@ -41,7 +41,7 @@ fn put(path: &Path, text: &str, mode: u32) {
 }
 
 fn said(result: Result<Config, Faults>) -> String {
-    result.err().expect("it must not load").to_string()
+    result.expect_err("it must not load").to_string()
 }
 
 /// Each `NAME.toml` in `tests/configs` is broken, and `NAME.txt` is what is said

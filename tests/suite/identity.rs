@@ -151,7 +151,7 @@ fn cases() -> Vec<Case> {
         case(
             "changed guids and one new post",
             three(),
-            with(each(three(), |i| i.guid.insert_str(0, "n")), vec![Item::number(4)]),
+            with(each(three(), |i| i.guid.insert(0, 'n')), vec![Item::number(4)]),
             1,
             0,
         ),

@@ -14,6 +14,8 @@
 
 mod configuring;
 mod crash;
+mod crash_points;
+mod digests;
 mod engines;
 mod identity;
 mod killed_polls;
@@ -22,3 +24,4 @@ mod opening;
 mod origin;
 mod polling;
 mod publishing;
+mod stage;
