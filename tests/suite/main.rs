@@ -12,6 +12,7 @@
     reason = "a test may panic, read the environment and spawn as it likes"
 )]
 
+mod commanding;
 mod configuring;
 mod crash;
 mod crash_points;
