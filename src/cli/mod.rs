@@ -6,6 +6,7 @@ mod ending;
 mod feed;
 
 mod generate;
+mod import;
 mod log;
 mod output;
 mod poll;
