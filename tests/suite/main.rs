@@ -13,6 +13,7 @@
 )]
 
 mod architecture;
+mod commanding;
 mod configuring;
 mod crash;
 mod crash_points;
