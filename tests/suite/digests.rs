@@ -7,6 +7,7 @@ use std::time::Duration;
 use syndicated::domain::digest::DigestState;
 use syndicated::domain::newsletter::Rhythm;
 use syndicated::flow::digest::Outcome;
+use syndicated::store::SubscriptionFilter;
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -122,5 +123,39 @@ async fn what_was_there_before_a_newsletter_is_not_its_news() {
         let (posts, mail) = stage.digester().preview("young", "daily").await.unwrap().unwrap();
         assert_eq!(posts.len(), 1);
         assert!(mail.subject.ends_with("new"), "{}", mail.subject);
+    }
+}
+
+/// From the slot to the files of a new user's maildir; who left in between gets none.
+#[tokio::test]
+async fn a_digest_lands_in_a_maildir_and_its_balance_closes() {
+    for bench in engines::all().await {
+        let outbox = bench.folder.path().join("outbox");
+        let relay = format!("maildir:{}", outbox.display());
+        let config = stage::config(&bench, &relay, "{ daily = \"0 7 * * *\" }", "");
+        let stage = Stage::new(&bench, config, at("2026-11-22T12:00:00Z")).await;
+        stage.readers(3, "daily").await;
+        stage.admit(&["하나", "둘"]).await;
+        stage.clock.set(at("2026-11-22T22:00:00Z"));
+        let fired = stage.digester().fire_due().await.unwrap();
+        let Outcome::Frozen { digest, recipients: 3, .. } = fired[0].outcome else { panic!("{fired:?}") };
+        let readers = stage.store.subscriptions(&SubscriptionFilter { limit: 10, ..Default::default() }).await.unwrap();
+        stage.store.unsubscribe(readers[0].id, "one-click", stage.clock.now()).await.unwrap();
+        let tally = stage.deliverer().drain().await.unwrap();
+        assert_eq!(tally.sent, 2);
+        let balance = stage.store.balance(digest).await.unwrap();
+        assert_eq!((balance.sent, balance.suppressed, balance.is_closed()), (2, 1, true));
+        assert_eq!(stage.store.digest(digest).await.unwrap().unwrap().state, DigestState::Done);
+        let mails: Vec<String> = std::fs::read_dir(outbox.join("new"))
+            .unwrap()
+            .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
+            .collect();
+        assert_eq!(mails.len(), 2);
+        for mail in mails {
+            for part in ["List-Unsubscribe: <http://news.example.org/u/", "Date: Sun, 22 Nov 2026 22:00:00 +0000\r\n"] {
+                assert!(mail.contains(part), "{mail}");
+            }
+            assert!(!mail.contains("\u{e000}") && !mail.contains("=EE=80=80"), "a token was left in {mail}");
+        }
     }
 }
