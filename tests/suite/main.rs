@@ -27,6 +27,10 @@ mod opening;
 mod origin;
 mod polling;
 mod publishing;
-#[allow(dead_code, clippy::unused_async, reason = "a relay can misbehave in more ways than the tests of the day ask for")]
+#[allow(
+    dead_code,
+    clippy::unused_async,
+    reason = "a relay can misbehave in more ways than the tests of the day ask for"
+)]
 mod sink;
 mod stage;
