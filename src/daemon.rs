@@ -84,7 +84,8 @@ impl Daemon {
             chance.clone(),
             lock.name().to_owned(),
         ));
-        let subscriptions = Arc::new(Subscriptions::new(store.clone(), config.clone(), clock.clone(), chance));
+        let subscriptions =
+            Arc::new(Subscriptions::new(store.clone(), config.clone(), clock.clone(), chance, deliverer.wake()));
         deliverer.recover().await?;
         poller.adopt_config().await?;
         store.sync_cadences(&config.load().newsletters, clock.now()).await?;

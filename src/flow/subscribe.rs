@@ -11,6 +11,8 @@ use crate::domain::slug::Slug;
 use crate::domain::subscriber::{Subscription, SubscriptionState};
 use crate::domain::token::{Claim, Purpose, hex};
 use crate::store::{Requested, Store, StoreError, Wish};
+use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// What readers may do.
 #[derive(Debug, Clone)]
@@ -19,6 +21,8 @@ pub struct Subscriptions {
     config: Live,
     clock: Clock,
     chance: Chance,
+    /// Wakes the courier: a reader is waiting for the letter.
+    mail: Arc<Notify>,
 }
 
 /// Why a request was not taken.
@@ -46,10 +50,11 @@ pub enum Confirmation {
 }
 
 impl Subscriptions {
-    /// Readers of `store`, under the configuration at each moment.
+    /// Readers of `store`, under the configuration at each moment; `mail` is
+    /// notified when a letter was written.
     #[must_use]
-    pub fn new(store: Store, config: Live, clock: Clock, chance: Chance) -> Self {
-        Self { store, config, clock, chance }
+    pub fn new(store: Store, config: Live, clock: Clock, chance: Chance, mail: Arc<Notify>) -> Self {
+        Self { store, config, clock, chance, mail }
     }
 
     /// Takes a request from a form. The answer is the same for every address.
@@ -73,7 +78,10 @@ impl Subscriptions {
         };
         let nonce = hex(&self.chance.bytes::<32>());
         match self.store.request_subscription(&wish, &nonce, self.clock.now()).await? {
-            Requested::Letter => tracing::info!(newsletter = %newsletter.name, "a reader asked to subscribe"),
+            Requested::Letter => {
+                self.mail.notify_one();
+                tracing::info!(newsletter = %newsletter.name, "a reader asked to subscribe");
+            }
             Requested::Limited => {
                 tracing::info!(newsletter = %newsletter.name, "a confirmation was not sent again so soon");
             }
