@@ -17,12 +17,11 @@ use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
 use crate::net::{Client, shown};
 use crate::store::{Admitted, Arrival, PollEnd, SourceClaim, Store, StoreError};
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
 use look::{Arrived, Found};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// How long a source is kept from other nodes while it is polled: longer than
@@ -42,8 +41,8 @@ const STORE_REST: Duration = Duration::from_secs(5);
 /// How many documents are read at once: reading is work for a processor.
 const READERS: usize = 2;
 
-/// Polls sources.
-#[derive(Debug)]
+/// Polls sources. Cheap to clone; clones are the same poller.
+#[derive(Debug, Clone)]
 pub struct Poller {
     store: Store,
     client: Client,
@@ -52,7 +51,7 @@ pub struct Poller {
     config: Live,
     readers: Arc<Semaphore>,
     /// Told when the plan changed, so that `run` looks at it at once.
-    changed: Notify,
+    changed: Arc<Notify>,
 }
 
 /// What came of polling one source.
@@ -103,7 +102,7 @@ impl Poller {
     #[must_use]
     pub fn new(store: Store, client: Client, clock: Clock, chance: Chance, config: Live) -> Self {
         let readers = Arc::new(Semaphore::new(READERS));
-        Self { store, client, clock, chance, config, readers, changed: Notify::new() }
+        Self { store, client, clock, chance, config, readers, changed: Arc::new(Notify::new()) }
     }
 
     /// Makes the store and the HTTP client match the configuration: at the
@@ -135,7 +134,7 @@ impl Poller {
         if let Err(error) = self.store.free_sources().await {
             tracing::error!(%error, "sources that an earlier run was polling rest until their leases end");
         }
-        let mut busy = FuturesUnordered::new();
+        let mut busy = JoinSet::new();
         loop {
             // Asked once a round: a stop that comes later wakes the wait below.
             let stopping = stop.is_cancelled();
@@ -148,7 +147,9 @@ impl Poller {
             if !stopping && busy.len() <= limit / 2 {
                 wake_at = match self.due(limit.saturating_sub(busy.len())).await {
                     Ok(Due::Now(claims)) => {
-                        busy.extend(claims.into_iter().map(|claim| self.poll(claim, stop)));
+                        for claim in claims {
+                            self.begin(claim, stop, &mut busy);
+                        }
                         continue;
                     }
                     Ok(Due::At(next)) => next,
@@ -165,7 +166,11 @@ impl Poller {
                 }
             };
             tokio::select! {
-                Some(report) = busy.next(), if !busy.is_empty() => tell(report),
+                Some(ended) = busy.join_next(), if !busy.is_empty() => {
+                    if let Some(report) = ended_well(ended) {
+                        tell(report);
+                    }
+                }
                 () = sleep => {}
                 () = self.changed.notified() => {}
                 () = stop.cancelled(), if !stopping => {}
@@ -181,8 +186,13 @@ impl Poller {
             if claims.is_empty() || stop.is_cancelled() {
                 return Ok(reports);
             }
-            let busy: FuturesUnordered<_> = claims.into_iter().map(|claim| self.poll(claim, stop)).collect();
-            reports.extend(busy.collect::<Vec<_>>().await);
+            let mut busy = JoinSet::new();
+            for claim in claims {
+                self.begin(claim, stop, &mut busy);
+            }
+            while let Some(ended) = busy.join_next().await {
+                reports.extend(ended_well(ended));
+            }
         }
     }
 
@@ -195,24 +205,28 @@ impl Poller {
     ) -> Result<Vec<PollReport>, StoreError> {
         let mut reports = Vec::new();
         for some in names.chunks(self.at_once()) {
-            let mut busy = FuturesUnordered::new();
+            let mut busy = JoinSet::new();
             for name in some {
-                if self.config.load().source(name).is_none() {
-                    reports.push(PollReport { name: name.clone(), outcome: PollOutcome::Unknown });
-                    continue;
-                }
-                match self.store.claim_source(name, self.clock.now(), LEASE).await? {
-                    Some(claim) => busy.push(self.poll(claim, stop)),
-                    None => reports.push(PollReport {
-                        name: name.clone(),
-                        outcome: PollOutcome::Deferred("it is being polled right now".to_owned()),
-                    }),
-                }
-            }
-            reports.iter().for_each(&mut tell);
-            while let Some(report) = busy.next().await {
+                let outcome = if self.config.load().source(name).is_none() {
+                    PollOutcome::Unknown
+                } else {
+                    match self.store.claim_source(name, self.clock.now(), LEASE).await? {
+                        Some(claim) => {
+                            self.begin(claim, stop, &mut busy);
+                            continue;
+                        }
+                        None => PollOutcome::Deferred("it is being polled right now".to_owned()),
+                    }
+                };
+                let report = PollReport { name: name.clone(), outcome };
                 tell(&report);
                 reports.push(report);
+            }
+            while let Some(ended) = busy.join_next().await {
+                if let Some(report) = ended_well(ended) {
+                    tell(&report);
+                    reports.push(report);
+                }
             }
         }
         Ok(reports)
@@ -231,6 +245,13 @@ impl Poller {
 
     async fn claim(&self, limit: usize) -> Result<Vec<SourceClaim>, StoreError> {
         self.store.claim_sources(limit, self.clock.now(), LEASE).await
+    }
+
+    /// Runs one poll in a task of its own. Not as a future beside this one: it
+    /// may hold the database's one writer, for which this one may be waiting.
+    fn begin(&self, claim: SourceClaim, stop: &CancellationToken, busy: &mut JoinSet<PollReport>) {
+        let (poller, stop) = (self.clone(), stop.clone());
+        busy.spawn(async move { poller.poll(claim, &stop).await });
     }
 
     /// One poll, from the claim to its end.
@@ -381,4 +402,10 @@ fn next_slot(schedule: &Schedule, started: Timestamp, min_interval: Duration) ->
 
 fn lost_claim() -> PollOutcome {
     PollOutcome::Deferred("another node took it over, and nothing was written".to_owned())
+}
+
+/// What a poll's task brought back; the source of one that died rests until its
+/// lease ends.
+fn ended_well(ended: Result<PollReport, JoinError>) -> Option<PollReport> {
+    ended.inspect_err(|error| tracing::error!(%error, "a poll died")).ok()
 }

@@ -27,6 +27,7 @@ mod opening;
 mod origin;
 mod polling;
 mod publishing;
+mod serving;
 #[allow(
     dead_code,
     clippy::unused_async,
