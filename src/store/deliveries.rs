@@ -196,17 +196,18 @@ struct Candidate {
 
 impl Store {
     /// Writes what came back and takes up to `wanted` attempts that are due,
-    /// letters first, in one transaction.
+    /// letters first, in one transaction. When it fails, the caller still holds
+    /// the verdicts and writes them again: a second writing changes nothing (P8).
     pub async fn turn(
         &self,
-        settled: Vec<Settled>,
+        settled: &[Settled],
         wanted: usize,
         courier: &Courier,
         now: Timestamp,
     ) -> Result<Turn, StoreError> {
         let mut tx = self.begin().await?;
         for Settled { attempt, settlement } in settled {
-            write_settlement(&mut tx, &attempt, &settlement, now).await?;
+            write_settlement(&mut tx, attempt, settlement, now).await?;
         }
         let mut attempts = Vec::with_capacity(wanted);
         let mut candidates = if wanted > 0 { letters_due(&mut tx, wanted, now).await? } else { Vec::new() };
@@ -229,7 +230,9 @@ impl Store {
             sqlx::query(
                 "UPDATE delivery SET state = 'unknown', doubts = doubts + 1, fence = fence + 1,
                      reply = 'syndicated ended in the middle of this delivery',
-                     not_before = CASE WHEN $3 OR doubts >= $4 THEN $5 ELSE $2 END
+                     not_before = CASE WHEN $3 OR doubts >= $4 OR EXISTS
+                         (SELECT 1 FROM digest WHERE digest.id = delivery.digest_id AND digest.state = 'paused')
+                         THEN $5 ELSE $2 END
                  WHERE state = 'attempting' AND (node = $1 OR lease_until < $2)",
             )
             .bind(node)
@@ -420,9 +423,11 @@ async fn write_settlement(
                  state = CASE WHEN $3 = 'pending' AND doubts > 0 THEN 'unknown'
                               WHEN $3 = 'pending' AND attempts > 1 THEN 'deferred' ELSE $3 END,
                  reply = COALESCE($4, reply),
-                 not_before = CASE WHEN $5 THEN not_before WHEN $6 OR (doubts + $9 > $10) THEN $11
-                                   WHEN $7 > expires_at THEN expires_at ELSE $7 END,
-                 attempts = attempts + $8, doubts = doubts + $9, settled_at = $12
+                 not_before = CASE WHEN $5 THEN not_before WHEN $6 OR (doubts + $9 > $10) OR EXISTS
+                         (SELECT 1 FROM digest WHERE digest.id = delivery.digest_id AND digest.state = 'paused')
+                         THEN $11 WHEN $7 > expires_at THEN expires_at ELSE $7 END,
+                 attempts = attempts + $8, doubts = doubts + $9,
+                 settled_at = CASE WHEN $5 THEN $12 ELSE settled_at END
              WHERE id = $1 AND fence = $2 AND state = 'attempting'",
         )
         .bind(attempt.id.0)

@@ -21,3 +21,5 @@ mod main_job;
 mod opening;
 mod origin;
 mod polling;
+mod relays;
+mod sink;
