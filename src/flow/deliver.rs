@@ -9,6 +9,7 @@
 
 mod breaker;
 mod copy;
+mod session;
 mod verdict;
 
 use crate::clock::{Chance, Clock};
@@ -17,10 +18,11 @@ use crate::domain::delivery::Verdict;
 use crate::domain::id::DigestId;
 use crate::domain::time::Timestamp;
 use crate::lifecycle::Stop;
-use crate::mail::{Deadlines, Message, Session, Transport};
+use crate::mail::{Deadlines, Transport};
 use crate::render::Renderer;
 use crate::store::{Attempt, Content, Courier, DigestContent, Settled, Settlement, Store, StoreError};
 use breaker::Breaker;
+use session::{Idle, hand_over};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,13 +64,6 @@ pub struct Tally {
     pub deferred: u64,
     /// Mails whose fate is not known.
     pub unknown: u64,
-}
-
-/// A session with how many mails it has carried.
-#[derive(Debug)]
-struct Idle {
-    session: Session,
-    carried: u32,
 }
 
 /// What an attempt's task brings back.
@@ -198,7 +193,7 @@ impl<'a> Round<'a> {
         let mut more = false;
         // Before more of it is taken; what is in flight waits too when it is settled.
         for (digest, trouble) in self.health.verdicts() {
-            courier.store.pause_digest(digest, &trouble).await?;
+            courier.store.pause_digest(digest, &trouble, config.site.owner.as_ref(), now).await?;
             tracing::error!(digest = digest.0, trouble, "this digest is paused");
             self.health.stopped(digest);
         }
@@ -322,7 +317,8 @@ impl<'a> Round<'a> {
         self.settled.push(attempt.settle(settlement));
         if let Some(digest) = digest {
             if !self.health.knows(digest) {
-                self.health.begin(digest, self.courier.store.balance(digest).await?);
+                let resumed = self.content(digest).await?.resumed;
+                self.health.begin(digest, self.courier.store.balance(digest).await?, resumed);
             }
             self.health.count(digest, &verdict);
         }
@@ -363,35 +359,9 @@ impl<'a> Round<'a> {
 
     async fn close_sessions(&mut self) {
         for idle in self.sessions.drain(..) {
-            idle.session.close().await;
+            idle.close().await;
         }
     }
-}
-
-/// Hands a message over a connection that is open, or over a new one. What was
-/// open may have been closed meanwhile, by a relay that lets each connection
-/// carry so many mails and no more: only a new one shows whether it is in trouble.
-async fn hand_over(transport: &Transport, idle: Option<Idle>, message: &Message, most: u32) -> (Verdict, Option<Idle>) {
-    if let Some(idle) = idle {
-        let (verdict, idle) = send_over(idle, message, most).await;
-        if !matches!(verdict, Verdict::RelayTrouble { .. }) {
-            return (verdict, idle);
-        }
-    }
-    match transport.open().await {
-        Ok(session) => send_over(Idle { session, carried: 0 }, message, most).await,
-        Err(reason) => (Verdict::RelayTrouble { reason }, None),
-    }
-}
-
-async fn send_over(mut idle: Idle, message: &Message, most: u32) -> (Verdict, Option<Idle>) {
-    let verdict = idle.session.send(message).await;
-    idle.carried += 1;
-    if idle.session.is_usable() && idle.carried < most {
-        return (verdict, Some(idle));
-    }
-    idle.session.close().await;
-    (verdict, None)
 }
 
 impl Tally {

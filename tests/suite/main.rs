@@ -14,6 +14,7 @@
 
 mod configuring;
 mod crash;
+mod delivering;
 mod engines;
 mod identity;
 mod killed_polls;

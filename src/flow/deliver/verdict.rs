@@ -64,8 +64,9 @@ impl Health {
     }
 
     /// Takes up a digest where an earlier run left it.
-    pub(super) fn begin(&mut self, digest: DigestId, balance: Balance) {
-        let record = Record { tried: balance.sent + balance.bounced, bounced: balance.bounced, ..Record::default() };
+    pub(super) fn begin(&mut self, digest: DigestId, balance: Balance, resumed: bool) {
+        let tried = balance.sent + balance.bounced;
+        let record = Record { tried, bounced: balance.bounced, judged: resumed, ..Record::default() };
         self.0.insert(digest, record);
     }
 
