@@ -5,7 +5,7 @@
 use crate::clock::Clock;
 use crate::flow::deliver::Deliverer;
 use crate::flow::digest::Digester;
-use crate::flow::poll::{PollReport, Poller};
+use crate::flow::poll::{PollOutcome, PollReport, Poller};
 use crate::flow::publish::Publisher;
 use crate::lifecycle::{Progress, Tasks};
 use std::sync::Arc;
@@ -65,6 +65,7 @@ impl Scheduler {
                     if report.brought_something() {
                         arrivals.notify_one();
                     }
+                    log(&report);
                 };
                 scheduler.poller.run(&stop, tell).await;
             });
@@ -117,5 +118,20 @@ impl Scheduler {
                 AFTER_TROUBLE
             }
         }
+    }
+}
+
+fn log(report: &PollReport) {
+    let source = &report.name;
+    match &report.outcome {
+        PollOutcome::Read(admitted) => tracing::info!(
+            %source, new = admitted.new.len(), seeded = admitted.seeded.len(), changed = admitted.changed.len(),
+            held = admitted.held.len(), "polled"
+        ),
+        PollOutcome::Unchanged => tracing::debug!(%source, "polled: nothing new"),
+        PollOutcome::Failed(why) => tracing::warn!(%source, why, "the poll failed"),
+        PollOutcome::Gone(why) => tracing::warn!(%source, why, "the source is gone"),
+        PollOutcome::Deferred(why) => tracing::debug!(%source, why, "the poll was put off"),
+        PollOutcome::Unknown => {}
     }
 }

@@ -177,11 +177,14 @@ async fn preview(preview: Preview, setting: &Setting, out: &mut Out) -> anyhow::
     let live = Arc::new(ArcSwap::from_pointee(config));
     let digester = Digester::new(store, live, Arc::new(Renderer::new()?), setting.clock.clone());
     let Some((posts, mail)) = digester.preview(newsletter.as_str(), cadence.as_str()).await? else {
-        return Ok(if preview.json.json {
-            out.json(&Value::Null)?;
-        } else {
-            out.line("nothing would be sent: no new post has settled; `syndicated post show ID` says why of each")?;
-        });
+        return {
+            let _: () = if preview.json.json {
+                out.json(&Value::Null)?;
+            } else {
+                out.line("nothing would be sent: no new post has settled; `syndicated post show ID` says why of each")?;
+            };
+            Ok(())
+        };
     };
     if preview.json.json {
         let mail = json!({ "subject": mail.subject, "posts": posts, "html": mail.html, "plain": mail.plain });

@@ -6,6 +6,7 @@ mod ending;
 mod feed;
 
 mod generate;
+mod import;
 mod log;
 mod output;
 mod poll;
@@ -35,10 +36,18 @@ use std::path::PathBuf;
 Environment: SYNDICATED_LOG filters the log (such as `debug` or `syndicated::mail=trace`).")]
 pub struct Cli {
     /// The configuration.
-    #[arg(long, short, global = true, value_name = "PATH", default_value = "config.toml")]
+    #[arg(long, short, global = true, value_name = "PATH", default_value = "config.toml", help_heading = "Everywhere")]
     pub config: PathBuf,
-    /// How the log is written; left out: for people on a terminal, to journald under systemd, else as JSON.
-    #[arg(long, global = true, value_enum, value_name = "FORM")]
+    /// Write the log as `plain`, `json` or to `journald`; by itself it is plain on a terminal, goes to journald under
+    /// systemd, and is JSON elsewhere.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORM",
+        hide_possible_values = true,
+        help_heading = "Everywhere"
+    )]
     pub log: Option<LogFormat>,
     #[command(subcommand)]
     command: Option<Command>,
@@ -82,10 +91,8 @@ pub enum Command {
     Subscriber(subscriber::Subscriber),
     /// Print a newsletter's or source's feed.
     Feed(feed::Feed),
-
     /// Show the whole main job on this machine: a small blog, the daemon, a mail catcher.
     Demo(Demo),
-
     /// Print completions for a shell.
     Completions(generate::Completions),
     /// Write the man pages into a folder.

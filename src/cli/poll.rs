@@ -27,6 +27,8 @@ pub(super) async fn run(poll: Poll, setting: &Setting, out: &mut Out) -> anyhow:
         return Err(Usage(format!("there is no source `{name}` in {}", setting.path.display())).into());
     }
     let client = Client::new(&config.fetch, &config.site.base_url, Names::system(), setting.clock.clone())?;
+    // A first poll may come before the first daemon: what it finds is news from now on.
+    store.sync_cadences(&config.newsletters, setting.clock.now()).await?;
     let live = Arc::new(arc_swap::ArcSwap::from_pointee(config));
     let poller = Poller::new(store.clone(), client, setting.clock.clone(), setting.chance.clone(), live);
     poller.adopt_config().await?;

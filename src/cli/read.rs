@@ -5,14 +5,16 @@ use super::ending::Usage;
 use super::output::{Out, count};
 use super::{Json, Setting};
 use crate::config::{Allow, Fetch};
-use crate::domain::post::{Document, DocumentKind, Entry};
+use crate::domain::html::CleanHtml;
+use crate::domain::post::{Document, DocumentKind, Enclosure, Entry, Place};
 use crate::domain::schedule;
+use crate::domain::time::Timestamp;
 use crate::domain::url::{BadUrl, HttpUrl};
 use crate::net::{Client, Names, Outcome, Request};
 use crate::read::{Input, RawHtml, Reading, plain_text, read};
 use anyhow::{Context as _, bail};
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::io::Read as _;
 use std::net::IpAddr;
 
@@ -46,7 +48,7 @@ pub(super) async fn run(command: Read, setting: &Setting, out: &mut Out) -> anyh
     let base = base.or(source.base);
     let input = Input { bytes: &source.bytes, content_type: source.content_type.as_deref(), base: base.as_ref() };
     let reading = read(&input).with_context(|| command.what.clone())?;
-    if command.json.json { Ok(out.json(&as_json(&reading, command.raw))?) } else { tell(&reading, command.raw, out) }
+    if command.json.json { Ok(out.json(&shown(&reading, command.raw))?) } else { tell(&reading, command.raw, out) }
 }
 
 async fn get(what: &str, setting: &Setting) -> anyhow::Result<Source> {
@@ -96,27 +98,65 @@ fn typed(url: &HttpUrl) -> Vec<Allow> {
         .collect()
 }
 
-fn as_json(reading: &Reading, raw: bool) -> Value {
+/// The answer in JSON; its keys are a contract.
+#[derive(Serialize)]
+struct Shown<'a> {
+    kind: DocumentKind,
+    title: Option<&'a str>,
+    link: Option<&'a HttpUrl>,
+    language: Option<&'a str>,
+    entries: Vec<ShownEntry<'a>>,
+}
+
+#[derive(Serialize)]
+struct ShownEntry<'a> {
+    id: &'a str,
+    url: Option<&'a HttpUrl>,
+    title: &'a str,
+    authors: &'a [String],
+    published: Option<Timestamp>,
+    updated: Option<Timestamp>,
+    summary_html: Option<&'a str>,
+    content_html: Option<&'a str>,
+    categories: &'a [String],
+    enclosures: &'a [Enclosure],
+    also_at: &'a [Place],
+}
+
+fn shown(reading: &Reading, raw: bool) -> Shown<'_> {
     let Document { kind, title, link, language, entries } = &reading.document;
-    let entries: Vec<_> =
-        entries.iter().enumerate().map(|(at, entry)| entry_json(entry, raw_of(reading, raw, at))).collect();
-    json!({ "kind": kind, "title": title, "link": link, "language": language, "entries": entries })
+    let entries = entries.iter().enumerate().map(|(at, entry)| shown_entry(entry, raw_of(reading, raw, at)));
+    Shown {
+        kind: *kind,
+        title: title.as_deref(),
+        link: link.as_ref(),
+        language: language.as_deref(),
+        entries: entries.collect(),
+    }
 }
 
 fn raw_of(reading: &Reading, raw: bool, at: usize) -> Option<&RawHtml> {
     reading.raw.get(at).filter(|_| raw)
 }
 
-fn entry_json(entry: &Entry, raw: Option<&RawHtml>) -> Value {
-    let (summary, content) = match raw {
+fn shown_entry<'a>(entry: &'a Entry, raw: Option<&'a RawHtml>) -> ShownEntry<'a> {
+    let (summary_html, content_html) = match raw {
         Some(raw) => (raw.summary.as_deref(), raw.content.as_deref()),
-        None => (entry.summary.as_ref().map(|html| html.as_str()), entry.content.as_ref().map(|html| html.as_str())),
+        None => (entry.summary.as_ref().map(CleanHtml::as_str), entry.content.as_ref().map(CleanHtml::as_str)),
     };
-    json!({
-        "id": entry.guid, "url": entry.url, "title": entry.title, "authors": entry.authors,
-        "published": entry.published, "updated": entry.updated, "summary_html": summary, "content_html": content,
-        "categories": entry.categories, "enclosures": entry.enclosures, "also_at": entry.also_at,
-    })
+    ShownEntry {
+        id: &entry.guid,
+        url: entry.url.as_ref(),
+        title: &entry.title,
+        authors: &entry.authors,
+        published: entry.published,
+        updated: entry.updated,
+        summary_html,
+        content_html,
+        categories: &entry.categories,
+        enclosures: &entry.enclosures,
+        also_at: &entry.also_at,
+    }
 }
 
 /// So much of a text is shown.

@@ -292,10 +292,11 @@ async fn set(name: &Slug, state: SourceState, setting: &Setting, out: &mut Out) 
     let (config, store) = setting.open().await?;
     configured(&config, name)?;
     set_state(&store, &config, name, state, setting.clock.now()).await?;
-    Ok(match state {
+    let _: () = match state {
         SourceState::Active => out.line(format!("source `{name}` is polled again, first within a minute"))?,
         _ => out.line(format!("source `{name}` is paused until `syndicated source resume {name}`"))?,
-    })
+    };
+    Ok(())
 }
 
 async fn set_state(

@@ -97,7 +97,7 @@ pub fn remove_source(
         let mut document = parse(&file.path, &file.text)?;
         let Some(sources) = document.get_mut("source").and_then(Item::as_array_of_tables_mut) else { continue };
         let Some(index) = sources.iter().position(|table| named(table, name.as_str())) else { continue };
-        let kept = sources.get(index).map(|table| above(table)).unwrap_or_default();
+        let kept = sources.get(index).map(above).unwrap_or_default();
         sources.remove(index);
         // What stood above the source and apart from it was not about it alone.
         match sources.get_mut(index) {

@@ -188,7 +188,7 @@ fn unique(tables: &[Table<'_>], key: &'static str, faults: &Collector) {
         let Some(text) = table.peek(key) else { continue };
         let spot = table.place(key);
         if let Some(first) = seen.get(text) {
-            faults.add(&spot, format_args!("`{text}` stands already at {}:{}", first.file.display(), first.line));
+            faults.add(&spot, format_args!("the same {key} stands already at {}:{}", first.file.display(), first.line));
         } else {
             seen.insert(text, spot);
         }

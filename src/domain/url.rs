@@ -55,17 +55,16 @@ impl TryFrom<Url> for HttpUrl {
     type Error = BadUrl;
 
     fn try_from(url: Url) -> Result<Self, BadUrl> {
-        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
-            return Err(BadUrl::Scheme(url.into()));
+        let good_scheme = matches!(url.scheme(), "http" | "https") && !url.host_str().is_none_or(str::is_empty);
+        let secret = !url.username().is_empty() || url.password().is_some();
+        if good_scheme && !secret {
+            return Ok(Self(url));
         }
-        if !url.username().is_empty() || url.password().is_some() {
-            let mut shown = url;
-            // Both calls succeed on a URL with a host, which was just checked.
-            let _ = shown.set_username("");
-            let _ = shown.set_password(None);
-            return Err(BadUrl::Credentials(shown.into()));
-        }
-        Ok(Self(url))
+        let mut shown = url;
+        // Both calls succeed where there is a host; without one there is nothing to hide.
+        let _ = shown.set_username("");
+        let _ = shown.set_password(None);
+        Err(if good_scheme { BadUrl::Credentials(shown.into()) } else { BadUrl::Scheme(shown.into()) })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::domain::newsletter::{Cadence, Newsletter, Rhythm};
 use crate::domain::schedule::{Schedule, Slot};
 use crate::domain::time::Timestamp;
 use crate::read::plain_text;
-use crate::render::{DigestContext, DigestPost, RenderError, Rendered, Renderer, long_date};
+use crate::render::{DigestContext, DigestPost, RenderError, Rendered, Renderer, cut, long_date};
 use crate::store::{Freeze, Frozen, Progress, Selection, Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -327,7 +327,7 @@ impl Digester {
                 title: post.entry.title.clone(),
                 url: post.entry.url.as_ref().map(ToString::to_string),
                 byline: byline.join(" · "),
-                excerpt: text.map(|html| excerpt(&plain_text(html.as_str()))).unwrap_or_default(),
+                excerpt: text.map(|html| cut(&plain_text(html.as_str()), EXCERPT)).unwrap_or_default(),
                 also_at: post.entry.also_at.clone(),
             });
         }
@@ -341,12 +341,4 @@ impl Digester {
         };
         Ok(self.renderer.digest(&context)?)
     }
-}
-
-/// The beginning of a text, cut behind a word where there is one.
-fn excerpt(text: &str) -> String {
-    let Some((cut, _)) = text.char_indices().nth(EXCERPT) else { return text.to_owned() };
-    let head = text.get(..cut).unwrap_or(text);
-    let end = head.rfind(' ').filter(|&space| space > cut / 2).unwrap_or(cut);
-    format!("{}…", head.get(..end).unwrap_or(head).trim_end_matches([',', '.', ' ', ':', ';']))
 }

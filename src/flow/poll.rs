@@ -15,7 +15,7 @@ use crate::domain::slug::Slug;
 use crate::domain::source::{Source, SourceState};
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
-use crate::net::Client;
+use crate::net::{Client, shown};
 use crate::store::{Admitted, Arrival, PollEnd, SourceClaim, Store, StoreError};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
@@ -274,7 +274,9 @@ impl Poller {
                     "{} answered 410 Gone: its owner has taken it away for good, and it is not asked again. If the blog \
                      has moved, give its new address to the source `{}` in config.toml; if this was a mistake of theirs, \
                      run `syndicated source resume {}`.",
-                    source.url, claim.name, claim.name
+                    shown(&source.url),
+                    claim.name,
+                    claim.name
                 );
                 self.finish(claim, &config, PollEnd::Gone(why), next).await
             }
@@ -331,7 +333,7 @@ impl Poller {
             && now.since(*since) >= BELIEVED_AFTER
         {
             self.store.believe_move(claim, to).await?;
-            tracing::info!(source = %claim.name, %to, "the source has moved for good, and is asked there from now on");
+            tracing::info!(source = %claim.name, to = %shown(to), "the source has moved for good, and is asked there from now on");
             return Ok(Some(to.clone()));
         }
         self.store.note_move(claim, to, now).await?;

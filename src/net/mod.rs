@@ -201,10 +201,7 @@ impl Client {
             left = left.saturating_sub(started.elapsed());
             match hop.map_err(|error| error.at(&url))? {
                 Hop::Moved { to, permanent } => {
-                    if url.as_url().scheme() == "https" && to.as_url().scheme() == "http" {
-                        let why = format!("it redirects from https to http ({}), which is not followed", shown(&to));
-                        return Err(FetchError::Refused(why).at(&url));
-                    }
+                    keeps_private(&url, &to).map_err(|error| error.at(&url))?;
                     only_permanent &= permanent;
                     if only_permanent {
                         permanent_to = Some(to.clone());
@@ -336,8 +333,18 @@ impl Limits {
     }
 }
 
+/// What was asked for over TLS is not fetched in the clear.
+fn keeps_private(from: &HttpUrl, to: &HttpUrl) -> Result<(), FetchError> {
+    if from.as_url().scheme() == "https" && to.as_url().scheme() == "http" {
+        let why = format!("it redirects from https to http ({}), which is not followed", shown(to));
+        return Err(FetchError::Refused(why));
+    }
+    Ok(())
+}
+
 /// A URL for messages: without its query, in which private feeds keep their secrets.
-fn shown(url: &HttpUrl) -> String {
+#[must_use]
+pub fn shown(url: &HttpUrl) -> String {
     let mut shown = url.as_url().clone();
     shown.set_query(None);
     shown.set_fragment(None);
@@ -379,4 +386,25 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = inner.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_never_leaves_https_and_a_message_never_shows_a_query() {
+        for (from, to, follows) in [
+            ("http://a.example/", "http://b.example/", true),
+            ("http://a.example/", "https://a.example/", true),
+            ("https://a.example/", "https://b.example/", true),
+            ("https://a.example/", "http://a.example/?token=secret#x", false),
+        ] {
+            let answer = keeps_private(&from.parse().unwrap(), &to.parse().unwrap());
+            assert_eq!(answer.is_ok(), follows, "{from} {to}");
+            assert!(!answer.is_err_and(|error| error.to_string().contains("secret")));
+        }
+        let url: HttpUrl = "https://a.example/feed?token=secret".parse().unwrap();
+        assert_eq!(FetchError::temporary("it broke").at(&url).to_string(), "https://a.example/feed: it broke");
+    }
 }

@@ -6,8 +6,65 @@ use dom_query::Document;
 /// entities decoded, white space folded.
 #[must_use]
 pub fn plain_text(html: &str) -> String {
-    let text = if looks_like_markup(html) { Document::fragment(html).text().to_string() } else { html.to_owned() };
+    let text =
+        if looks_like_markup(html) { Document::fragment(spaced(html)).text().to_string() } else { html.to_owned() };
     fold(&text)
+}
+
+/// Elements that stand apart from the text before and behind them.
+const APART: [&str; 34] = [
+    "address",
+    "article",
+    "aside",
+    "blockquote",
+    "br",
+    "dd",
+    "details",
+    "div",
+    "dl",
+    "dt",
+    "figcaption",
+    "figure",
+    "footer",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "header",
+    "hr",
+    "li",
+    "main",
+    "nav",
+    "ol",
+    "p",
+    "pre",
+    "section",
+    "summary",
+    "table",
+    "td",
+    "th",
+    "tr",
+    "ul",
+];
+
+/// The same markup with a space before each tag that sets text apart: two
+/// paragraphs are two words, although no white space stands between them.
+fn spaced(html: &str) -> String {
+    let mut spaced = String::with_capacity(html.len() + html.len() / 16);
+    for (number, piece) in html.split('<').enumerate() {
+        if number > 0 {
+            let name = piece.strip_prefix('/').unwrap_or(piece);
+            let name = name.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+            if APART.iter().any(|apart| apart.eq_ignore_ascii_case(name)) {
+                spaced.push(' ');
+            }
+            spaced.push('<');
+        }
+        spaced.push_str(piece);
+    }
+    spaced
 }
 
 /// White space folded into single spaces, control characters dropped.
@@ -84,6 +141,10 @@ mod tests {
             ("AT&T", "AT&T"),
             ("a<script>alert(1)</script>", "aalert(1)"),
             ("&#8217;s", "’s"),
+            ("<p>One.</p><p>Two.</p>", "One. Two."),
+            ("line<br>break<BR/>s", "line break s"),
+            ("<ul><li>x</li><li>y</li></ul>", "x y"),
+            ("<p>in <b>bo</b>ld <prefix>", "in bold"),
             ("", ""),
         ] {
             assert_eq!(plain_text(html), text, "{html}");

@@ -1,7 +1,8 @@
 //! Lines and excerpts that end early, without breaking a word where there is one.
 
 /// The beginning of `text`, at most `most` characters and an ellipsis.
-pub(super) fn cut(text: &str, most: usize) -> String {
+#[must_use]
+pub fn cut(text: &str, most: usize) -> String {
     let Some((end, _)) = text.char_indices().nth(most) else { return text.to_owned() };
     let head = text.get(..end).unwrap_or(text);
     // A space in the first half would throw away too much: some languages have none.

@@ -7,6 +7,7 @@ mod escape;
 mod texts;
 mod wrap;
 
+pub use cut::cut;
 pub use dates::long_date;
 
 use crate::domain::digest::token;
@@ -222,8 +223,11 @@ impl Renderer {
         templates.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
         let syntax = SyntaxConfig::builder().trim_blocks(true).build();
         templates.set_syntax(syntax.map_err(|error| RenderError("the syntax", error.to_string()))?);
-        templates
-            .set_auto_escape_callback(|name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
+        // Whatever is not plain text by name is escaped.
+        templates.set_auto_escape_callback(|name| match name.rsplit('.').next() {
+            Some("txt") => AutoEscape::None,
+            _ => AutoEscape::Html,
+        });
         for (name, text) in TEMPLATES {
             templates.add_template(name, text).map_err(|error| RenderError(name, error.to_string()))?;
         }
@@ -248,12 +252,12 @@ impl Renderer {
     /// The mail of a digest, the same for every reader but for its tokens.
     pub fn digest(&self, context: &DigestContext) -> Result<Rendered, RenderError> {
         #[derive(Serialize)]
-        struct Full<'a> {
+        struct Mail<'a> {
             #[serde(flatten)]
             context: &'a DigestContext,
             count: String,
             preheader: String,
-            in_full: usize,
+            whole: usize,
             unsubscribe_token: &'static str,
             email_token: &'static str,
         }
@@ -261,7 +265,7 @@ impl Renderer {
         let clean = without_tokens(context, texts.get("untitled").unwrap_or_default());
         let titles: Vec<&str> = clean.posts.iter().map(|post| post.title.as_str()).collect();
         let more = titles.get(1..).unwrap_or_default();
-        let first = cut::cut(titles.first().copied().unwrap_or_default(), SUBJECT_TITLE);
+        let first = cut(titles.first().copied().unwrap_or_default(), SUBJECT_TITLE);
         let count = match titles.len() {
             1 => texts.fill("posts_one", &[]),
             count => texts.fill("posts_many", &[("count", &count.to_string())]),
@@ -274,11 +278,11 @@ impl Renderer {
         };
         // What an inbox shows behind the subject, which has named the first post.
         let preheader = match clean.posts.as_slice() {
-            [only] => cut::cut(&only.excerpt, PREHEADER),
-            _ => cut::cut(&more.join(" · "), PREHEADER),
+            [only] => cut(&only.excerpt, PREHEADER),
+            _ => cut(&more.join(" · "), PREHEADER),
         };
-        let mut full = Full {
-            in_full: titles.len(),
+        let mut mail = Mail {
+            whole: titles.len(),
             count,
             preheader,
             unsubscribe_token: token::UNSUBSCRIBE_URL,
@@ -286,12 +290,12 @@ impl Renderer {
             context: &clean,
         };
         loop {
-            let html = self.render("mail/digest.html", &full)?;
-            let plain = self.render("mail/digest.txt", &full)?;
-            if full.in_full == 0 || html.len() + plain.len() <= MAIL_BYTES {
+            let html = self.render("mail/digest.html", &mail)?;
+            let plain = self.render("mail/digest.txt", &mail)?;
+            if mail.whole == 0 || html.len() + plain.len() <= MAIL_BYTES {
                 return Ok(Rendered { subject, html, plain });
             }
-            full.in_full /= 2;
+            mail.whole /= 2;
         }
     }
 

@@ -41,7 +41,7 @@ fn put(path: &Path, text: &str, mode: u32) {
 }
 
 fn said(result: Result<Config, Faults>) -> String {
-    result.err().expect("it must not load").to_string()
+    result.expect_err("it must not load").to_string()
 }
 
 /// Each `NAME.toml` in `tests/configs` is broken, and `NAME.txt` is what is said
@@ -363,4 +363,32 @@ fn a_source_is_removed_from_the_file_that_holds_it_and_other_comments_stay() {
         std::fs::read_to_string(&other).unwrap(),
         "# What we follow.\n\n# Music.\n[[source]]\nname = \"music\"\nurl = \"https://music.example.com/\" # lovely\n"
     );
+}
+
+/// However a file is damaged, what is wrong is said, and nothing breaks.
+#[test]
+fn a_damaged_file_is_never_more_than_a_list_of_faults() {
+    let text = std::fs::read_to_string("tests/configs/good/most.toml").unwrap().replacen("include", "# include", 1);
+    let text = text.replace(", \"film\"", "").replace("smtp://user%40example.com@", "smtp://");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    let (mut loaded, mut refused) = (0, 0);
+    let mut attempt = |damaged: String| {
+        std::fs::write(&path, damaged).unwrap();
+        match load(&path) {
+            Ok(_) => loaded += 1,
+            Err(faults) => {
+                assert!(faults.count() > 0 && faults.to_string().lines().count() == faults.count(), "{faults}");
+                refused += 1;
+            }
+        }
+    };
+    let places: Vec<usize> = text.char_indices().map(|(at, _)| at).step_by(7).collect();
+    for &at in &places {
+        attempt(text[..at].to_owned());
+        for damage in ["\"", "[[", "= 7", "\n[x]\n", "\u{0}"] {
+            attempt(format!("{}{damage}{}", &text[..at], &text[at..]));
+        }
+    }
+    assert!(refused > places.len() && loaded > 10, "{loaded} {refused}");
 }

@@ -151,7 +151,7 @@ fn cases() -> Vec<Case> {
         case(
             "changed guids and one new post",
             three(),
-            with(each(three(), |i| i.guid.insert_str(0, "n")), vec![Item::number(4)]),
+            with(each(three(), |i| i.guid.insert(0, 'n')), vec![Item::number(4)]),
             1,
             0,
         ),
@@ -329,7 +329,7 @@ fn cases() -> Vec<Case> {
 }
 
 /// A document's entries, as a poll would bring them.
-fn arrival(items: &[Item], now: Timestamp) -> Arrival {
+pub(crate) fn arrival(items: &[Item], now: Timestamp) -> Arrival {
     let text = rss(items, "");
     let input = read::Input { bytes: text.as_bytes(), content_type: None, base: None };
     let key = |entry: Entry| Arriving {
@@ -350,12 +350,12 @@ fn arrival(items: &[Item], now: Timestamp) -> Arrival {
     }
 }
 
-async fn admit(store: &Store, source: &Source, items: &[Item], now: Timestamp) -> Admitted {
+pub(crate) async fn admit(store: &Store, source: &Source, items: &[Item], now: Timestamp) -> Admitted {
     let claim = store.claim_source(&source.name, now, Duration::from_mins(1)).await.unwrap().unwrap();
     store.admit(claim, arrival(items, now), now).await.unwrap()
 }
 
-fn follow(number: usize) -> Source {
+pub(crate) fn follow(number: usize) -> Source {
     Source {
         name: format!("case-{number}").parse().unwrap(),
         url: format!("https://{number}.example.com/").parse().unwrap(),

@@ -1,8 +1,10 @@
 //! R16: a poller that is killed at any instant, between the document, its entries
 //! and its validators, loses no post and keeps none twice (P1, P2, P4).
 
+use crate::crash;
 use crate::engines;
-use crate::origin::{Answer, Origin, feed};
+use crate::identity;
+use crate::origin::{Answer, Item, Origin, feed};
 use crate::polling::World;
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -11,7 +13,7 @@ use syndicated::clock::{Chance, Clock};
 use syndicated::config::{Database, Secret};
 use syndicated::domain::time::Timestamp;
 use syndicated::flow::poll::PollOutcome;
-use syndicated::store::{PostFilter, Store};
+use syndicated::store::{Arrival, PostFilter, Store};
 use tokio::io::AsyncReadExt as _;
 
 const PLACE: &str = "SYNDICATED_TEST_KILLED_DATABASE";
@@ -87,6 +89,58 @@ async fn kills_between_document_entries_and_validators_lose_nothing() {
         let last = *distinct.last().unwrap();
         assert!(last > kills(), "{last} posts were published");
         assert_eq!(distinct.len(), usize::try_from(last).unwrap(), "none lost on {}", bench.engine);
+    }
+}
+
+/// P1, point by point: wherever `admit` is cut, entries, versions, validators and
+/// the next poll are all there or none is, and the next poll makes it good.
+#[tokio::test]
+async fn admit_is_whole_or_nothing_wherever_it_is_cut() {
+    for bench in engines::all().await {
+        let mut now = Timestamp::from_millis(1_800_000_000_000);
+        let (mut whole, mut cut) = (0, 0);
+        // How many points there are depends on how quickly the engine answers.
+        for points in (0..60).map(|round| round / 2) {
+            let source = identity::follow(whole + cut);
+            let setup = bench.open().await;
+            setup.sync_sources(std::slice::from_ref(&source), now).await.unwrap();
+            identity::admit(&setup, &source, &[Item::number(1)], now).await;
+            now = now.plus(Duration::from_hours(1));
+            let edited = Item { text: "Edited.".to_owned(), ..Item::number(1) };
+            let items = [Item::number(3), Item::number(2), edited];
+            let arrival = |now| Arrival { etag: Some("\"new\"".to_owned()), ..identity::arrival(&items, now) };
+            let store = bench.open().await;
+            let claim = store.claim_source(&source.name, now, Duration::from_mins(1)).await.unwrap().unwrap();
+            let done = crash::after(points, store.admit(claim, arrival(now), now)).await;
+            // What a crash leaves to the engine is its own connection.
+            drop(store);
+            now = now.plus(Duration::from_mins(2));
+            // A commit that was under way, or the roll-back of a lost connection, comes first.
+            let free = async {
+                loop {
+                    if let Some(claim) = setup.claim_source(&source.name, now, Duration::from_mins(1)).await.unwrap() {
+                        return claim;
+                    }
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            };
+            let claim = tokio::time::timeout(Duration::from_secs(10), free).await.expect("it is free again");
+            let filter = PostFilter { source: Some(source.name.clone()), limit: 9, ..PostFilter::default() };
+            let posts = setup.post_list(&filter).await.unwrap();
+            let said = format!("cut at {points} on {}: {posts:?}", bench.engine);
+            if claim.etag.is_some() {
+                whole += 1;
+                assert_eq!(posts.len(), 3, "{said}");
+                assert_eq!(setup.post_versions(posts[2].id).await.unwrap(), 1, "{said}");
+            } else {
+                cut += 1;
+                assert_eq!((posts.len(), done), (1, false), "{said}");
+            }
+            let again = setup.admit(claim, arrival(now), now).await.unwrap();
+            assert_eq!(again.new.len() + posts.len(), 3, "{said}");
+            setup.close().await;
+        }
+        assert!(whole > 0 && cut > 0, "{whole} whole and {cut} cut on {}", bench.engine);
     }
 }
 

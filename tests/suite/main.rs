@@ -12,15 +12,22 @@
     reason = "a test may panic, read the environment and spawn as it likes"
 )]
 
+mod architecture;
+mod commanding;
 mod configuring;
 mod crash;
+mod crash_points;
 mod delivering;
+mod digests;
 mod engines;
 mod identity;
 mod killed_polls;
+mod kills;
 mod main_job;
 mod opening;
 mod origin;
 mod polling;
+mod publishing;
 mod relays;
 mod sink;
+mod stage;

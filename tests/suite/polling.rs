@@ -501,7 +501,7 @@ async fn bombs_floods_and_drips_are_cut() {
     bomb.shutdown().await.unwrap();
     origin.set("/bomb", Answer::ok(bomb.into_inner()).header("Content-Encoding", "gzip"));
     origin.set("/large", Answer::ok(vec![b' '; 3 * 1024 * 1024]));
-    origin.set("/mute", Answer::ok(feed(1..=1)).delayed(Duration::from_secs(60)));
+    origin.set("/mute", Answer::ok(feed(1..=1)).delayed(Duration::from_mins(1)));
     origin.set("/drip", Answer::ok(feed(1..=9)).paced(1, Duration::from_millis(400)));
     origin.set("/well", Answer::ok(feed(1..=1)));
     let names = Names::scripted(|_| vec![IpAddr::from([127, 0, 0, 1])]);
@@ -592,7 +592,7 @@ async fn a_host_is_asked_one_thing_at_a_time() {
 async fn a_stop_gives_back_what_was_not_answered() {
     for bench in engines::all().await {
         let origin = Origin::start().await;
-        origin.set("/feed", Answer::ok(feed(1..=1)).delayed(Duration::from_secs(60)));
+        origin.set("/feed", Answer::ok(feed(1..=1)).delayed(Duration::from_mins(1)));
         let world = World::following(&bench, &origin.url("/feed")).await;
         let (poller, stop) = (Arc::clone(&world.poller), world.stop.clone());
         let running = tokio::spawn(async move { poller.run(&stop, drop).await });

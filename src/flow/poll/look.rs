@@ -6,7 +6,7 @@ use super::Poller;
 use crate::domain::post::DocumentKind;
 use crate::domain::source::Source;
 use crate::domain::url::HttpUrl;
-use crate::net::{FetchError, Fetched, Outcome, Request};
+use crate::net::{FetchError, Fetched, Outcome, Request, shown};
 use crate::read::{self, Reading};
 use crate::store::{Arriving, SourceClaim};
 use std::sync::Arc;
@@ -81,7 +81,7 @@ impl Poller {
             Outcome::Gone if claim.feed_url.is_some() => {
                 return Err(Trouble {
                     wrong_address: true,
-                    ..Trouble::document(format!("{url}: it answered 410 Gone"))
+                    ..Trouble::document(format!("{}: it answered 410 Gone", shown(url)))
                 });
             }
             Outcome::Gone => return Ok(Found::Gone),
@@ -90,7 +90,8 @@ impl Poller {
             (fetched, feed) if feed.reading.document.kind == DocumentKind::Feed => (fetched, feed, None),
             (page, feed) => {
                 let Some(link) = feed.reading.feeds.into_iter().next() else {
-                    let why = format!("{} is a page that names no feed: give the feed's own address", page.final_url);
+                    let why =
+                        format!("{} is a page that names no feed: give the feed's own address", shown(&page.final_url));
                     return Err(Trouble { wrong_address: true, ..Trouble::document(why) });
                 };
                 let (fetched, feed) = self.follow(&link.url).await?;
@@ -112,14 +113,17 @@ impl Poller {
         let fetched = match self.client.fetch(Request { url, etag: None, last_modified: None }).await? {
             Outcome::Fresh(fetched) => fetched,
             Outcome::NotModified { .. } | Outcome::Gone => {
-                return Err(Trouble::document(format!("{url}: the page names this feed, and it is not there")));
+                return Err(Trouble::document(format!(
+                    "{}: the page names this feed, and it is not there",
+                    shown(url)
+                )));
             }
         };
         let (fetched, feed) = self.read(fetched).await?;
         if feed.reading.document.kind == DocumentKind::Feed {
             Ok((fetched, feed))
         } else {
-            Err(Trouble::document(format!("{url}: the page names this as its feed, but it is a page as well")))
+            Err(Trouble::document(format!("{}: the page names this as its feed, but it is a page as well", shown(url))))
         }
     }
 
@@ -149,7 +153,7 @@ impl Poller {
         });
         work.await
             .unwrap_or_else(|_| Err("reading it failed, which is a fault of syndicated: please report it".to_owned()))
-            .map_err(|why| Trouble::document(format!("{url}: {why}")))
+            .map_err(|why| Trouble::document(format!("{}: {why}", shown(&url))))
     }
 
     /// When nothing in the document is known, posts may have come and gone
@@ -163,7 +167,7 @@ impl Poller {
                 break;
             }
             let Ok((_, page)) = self.follow(&older).await else { break };
-            tracing::info!(source = %claim.name, page = %older, "following an older page of the feed to close a gap");
+            tracing::info!(source = %claim.name, page = %shown(&older), "following an older page of the feed to close a gap");
             feed.entries.extend(page.entries);
             feed.reading.older = page.reading.older;
             seen.push(older);

@@ -1,0 +1,360 @@
+//! The command line from outside: the built program, its answers, its exit codes.
+
+use crate::origin::{Answer, Origin, feed};
+use serde_json::Value;
+use std::path::Path;
+use std::process::Stdio;
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+/// What a command came to.
+struct Done {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Done {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|why| panic!("{why}: {}{}", self.out, self.err))
+    }
+
+    fn ok(self) -> Self {
+        assert_eq!(self.code, 0, "{}{}", self.out, self.err);
+        self
+    }
+}
+
+/// A folder with a configuration in it, as a new user has it.
+struct Place(TempDir);
+
+impl Place {
+    fn new(more: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!(
+            "# Kept.\n[site]\ntitle = \"T\"\nbase_url = \"http://127.0.0.1:8080\"\n[fetch]\nallow = [\"127.0.0.0/8:*\"]\nmin_interval = \"0s\"\n[mail]\nfrom = \"t@example.com\"\n{more}"
+        );
+        std::fs::write(folder.path().join("config.toml"), text).unwrap();
+        Self(folder)
+    }
+
+    async fn run(&self, words: &[&str]) -> Done {
+        self.run_with(words, "").await
+    }
+
+    async fn run_with(&self, words: &[&str], input: &str) -> Done {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_syndicated"))
+            .args(words)
+            .current_dir(self.0.path())
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // Most commands read nothing and may be gone already.
+        let _ = stdin.write_all(input.as_bytes()).await;
+        drop(stdin);
+        let output = child.wait_with_output().await.unwrap();
+        Done {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    fn config(&self) -> String {
+        std::fs::read_to_string(self.0.path().join("config.toml")).unwrap()
+    }
+}
+
+const NEWSLETTER: &str = "[[newsletter]]\nname = \"weekly\"\nsettle = \"0s\"\ncadences = { weekly = \"0 7 * * MON\", daily = \"0 7 * * *\" }\n";
+
+#[tokio::test]
+async fn every_command_explains_itself() {
+    let place = Place::new("");
+    for words in [
+        "",
+        "run",
+        "check",
+        "poll",
+        "read",
+        "source",
+        "source list",
+        "source show",
+        "source add",
+        "source pause",
+        "source resume",
+        "source remove",
+        "post",
+        "post list",
+        "post show",
+        "post release",
+        "digest",
+        "digest list",
+        "digest preview",
+        "digest send",
+        "digest show",
+        "digest resume",
+        "subscriber",
+        "subscriber add",
+        "subscriber list",
+        "subscriber import",
+        "subscriber export",
+        "subscriber remove",
+        "feed",
+        "demo",
+        "completions",
+        "man",
+    ] {
+        let mut words: Vec<_> = words.split_whitespace().collect();
+        words.push("--help");
+        let done = place.run(&words).await.ok();
+        assert!(done.out.contains("Usage: syndicated"), "{words:?}: {}", done.out);
+        assert!(done.out.lines().all(|line| line.chars().count() <= 100), "{words:?}");
+    }
+    assert!(place.run(&["--version"]).await.ok().out.starts_with("syndicated "));
+}
+
+#[tokio::test]
+async fn usage_and_configuration_end_with_2_and_failures_with_1() {
+    let place = Place::new(NEWSLETTER);
+    for words in [
+        "nonsense",
+        "--nonsense",
+        "source",
+        "source add",
+        "source add ftp://x",
+        "source show none",
+        "source pause none",
+        "source remove none",
+        "poll none",
+        "post show 7",
+        "post show x",
+        "digest show 7",
+        "digest preview none",
+        "digest preview weekly",
+        "digest preview weekly monthly",
+        "feed none",
+        "feed weekly --format opml",
+        "subscriber add nobody",
+        "subscriber add a@example.com --newsletter none",
+        "subscriber remove a@example.com",
+        "read x.xml --base here",
+        "run --roles cook",
+        "completions tcl",
+        "check --config none.toml",
+        "post list --standing new",
+    ] {
+        let done = place.run(&words.split_whitespace().collect::<Vec<_>>()).await;
+        assert_eq!(done.code, 2, "{words}: {}{}", done.out, done.err);
+        assert!(!done.err.is_empty() && done.out.is_empty(), "{words}: {}{}", done.out, done.err);
+    }
+    for words in ["read none.xml", "subscriber import none.csv", "read http://127.0.0.1:1/"] {
+        let done = place.run(&words.split_whitespace().collect::<Vec<_>>()).await;
+        assert_eq!(done.code, 1, "{words}");
+        assert_eq!(done.err.lines().count(), 1, "{words}: {}", done.err);
+    }
+    std::fs::write(place.0.path().join("broken.toml"), "[site]\ntitel = 'T'\n[mail]\nfrom = 'x'\n").unwrap();
+    for words in ["check", "run", "", "poll", "source list", "digest list"] {
+        let mut words: Vec<_> = words.split_whitespace().collect();
+        words.extend(["--config", "broken.toml"]);
+        let done = place.run(&words).await;
+        assert_eq!(done.code, 2, "{words:?}");
+        assert!(done.err.contains("broken.toml:2: site.titel: unknown key; did you mean `title`?"), "{}", done.err);
+        assert!(done.err.ends_with("syndicated: 4 faults in the configuration\n"), "{}", done.err);
+    }
+    let done = Command::new(env!("CARGO_BIN_EXE_syndicated"))
+        .args(["check"])
+        .current_dir(place.0.path())
+        .env("SYNDICATED_LOG", "loud=very=much")
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(done.status.code(), Some(2));
+}
+
+#[tokio::test]
+async fn check_names_what_can_be_used_what_comes_next_and_what_a_person_should_know() {
+    let source = "[[source]]\nname = \"essays\"\nurl = \"http://127.0.0.1:1/\"\n";
+    let place = Place::new(&format!("{source}{NEWSLETTER}"));
+    let done = place.run(&["check"]).await.ok();
+    for part in [
+        "ok      configuration config.toml: sources 1, newsletters 1",
+        "ok      database sqlite:data/syndicated.db: will be made at the first start",
+        "ok      relay maildir:data/outbox: can be written",
+        "note    site.owner is not set",
+        "Polled next:\n  essays  at the first start",
+        "  weekly / weekly  Mon ",
+    ] {
+        assert!(done.out.contains(part), "{part}: {}", done.out);
+    }
+    assert!(!place.0.path().join("data").exists(), "looking makes nothing");
+    let json = place.run(&["check", "--json"]).await.ok().json();
+    assert_eq!(json["digests"].as_array().unwrap().len(), 2);
+    let text = place.config().replace("from =", "relay = \"smtp://127.0.0.1:1\"\nfrom =");
+    std::fs::write(place.0.path().join("config.toml"), text).unwrap();
+    let done = place.run(&["check"]).await;
+    assert_eq!(done.code, 1);
+    assert!(done.out.contains("FAILED  relay 127.0.0.1:1: "), "{}", done.out);
+}
+
+#[tokio::test]
+async fn a_source_goes_from_its_address_to_the_readers() {
+    let origin = Origin::start().await;
+    let page = format!(
+        "<html><head><title>B</title><link rel=\"alternate\" type=\"application/rss+xml\" href=\"{}\"></head></html>",
+        origin.url("/feed")
+    );
+    origin.set("/", Answer::ok(page).header("Content-Type", "text/html"));
+    origin.set("/feed", Answer::ok(feed(1..=3)));
+    let place = Place::new(NEWSLETTER);
+    let url = origin.url("/").to_string();
+    let added = place.run(&["source", "add", &url, "--name", "essays"]).await.ok();
+    assert!(
+        added.out.contains("added source `essays` to config.toml") && added.out.contains("3 entries"),
+        "{}",
+        added.out
+    );
+    assert!(place.config().starts_with("# Kept."));
+    let again = place.run(&["source", "add", &url, "--name", "essays", "--no-fetch"]).await;
+    assert_eq!((again.code, again.err.trim()), (2, "syndicated: there is a source `essays` already"));
+
+    let polled = place.run(&["poll", "--json"]).await.ok().json();
+    assert_eq!(polled[0]["seeded"].as_array().unwrap().len(), 3);
+    assert_eq!(place.run(&["subscriber", "add", "ann@example.com", "--cadence", "daily"]).await.code, 0);
+    origin.set("/feed", Answer::ok(feed(1..=4)));
+    let polled = place.run(&["poll", "essays", "--json"]).await.ok().json();
+    let new = polled[0]["new"][0].as_i64().unwrap().to_string();
+    let shown = place.run(&["post", "show", &new]).await.ok().out;
+    assert!(shown.contains("weekly / daily: not mailed yet: its digest goes out at"), "{shown}");
+    let preview = place.run(&["digest", "preview", "weekly", "daily", "--json"]).await.ok().json();
+    assert_eq!(preview["posts"].as_array().unwrap().len(), 1);
+
+    let sent = place.run(&["digest", "send", "weekly", "daily"]).await.ok().out;
+    assert!(sent.contains("1 post for 1 reader") && sent.contains("1 sent of 1"), "{sent}");
+    assert_eq!(std::fs::read_dir(place.0.path().join("data/outbox/new")).unwrap().count(), 1);
+    let sent = place.run(&["digest", "send", "weekly", "daily"]).await.ok().out;
+    assert_eq!(sent, "nothing was sent: no new post has settled\n");
+    let shown = place.run(&["post", "show", &new]).await.ok().out;
+    assert!(shown.contains("a…@example.com  sent"), "{shown}");
+    assert!(!shown.contains("ann@"), "addresses are masked: {shown}");
+    let shown = place.run(&["post", "show", &new, "--json"]).await.ok().json();
+    assert_eq!(shown["mailed"][0]["balance"]["sent"], 1);
+    let seed = place.run(&["post", "show", "1"]).await.ok().out;
+    assert!(seed.contains("it was there before the source was first polled"), "{seed}");
+    let digest = place.run(&["digest", "show", "1", "--json"]).await.ok().json();
+    assert_eq!((digest["state"].as_str(), digest["deliveries"][0]["state"].as_str()), (Some("done"), Some("sent")));
+    assert_eq!(place.run(&["digest", "list", "--json"]).await.ok().json().as_array().unwrap().len(), 1);
+    assert_eq!(place.run(&["digest", "resume", "1"]).await.code, 2);
+    assert_eq!(place.run(&["post", "list", "--json"]).await.ok().json().as_array().unwrap().len(), 4);
+
+    for (format, begins) in [("rss", "<?xml"), ("atom", "<?xml"), ("json", "{")] {
+        assert!(place.run(&["feed", "weekly", "--format", format]).await.ok().out.starts_with(begins), "{format}");
+    }
+    assert!(place.run(&["feed", "essays", "--source"]).await.ok().out.contains("<rss"));
+
+    place.run(&["source", "pause", "essays"]).await.ok();
+    let list = place.run(&["source", "list", "--json"]).await.ok().json();
+    assert_eq!((list[0]["state"].as_str(), list[0]["posts"].as_u64()), (Some("paused"), Some(4)));
+    assert!(list[0]["next_poll_at"].is_null());
+    place.run(&["source", "resume", "essays"]).await.ok();
+    assert_eq!(place.run(&["source", "show", "essays", "--json"]).await.ok().json()["state"], "active");
+    origin.set("/feed", Answer::status(500));
+    let failed = place.run(&["poll"]).await;
+    assert_eq!(failed.code, 1);
+    assert!(failed.out.contains("failed: "), "{}", failed.out);
+    place.run(&["source", "remove", "essays"]).await.ok();
+    assert_eq!(place.run(&["source", "list"]).await.ok().out.lines().count(), 1);
+}
+
+#[tokio::test]
+async fn readers_are_added_imported_exported_and_removed() {
+    let place = Place::new(NEWSLETTER);
+    let list = "email,cadence,language,consent\nann@example.com,daily,ko,\"by letter, 2026\"\n\nbo@example.com,,,\n# a remark\nnobody,,,\nChi@Example.com,hourly,,\n";
+    let bad = place.run_with(&["subscriber", "import", "-"], list).await;
+    assert_eq!(bad.code, 1);
+    assert!(bad.out.contains("line 6: that is not a mail address"), "{}", bad.out);
+    assert!(bad.out.contains("line 7: newsletter `weekly` has no cadence `hourly`"), "{}", bad.out);
+    assert!(bad.out.contains("nothing was imported"), "{}", bad.out);
+    let good = place.run_with(&["subscriber", "import", "-", "--skip-bad", "--json"], list).await.ok().json();
+    assert_eq!((good["added"].as_u64(), good["bad"].as_array().unwrap().len()), (Some(2), 2));
+    let plain = place.run_with(&["subscriber", "import", "-"], "ann@example.com\ndan@example.com\n").await.ok();
+    assert!(plain.out.contains("1 address added, 1 subscribed already"), "{}", plain.out);
+
+    place.run(&["subscriber", "remove", "bo@example.com", "--newsletter", "weekly"]).await.ok();
+    let back = place.run(&["subscriber", "add", "bo@example.com"]).await;
+    assert_eq!(back.code, 1, "who left stays so: {}", back.out);
+    let exported = place.run(&["subscriber", "export"]).await.ok().out;
+    assert!(exported.contains("ann@example.com,weekly,daily,confirmed,ko,"), "{exported}");
+    assert!(exported.contains(",\"by letter, 2026\"\n"), "{exported}");
+    let other = Place::new(NEWSLETTER);
+    let brought = other.run_with(&["subscriber", "import", "-", "--json"], &exported).await.ok().json();
+    assert_eq!((brought["added"].as_u64(), brought["not_confirmed"].as_u64()), (Some(2), Some(1)));
+
+    place.run(&["subscriber", "remove", "ann@example.com"]).await.ok();
+    let left = place.run(&["subscriber", "list", "--json"]).await.ok().json();
+    assert_eq!(left.as_array().unwrap().len(), 2);
+    assert!(!place.run(&["subscriber", "export"]).await.ok().out.contains("ann@"));
+}
+
+#[tokio::test]
+async fn read_shows_a_document_from_a_file_an_address_or_a_pipe() {
+    let origin = Origin::start().await;
+    origin.set("/feed", Answer::ok(feed(1..=2)));
+    let place = Place::new("");
+    std::fs::remove_file(place.0.path().join("config.toml")).unwrap();
+    let url = origin.url("/feed").to_string();
+    let fetched = place.run(&["read", &url, "--json"]).await.ok().json();
+    assert_eq!((fetched["kind"].as_str(), fetched["entries"].as_array().unwrap().len()), (Some("feed"), 2));
+    let text = "<rss version=\"2.0\"><channel><title>A \u{1b}[31mB</title><item><guid>1</guid><title>t</title><link>/1</link>\
+                <description>&lt;b onclick=x&gt;hi&lt;/b&gt;</description></item></channel></rss>";
+    let piped = ["read", "-", "--json", "--base", "https://blog.example.com/"];
+    let entry = place.run_with(&piped, text).await.ok().json()["entries"][0].clone();
+    assert_eq!(entry["url"], "https://blog.example.com/1");
+    assert_eq!(entry["summary_html"], "<b>hi</b>");
+    assert!(entry["published"].is_null() && entry["content_html"].is_null());
+    let mut keys: Vec<_> = entry.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    assert_eq!(
+        keys,
+        [
+            "also_at",
+            "authors",
+            "categories",
+            "content_html",
+            "enclosures",
+            "id",
+            "published",
+            "summary_html",
+            "title",
+            "updated",
+            "url"
+        ]
+    );
+    std::fs::write(place.0.path().join("f.xml"), text).unwrap();
+    let raw = place.run(&["read", "f.xml", "--json", "--raw"]).await.ok().json();
+    assert_eq!(raw["entries"][0]["summary_html"], "<b onclick=x>hi</b>");
+    let shown = place.run(&["read", "f.xml"]).await.ok().out;
+    assert!(!shown.contains('\u{1b}'), "no feed speaks to the terminal: {shown:?}");
+    let none = place.run_with(&["read", "-"], "  ").await;
+    assert_eq!((none.code, none.err.lines().count(), none.out.as_str()), (1, 1, ""));
+}
+
+#[tokio::test]
+async fn completions_and_man_pages_name_every_command() {
+    let place = Place::new("");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = place.run(&["completions", shell]).await.ok().out;
+        assert!(script.contains("subscriber") && script.contains("skip-bad"), "{shell}");
+    }
+    place.run(&["man", "pages"]).await.ok();
+    let pages = place.0.path().join("pages");
+    for page in ["syndicated.1", "syndicated-source-add.1", "syndicated-digest.1"] {
+        let text = std::fs::read_to_string(pages.join(Path::new(page))).unwrap();
+        assert!(text.contains(".TH "), "{page}");
+    }
+}

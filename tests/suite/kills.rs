@@ -1,0 +1,91 @@
+//! R1 in small: the real daemon, killed again and again over one digest. Nobody
+//! is left out, and no more mails come twice than were in flight.
+
+use crate::engines;
+use crate::sink::Sink;
+use crate::stage::{self, Stage};
+use std::collections::HashMap;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use syndicated::clock::{Chance, Clock};
+use syndicated::domain::digest::DigestState;
+use syndicated::flow::digest::Outcome;
+
+const READERS: usize = 1_000;
+const CONNECTIONS: usize = 8;
+
+fn kills() -> usize {
+    if std::env::var_os("SYNDICATED_TEST_FULL").is_some() { 200 } else { 20 }
+}
+
+fn start(config: &std::path::Path) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_syndicated"))
+        .arg("--config")
+        .arg(config)
+        .env("SYNDICATED_SECRET_KEY", "0123456789abcdef0123456789abcdef")
+        .env("SYNDICATED_LOG", "error")
+        .current_dir(config.parent().unwrap())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_killed_in_mid_digest_skips_nobody_and_repeats_only_what_was_in_flight() {
+    for bench in engines::all().await {
+        let sink = Sink::start().await;
+        let syndicated::config::Relay::Smtp { port, .. } = sink.relay() else { panic!() };
+        let relay = format!("smtp://127.0.0.1:{port}");
+        let config =
+            stage::config(&bench, &relay, "{ daily = \"0 7 * * *\" }", &format!("connections = {CONNECTIONS}"));
+        let stage = Stage::new(&bench, config, Clock::system().now()).await;
+        stage.readers(READERS, "daily").await;
+        stage.admit(&["하나", "둘"]).await;
+        let fired = stage.digester().send_now("letter", "daily").await.unwrap();
+        let Outcome::Frozen { digest, recipients, .. } = fired.outcome else { panic!("{fired:?}") };
+        assert_eq!(recipients, READERS as u64);
+
+        let chance = Chance::seeded(16);
+        let mut in_flight = 0;
+        let path = bench.folder.path().join("config.toml");
+        for kill in 0..kills() {
+            let mut daemon = start(&path);
+            // Long enough to start, short enough that the kills are spread over the digest.
+            tokio::time::sleep(chance.jitter(Duration::from_millis(220), 0.5)).await;
+            daemon.kill().unwrap();
+            daemon.wait().unwrap();
+            let balance = stage.store.balance(digest).await.unwrap();
+            assert!(balance.attempting <= CONNECTIONS as u64, "{}: kill {kill}: {balance:?}", bench.engine);
+            in_flight += balance.attempting;
+        }
+        let mut daemon = start(&path);
+        sink.until(|ledger| {
+            let readers: std::collections::HashSet<&str> =
+                ledger.iter().filter(|mail| mail.taken).map(|mail| mail.to.as_str()).collect();
+            readers.len() == READERS
+        })
+        .await;
+        // The last verdicts are written after the relay gave them.
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        while stage.store.digest(digest).await.unwrap().unwrap().state != DigestState::Done {
+            assert!(std::time::Instant::now() < deadline, "{:?}", stage.store.balance(digest).await.unwrap());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        daemon.kill().unwrap();
+        daemon.wait().unwrap();
+
+        let balance = stage.store.balance(digest).await.unwrap();
+        assert_eq!(balance.sent, READERS as u64, "{balance:?}");
+        let mut copies: HashMap<String, Vec<Vec<u8>>> = HashMap::new();
+        for mail in sink.taken() {
+            copies.entry(mail.to).or_default().push(mail.bytes);
+        }
+        assert_eq!(copies.len(), READERS);
+        let repeats: usize = copies.values().map(|copies| copies.len() - 1).sum();
+        assert!(repeats as u64 <= in_flight, "{}: {repeats} repeats of {in_flight} in flight", bench.engine);
+        for (reader, copies) in copies {
+            assert!(copies.iter().all(|copy| *copy == copies[0]), "{reader} got two different mails");
+        }
+        println!("{}: {in_flight} in flight at {} kills, {repeats} mails repeated, 0 missing", bench.engine, kills());
+    }
+}

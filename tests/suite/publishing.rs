@@ -1,0 +1,532 @@
+//! Publishing: what is written is what readers read back, whatever the posts
+//! hold; and it is the same byte for byte until something changes.
+
+use crate::engines;
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+use std::time::Duration;
+use syndicated::config::{Allow, Config, Fetch, Http, Live, Mail, OnAmbiguous, Relay, Site};
+use syndicated::domain::html::CleanHtml;
+use syndicated::domain::id::{PostId, SourceId};
+use syndicated::domain::language::Language;
+use syndicated::domain::newsletter::Newsletter;
+use syndicated::domain::post::{Enclosure, Entry, Place, Post, Standing};
+use syndicated::domain::schedule::Schedule;
+use syndicated::domain::slug::Slug;
+use syndicated::domain::source::{Seed, Source};
+use syndicated::domain::time::Timestamp;
+use syndicated::domain::token::SecretKey;
+use syndicated::domain::url::HttpUrl;
+use syndicated::flow::publish::{FeedKey, FeedKind, Publisher};
+use syndicated::publish::{Channel, Format, Item, Origin, updated, write};
+use syndicated::store::{Arrival, Arriving, Store};
+
+/// 2026-11-23T07:00:00Z.
+const MONDAY: i64 = 1_795_417_200_000;
+
+fn at(minutes: i64) -> Timestamp {
+    Timestamp::from_millis(MONDAY + minutes * 60_000)
+}
+
+fn url(text: &str) -> HttpUrl {
+    text.parse().unwrap()
+}
+
+fn channel(format: Format) -> Channel {
+    Channel {
+        title: "Good News & 좋은 소식".to_owned(),
+        description: "What <good> people write".to_owned(),
+        language: "en".to_owned(),
+        home: url("https://news.example.org/"),
+        self_url: url(&format!("https://news.example.org/feeds/weekly.{format}")),
+    }
+}
+
+fn entry(guid: &str, title: &str) -> Entry {
+    Entry {
+        guid: guid.to_owned(),
+        url: Some(url("https://blog.example.com/a?b=1&c=2")),
+        title: title.to_owned(),
+        authors: vec!["김하늘".to_owned(), "Ada <Moss> & Sons".to_owned()],
+        published: Some(at(-60)),
+        updated: None,
+        summary: Some(CleanHtml::sanitise("<p>In <b>short</b> &amp; sweet</p>", None)),
+        content: Some(CleanHtml::sanitise("<p>In full: 안녕 👩‍💻</p>", None)),
+        categories: vec!["수필".to_owned(), "R&D".to_owned()],
+        enclosures: vec![Enclosure {
+            url: url("https://blog.example.com/a.mp3?x=1&y=2"),
+            media_type: Some("audio/mpeg".to_owned()),
+            length: Some(1234),
+        }],
+        also_at: vec![Place { name: "The Post".to_owned(), url: Some(url("https://post.example.net/1")) }],
+    }
+}
+
+fn post(id: i64, entry: Entry) -> Post {
+    Post {
+        id: PostId(id),
+        source: SourceId(1),
+        source_name: "essays".parse().unwrap(),
+        entry,
+        fingerprint: String::new(),
+        first_seen: at(0),
+        changed: at(0),
+        standing: Standing::Live,
+    }
+}
+
+fn origin() -> Origin {
+    Origin { title: "Essays <of> a day".to_owned(), url: "https://blog.example.com/feed?a=1&b=2".to_owned() }
+}
+
+fn text_of(format: Format, posts: &[Post]) -> String {
+    let origin = origin();
+    let items: Vec<Item<'_>> = posts.iter().map(|post| Item { post, origin: Some(&origin) }).collect();
+    write(format, &channel(format), &items).unwrap()
+}
+
+fn read_back(text: &str) -> feed_rs::model::Feed {
+    feed_rs::parser::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+fn content_of(entry: &feed_rs::model::Entry) -> &str {
+    entry.content.as_ref().and_then(|content| content.body.as_deref()).unwrap_or_default()
+}
+
+#[test]
+fn rss_is_written_to_the_letter() {
+    let text = text_of(Format::Rss, &[post(1, entry("https://blog.example.com/a?b=1&c=2", "One & <two> ]]> 셋"))]);
+    let expected = concat!(
+        r#"<?xml version="1.0" encoding="utf-8"?>"#,
+        r#"<rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom" xmlns:content="http://purl.org/rss/1.0/modules/content/" xmlns:dc="http://purl.org/dc/elements/1.1/">"#,
+        "<channel><title>Good News &amp; 좋은 소식</title><link>https://news.example.org/</link>",
+        "<description>What &lt;good&gt; people write</description><language>en</language>",
+        "<lastBuildDate>Mon, 23 Nov 2026 07:00:00 +0000</lastBuildDate>",
+        concat!("<generator>syndicated ", env!("CARGO_PKG_VERSION"), "</generator>"),
+        r#"<atom:link href="https://news.example.org/feeds/weekly.rss" rel="self" type="application/rss+xml"/>"#,
+        "<item><title>One &amp; &lt;two&gt; ]]&gt; 셋</title><link>https://blog.example.com/a?b=1&amp;c=2</link>",
+        "<description><![CDATA[<p>In <b>short</b> &amp; sweet</p>]]></description>",
+        "<category>수필</category><category>R&amp;D</category>",
+        r#"<enclosure url="https://blog.example.com/a.mp3?x=1&amp;y=2" length="1234" type="audio/mpeg"/>"#,
+        "<guid>https://blog.example.com/a?b=1&amp;c=2</guid>",
+        "<pubDate>Mon, 23 Nov 2026 06:00:00 +0000</pubDate>",
+        r#"<source url="https://blog.example.com/feed?a=1&amp;b=2">Essays &lt;of&gt; a day</source>"#,
+        "<content:encoded><![CDATA[<p>In full: 안녕 👩‍💻</p>]]></content:encoded>",
+        "<dc:creator>김하늘</dc:creator><dc:creator>Ada &lt;Moss&gt; &amp; Sons</dc:creator>",
+        "</item></channel></rss>",
+    );
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn json_feed_is_written_to_the_letter() {
+    let text = text_of(Format::Json, &[post(1, entry("a b", "One"))]);
+    let expected = serde_json::json!({
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": "Good News & 좋은 소식",
+        "home_page_url": "https://news.example.org/",
+        "feed_url": "https://news.example.org/feeds/weekly.json",
+        "description": "What <good> people write",
+        "language": "en",
+        "items": [{
+            "id": "tag:news.example.org,2026:essays/a+b",
+            "url": "https://blog.example.com/a?b=1&c=2",
+            "title": "One",
+            "content_html": "<p>In full: 안녕 👩‍💻</p>",
+            "summary": "In short & sweet",
+            "date_published": "2026-11-23T06:00:00Z",
+            "date_modified": "2026-11-23T06:00:00Z",
+            "authors": [{ "name": "김하늘" }, { "name": "Ada <Moss> & Sons" }],
+            "tags": ["수필", "R&D"],
+            "attachments": [{
+                "url": "https://blog.example.com/a.mp3?x=1&y=2",
+                "mime_type": "audio/mpeg",
+                "size_in_bytes": 1234,
+            }],
+            "_source": { "title": "Essays <of> a day", "url": "https://blog.example.com/feed?a=1&b=2" },
+        }],
+    });
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), expected);
+}
+
+#[test]
+fn atom_is_written_to_the_letter() {
+    let mut later = post(1, entry("urn:uuid:60a76c80-d399-11d9-b91c-0003939e0af6", "One & <two>"));
+    later.changed = at(5);
+    let text = text_of(Format::Atom, &[later]);
+    let expected = concat!(
+        r#"<?xml version="1.0"?>"#,
+        r#"<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="en"><title>Good News &amp; 좋은 소식</title>"#,
+        "<id>https://news.example.org/feeds/weekly.atom</id><updated>2026-11-23T07:05:00+00:00</updated>",
+        "<author><name>Good News &amp; 좋은 소식</name></author>",
+        concat!(r#"<generator version=""#, env!("CARGO_PKG_VERSION"), r#"">syndicated</generator>"#),
+        r#"<link href="https://news.example.org/feeds/weekly.atom" rel="self" type="application/atom+xml"/>"#,
+        r#"<link href="https://news.example.org/" rel="alternate" type="text/html"/>"#,
+        "<subtitle>What &lt;good&gt; people write</subtitle>",
+        "<entry><title>One &amp; &lt;two&gt;</title><id>urn:uuid:60a76c80-d399-11d9-b91c-0003939e0af6</id>",
+        "<updated>2026-11-23T07:05:00+00:00</updated>",
+        "<author><name>김하늘</name></author><author><name>Ada &lt;Moss&gt; &amp; Sons</name></author>",
+        r#"<category term="수필"/><category term="R&amp;D"/>"#,
+        r#"<link href="https://blog.example.com/a?b=1&amp;c=2" rel="alternate" type="text/html"/>"#,
+        r#"<link href="https://blog.example.com/a.mp3?x=1&amp;y=2" rel="enclosure" type="audio/mpeg" length="1234"/>"#,
+        r#"<link href="https://post.example.net/1" rel="related" title="The Post"/>"#,
+        "<published>2026-11-23T06:00:00+00:00</published>",
+        "<source><title>Essays &lt;of&gt; a day</title><id>https://blog.example.com/feed?a=1&amp;b=2</id>",
+        "<updated>2026-11-23T07:05:00+00:00</updated>",
+        r#"<link href="https://blog.example.com/feed?a=1&amp;b=2" rel="self"/></source>"#,
+        r#"<summary type="html">&lt;p&gt;In &lt;b&gt;short&lt;/b&gt; &amp;amp; sweet&lt;/p&gt;</summary>"#,
+        r#"<content type="html">&lt;p&gt;In full: 안녕 👩‍💻&lt;/p&gt;</content>"#,
+        "</entry></feed>",
+    );
+    assert_eq!(text.replace('\n', ""), expected, "{text}");
+}
+
+/// What people and machines put into posts.
+const NASTY: [&str; 16] = [
+    "<script>alert(1)</script>",
+    "]]>",
+    "a ]]]]><![CDATA[> b",
+    "\"><img src=x onerror=alert(1)>",
+    "<!-- <b> --> --!>",
+    "&lt;b&gt; &amp;amp; &#0; &nbsp; &bogus;",
+    "<?xml version=\"1.0\"?><!DOCTYPE a [<!ENTITY b \"c\">]>&b;",
+    "{{ 7 * 7 }}{% raw %}{# x #}",
+    "안녕하세요, 세상 — “따옴표” … ㄱㄴㄷ",
+    "👩‍💻👨‍👩‍👧‍👦🏳️‍🌈 é e\u{301}",
+    "עברית العربية \u{202e}right\u{202c}",
+    "𠮷野家 \u{1f600}\u{10ffff}",
+    "back\\slash \\u0041 'quote' `tick`",
+    "javascript:alert(1)",
+    "line\u{2028}para\u{2029}end",
+    "</content></entry></feed></item></channel></rss>",
+];
+
+#[test]
+fn nasty_text_is_read_back_as_it_was() {
+    for (text, number) in NASTY.iter().zip(1..) {
+        let mut nasty = entry(&format!("guid {text}"), text);
+        nasty.authors = vec![(*text).to_owned()];
+        nasty.categories = vec![(*text).to_owned()];
+        nasty.summary = Some(CleanHtml::from_text("short"));
+        nasty.content = Some(CleanHtml::sanitise(&format!("<p>x {text} y</p>"), None));
+        nasty.enclosures.clear();
+        let written = nasty.content.clone().unwrap();
+        let posts = [post(number, nasty)];
+        for format in Format::ALL {
+            let feed = text_of(format, &posts);
+            let back = read_back(&feed);
+            let [read] = back.entries.as_slice() else { panic!("{format}: {feed}") };
+            let title = read.title.as_ref().map(|title| title.content.trim()).unwrap_or_default();
+            assert_eq!(title, *text, "{format}: {feed}");
+            assert_eq!(content_of(read), written.as_str(), "{format}: {feed}");
+            assert_eq!(
+                read.authors.iter().filter_map(|author| author.name.as_deref()).collect::<Vec<_>>(),
+                [*text],
+                "{format}"
+            );
+            assert_eq!(read.categories.iter().map(|c| c.term.as_str()).collect::<Vec<_>>(), [*text], "{format}");
+            assert!(!content_of(read).contains("<script") && !content_of(read).contains("<img src=x"), "{format}");
+        }
+    }
+}
+
+#[test]
+fn all_three_formats_tell_a_reader_the_same() {
+    let mut second = entry("https://blog.example.com/second", "둘째");
+    second.url = Some(url("https://blog.example.com/second"));
+    second.published = Some(at(-120));
+    second.content = None;
+    second.enclosures.clear();
+    let posts = [post(2, entry("https://blog.example.com/a?b=1&c=2", "첫째")), post(1, second)];
+    for format in Format::ALL {
+        let back = read_back(&text_of(format, &posts));
+        assert_eq!(back.title.unwrap().content, "Good News & 좋은 소식", "{format}");
+        assert_eq!(back.language.as_deref(), Some("en"), "{format}");
+        let [first, second] = back.entries.as_slice() else { panic!("{format}") };
+        for (read, post) in [(first, &posts[0]), (second, &posts[1])] {
+            assert_eq!(read.id, post.entry.guid, "{format}");
+            assert_eq!(read.published.map(Timestamp::from), Some(post.date()), "{format}");
+            assert!(read.links.iter().any(|link| link.href == post.entry.url.as_ref().unwrap().as_str()), "{format}");
+            assert_eq!(read.title.as_ref().unwrap().content, post.entry.title, "{format}");
+        }
+        assert!(content_of(first).contains("In full: 안녕 👩‍💻"), "{format}");
+        // The short form is all there is of the second.
+        let short = second.summary.as_ref().map_or(content_of(second), |summary| &summary.content);
+        assert!(short.contains("<b>short</b>"), "{format}: {second:?}");
+    }
+}
+
+#[test]
+fn characters_that_xml_forbids_are_left_out_of_every_place() {
+    let bad = "a\0b\u{1}c\u{8}d\u{b}e\u{1f}f\u{7f}g\u{85}h\u{fffe}i\u{ffff}j\tk";
+    let mut entry = entry(bad, bad);
+    entry.authors = vec![bad.to_owned()];
+    entry.categories = vec![bad.to_owned()];
+    entry.content = Some(CleanHtml::from_store(bad.to_owned()));
+    entry.summary = Some(CleanHtml::from_store(bad.to_owned()));
+    entry.enclosures[0].media_type = Some(bad.to_owned());
+    entry.also_at[0].name = bad.to_owned();
+    let origin = Origin { title: bad.to_owned(), url: "https://blog.example.com/feed".to_owned() };
+    let post = post(1, entry);
+    for format in Format::ALL {
+        let channel =
+            Channel { title: bad.to_owned(), description: bad.to_owned(), language: bad.to_owned(), ..channel(format) };
+        let text = write(format, &channel, &[Item { post: &post, origin: Some(&origin) }]).unwrap();
+        let allowed =
+            |c: char| matches!(c, '\t' | '\n' | '\r') || !(c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}'));
+        assert!(text.chars().all(allowed), "{format}: {text:?}");
+        assert!(!text.contains("\\u0000") && !text.contains("&#"), "{format}: {text}");
+        let back = read_back(&text);
+        assert_eq!(back.entries[0].title.as_ref().unwrap().content, "abcdefghij\tk", "{format}");
+        assert_eq!(back.language, None, "{format}");
+    }
+}
+
+#[test]
+fn a_feed_without_posts_and_a_post_without_anything_are_valid() {
+    let bare = Entry {
+        guid: "x".to_owned(),
+        url: None,
+        title: String::new(),
+        authors: Vec::new(),
+        published: None,
+        updated: None,
+        summary: None,
+        content: None,
+        categories: Vec::new(),
+        enclosures: Vec::new(),
+        also_at: Vec::new(),
+    };
+    for format in Format::ALL {
+        assert_eq!(read_back(&text_of(format, &[])).entries.len(), 0, "{format}");
+        let text = text_of(format, &[post(1, bare.clone())]);
+        let back = read_back(&text);
+        assert_eq!(back.entries.len(), 1, "{format}");
+        assert_eq!(back.entries[0].id, "tag:news.example.org,2026:essays/x", "{format}");
+        match format {
+            Format::Rss => assert!(text.contains("<description>") && text.contains("isPermaLink=\"false\""), "{text}"),
+            Format::Atom => assert!(text.contains("<author>") && text.contains("<content"), "{text}"),
+            Format::Json => assert!(text.contains("\"content_html\": \"\""), "{text}"),
+        }
+    }
+    assert_eq!(updated(&[]), Timestamp::EPOCH);
+}
+
+/// An identity is an IRI, the same in every format, and no two sources share
+/// one by chance.
+#[test]
+fn identities_are_valid_and_stable() {
+    let cases = [
+        ("https://blog.example.com/1", "https://blog.example.com/1"),
+        ("http://블로그.example/글", "http://블로그.example/글"),
+        ("tag:blog.example.com,2005:1", "tag:blog.example.com,2005:1"),
+        ("urn:isbn:0451450523", "urn:isbn:0451450523"),
+        ("17", "tag:news.example.org,2026:essays/17"),
+        ("post:17", "tag:news.example.org,2026:essays/post%3A17"),
+        ("https://blog.example.com/<1>", "tag:news.example.org,2026:essays/https%3A%2F%2Fblog.example.com%2F%3C1%3E"),
+        ("https://a b/", "tag:news.example.org,2026:essays/https%3A%2F%2Fa+b%2F"),
+        ("글 1", "tag:news.example.org,2026:essays/%EA%B8%80+1"),
+        ("javascript:alert(1)", "tag:news.example.org,2026:essays/javascript%3Aalert%281%29"),
+    ];
+    for (guid, identity) in cases {
+        for format in Format::ALL {
+            let back = read_back(&text_of(format, &[post(1, entry(guid, "t"))]));
+            assert_eq!(back.entries[0].id, identity, "{format}");
+        }
+    }
+    let twice =
+        [post(2, entry("https://blog.example.com/1", "first")), post(1, entry("https://blog.example.com/1", "second"))];
+    for format in Format::ALL {
+        let back = read_back(&text_of(format, &twice));
+        assert_eq!(back.entries.len(), 1, "{format}");
+        assert_eq!(back.entries[0].title.as_ref().unwrap().content, "first", "{format}");
+    }
+}
+
+fn config(bench: &engines::Bench) -> Config {
+    let source = |name: &str| Source {
+        name: name.parse().unwrap(),
+        url: url(&format!("https://{name}.example.com/feed")),
+        schedule: Schedule::parse("0 * * * *", chrono_tz::Tz::UTC).unwrap(),
+        seed: Seed::None,
+    };
+    let newsletter = |name: &str, sources: Option<Vec<Slug>>| Newsletter {
+        name: name.parse().unwrap(),
+        title: format!("Newsletter {name}"),
+        description: String::new(),
+        language: Language::Ko,
+        sources,
+        cadences: Vec::new(),
+        settle: Duration::ZERO,
+        settle_max: Duration::ZERO,
+        feed_items: 3,
+    };
+    Config {
+        site: Site {
+            title: "Good News".to_owned(),
+            base_url: url("https://news.example.org/"),
+            language: Language::En,
+            timezone: chrono_tz::Tz::UTC,
+            owner: None,
+        },
+        database: bench.place.clone(),
+        http: Http { listen: "127.0.0.1:0".parse().unwrap(), trusted_proxies: Vec::new() },
+        fetch: Fetch {
+            concurrency: 1,
+            allow: Vec::<Allow>::new(),
+            min_interval: Duration::from_mins(15),
+            timeout: Duration::from_secs(5),
+            max_bytes: 1024,
+        },
+        mail: Mail {
+            from_name: "Good News".to_owned(),
+            from: "news@example.org".parse().unwrap(),
+            relay: Relay::Maildir("unused".into()),
+            connections: 1,
+            mails_per_connection: 1,
+            on_ambiguous: OnAmbiguous::Retry,
+            lifetime: Duration::from_hours(24),
+            late: Duration::from_hours(6),
+        },
+        secret: SecretKey::new(vec![7; 32]).unwrap(),
+        fresh_key: None,
+        sources: vec![source("one"), source("two")],
+        newsletters: vec![newsletter("all", None), newsletter("half", Some(vec!["two".parse().unwrap()]))],
+    }
+}
+
+async fn arrive(store: &Store, source: &str, now: Timestamp, entries: Vec<Entry>) {
+    let claim = store.claim_source(&source.parse().unwrap(), now, Duration::from_mins(5)).await.unwrap().unwrap();
+    let entries = entries
+        .into_iter()
+        .map(|entry| Arriving {
+            fingerprint: format!("{:x}", entry.title.len() * 1000 + entry.guid.len()) + &entry.title,
+            url_key: entry.url.as_ref().map(ToString::to_string),
+            entry,
+        })
+        .collect();
+    let arrival = Arrival {
+        entries,
+        title: Some(format!("Source {source}")),
+        link: Some(url(&format!("https://{source}.example.com/"))),
+        language: Some("ko-KR".to_owned()),
+        feed_url: None,
+        etag: None,
+        last_modified: None,
+        seed: Seed::None,
+        next_poll_at: now.plus(Duration::from_hours(1)),
+    };
+    store.admit(claim, arrival, now).await.unwrap();
+}
+
+fn dated(source: &str, title: &str, minutes: i64) -> Entry {
+    Entry {
+        url: Some(url(&format!("https://{source}.example.com/{title}"))),
+        published: Some(at(minutes)),
+        ..entry(&format!("{source} {title}"), title)
+    }
+}
+
+fn key(kind: FeedKind, name: &str, format: Format) -> FeedKey {
+    FeedKey { kind, name: name.parse().unwrap(), format }
+}
+
+fn titles(bytes: &[u8]) -> Vec<String> {
+    read_back(std::str::from_utf8(bytes).unwrap())
+        .entries
+        .into_iter()
+        .map(|entry| entry.title.unwrap().content)
+        .collect()
+}
+
+fn gunzip(bytes: &[u8]) -> Vec<u8> {
+    let mut text = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(bytes), &mut text).unwrap();
+    text
+}
+
+/// P16: rendered once, served from memory.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_feed_is_rendered_once_per_change() {
+    for bench in engines::all().await {
+        let (store, config) = (bench.open().await, config(&bench));
+        store.sync_sources(&config.sources, at(0)).await.unwrap();
+        let live: Live = Arc::new(ArcSwap::from_pointee(config));
+        let publisher = Arc::new(Publisher::new(store.clone(), live.clone()));
+        arrive(&store, "one", at(0), vec![dated("one", "b", -20), dated("one", "a", -40)]).await;
+        arrive(&store, "two", at(0), vec![dated("two", "d", -10), dated("two", "c", -30)]).await;
+        publisher.invalidate();
+
+        // Newest first, and no more than asked for.
+        let all = key(FeedKind::Newsletter, "all", Format::Rss);
+        let first = publisher.get(&all).await.unwrap().unwrap();
+        assert_eq!(titles(&first.identity), ["d", "b", "c"], "{}", bench.engine);
+        assert_eq!(gunzip(&first.gzip), first.identity, "{}", bench.engine);
+        assert_eq!(first.modified, at(0), "{}", bench.engine);
+        let half = publisher.get(&key(FeedKind::Newsletter, "half", Format::Json)).await.unwrap().unwrap();
+        assert_eq!(titles(&half.identity), ["d", "c"], "{}", bench.engine);
+        let source = publisher.get(&key(FeedKind::Source, "one", Format::Atom)).await.unwrap().unwrap();
+        assert_eq!(titles(&source.identity), ["b", "a"], "{}", bench.engine);
+        let source = read_back(std::str::from_utf8(&source.identity).unwrap());
+        assert_eq!(source.title.unwrap().content, "Source one", "{}", bench.engine);
+        assert_eq!(source.language.as_deref(), Some("ko-KR"), "{}", bench.engine);
+
+        // Nothing changed: the same bytes in the same place, and from a second
+        // publisher the same bytes.
+        publisher.invalidate();
+        assert!(Arc::ptr_eq(&first, &publisher.get(&all).await.unwrap().unwrap()), "{}", bench.engine);
+        let again = Publisher::new(store.clone(), live.clone());
+        for format in Format::ALL {
+            let key = key(FeedKind::Newsletter, "all", format);
+            let (one, two) = (publisher.get(&key).await.unwrap().unwrap(), again.get(&key).await.unwrap().unwrap());
+            assert_eq!((&one.identity, &one.gzip, &one.digest), (&two.identity, &two.gzip, &two.digest));
+        }
+
+        // A post that is found late is a change, although it is not the newest.
+        arrive(&store, "one", at(60), vec![dated("one", "late", -15), dated("one", "b", -20)]).await;
+        publisher.invalidate();
+        // A crowd: all of them get the one new rendering.
+        let crowd: Vec<_> = (0..50)
+            .map(|_| {
+                let (publisher, all) = (publisher.clone(), all.clone());
+                tokio::spawn(async move { publisher.get(&all).await.unwrap().unwrap() })
+            })
+            .collect();
+        let mut seen: Vec<_> = Vec::new();
+        for reader in crowd {
+            seen.push(reader.await.unwrap());
+        }
+        let second = publisher.get(&all).await.unwrap().unwrap();
+        assert!(seen.iter().all(|seen| Arc::ptr_eq(seen, &second)), "{}", bench.engine);
+        assert_eq!(titles(&second.identity), ["d", "late", "b"], "{}", bench.engine);
+        assert_eq!(second.modified, at(60), "{}", bench.engine);
+        assert_ne!(second.digest, first.digest, "{}", bench.engine);
+
+        // What is not configured is not there, and what was is gone.
+        assert!(publisher.get(&key(FeedKind::Newsletter, "none", Format::Rss)).await.unwrap().is_none());
+        let mut smaller = (*live.load_full()).clone();
+        smaller.newsletters.clear();
+        live.store(Arc::new(smaller));
+        publisher.invalidate();
+        assert!(publisher.get(&all).await.unwrap().is_none(), "{}", bench.engine);
+    }
+}
+
+/// P16: readers do not notice that the database is away.
+#[tokio::test]
+async fn feeds_stay_when_the_database_is_away() {
+    for bench in engines::all().await {
+        let (store, config) = (bench.open().await, config(&bench));
+        store.sync_sources(&config.sources, at(0)).await.unwrap();
+        arrive(&store, "one", at(0), vec![dated("one", "a", -20)]).await;
+        let publisher = Publisher::new(store.clone(), Arc::new(ArcSwap::from_pointee(config)));
+        let all = key(FeedKind::Newsletter, "all", Format::Rss);
+        let before = publisher.get(&all).await.unwrap().unwrap();
+        store.close().await;
+        publisher.invalidate();
+        let after = publisher.get(&all).await.unwrap().unwrap();
+        assert!(Arc::ptr_eq(&before, &after), "{}", bench.engine);
+        let never_read = key(FeedKind::Newsletter, "half", Format::Rss);
+        assert!(publisher.get(&never_read).await.is_err(), "{}", bench.engine);
+    }
+}

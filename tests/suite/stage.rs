@@ -1,0 +1,172 @@
+//! What many tests begin with: a configuration as an operator writes it, posts
+//! that a poll brought, readers who confirmed.
+
+use crate::engines::Bench;
+use chrono::{DateTime, Utc};
+use std::sync::Arc;
+use std::time::Duration;
+use syndicated::clock::{Chance, Clock};
+use syndicated::config::{Config, Database, Environment, Live};
+use syndicated::domain::digest::Edition;
+use syndicated::domain::html::CleanHtml;
+use syndicated::domain::id::PostId;
+use syndicated::domain::language::Language;
+use syndicated::domain::post::Entry;
+use syndicated::domain::source::Seed;
+use syndicated::domain::time::Timestamp;
+use syndicated::flow::deliver::Deliverer;
+use syndicated::flow::digest::Digester;
+use syndicated::mail::Deadlines;
+use syndicated::read::{fingerprint, url_key};
+use syndicated::render::Renderer;
+use syndicated::store::{Arrival, Arriving, Store, Wish};
+
+/// An instant as RFC 3339 has it.
+pub(crate) fn at(text: &str) -> Timestamp {
+    DateTime::parse_from_rfc3339(text).unwrap().with_timezone(&Utc).into()
+}
+
+/// The configuration of one blog and one newsletter, on the bench's database.
+/// `more` stands behind `[mail]`, so that it may go on with its keys.
+pub(crate) fn config(bench: &Bench, relay: &str, cadences: &str, more: &str) -> Config {
+    let path = bench.folder.path().join("config.toml");
+    std::fs::write(&path, toml(bench, relay, cadences, more)).unwrap();
+    let environment = Environment::of([("SYNDICATED_SECRET_KEY", "0123456789abcdef0123456789abcdef")]);
+    Config::load(&path, &environment, &Chance::seeded(1)).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+/// The same as text.
+pub(crate) fn toml(bench: &Bench, relay: &str, cadences: &str, more: &str) -> String {
+    let database = match &bench.place {
+        Database::Sqlite(path) => format!("sqlite:{}", path.display()),
+        Database::Postgres(url) => url.expose().to_owned(),
+    };
+    format!(
+        r#"
+[site]
+title = "Good News"
+base_url = "http://news.example.org"
+timezone = "Asia/Seoul"
+
+[database]
+url = "{database}"
+
+[http]
+listen = "127.0.0.1:0"
+
+[mail]
+from = "Good News <news@example.org>"
+relay = "{relay}"
+{more}
+
+[[source]]
+name = "essays"
+url = "http://127.0.0.1:9/feed.xml"
+schedule = "0 0 1 1 *"
+
+[[newsletter]]
+name = "letter"
+title = "Letters"
+cadences = {cadences}
+settle = "0s"
+"#
+    )
+}
+
+/// A store with the configuration's source, polled once, and its cadences.
+pub(crate) struct Stage {
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) live: Live,
+}
+
+impl Stage {
+    pub(crate) async fn new(bench: &Bench, config: Config, now: Timestamp) -> Self {
+        let store = bench.open().await;
+        let clock = Clock::manual(now);
+        store.sync_sources(&config.sources, now).await.unwrap();
+        store.sync_cadences(&config.newsletters, now).await.unwrap();
+        let stage = Self { store, clock, live: Arc::new(arc_swap::ArcSwap::from_pointee(config)) };
+        stage.admit(&[]).await;
+        stage
+    }
+
+    /// What a poll that brings posts of these titles would store.
+    pub(crate) async fn admit(&self, titles: &[&str]) -> Vec<PostId> {
+        let now = self.clock.now();
+        let name = "essays".parse().unwrap();
+        let claim = self.store.claim_source(&name, now, Duration::from_mins(1)).await.unwrap().unwrap();
+        self.store.admit(claim, arrival(titles, now), now).await.unwrap().new
+    }
+
+    /// Readers who confirmed, `r0@example.org` and so on.
+    pub(crate) async fn readers(&self, count: usize, cadence: &str) {
+        let (newsletter, cadence) = ("letter".parse().unwrap(), cadence.parse().unwrap());
+        let emails: Vec<_> = (0..count).map(|n| format!("r{n}@example.org").parse().unwrap()).collect();
+        let wishes: Vec<_> = emails
+            .iter()
+            .map(|email| Wish {
+                email,
+                newsletter: &newsletter,
+                cadence: &cadence,
+                language: Language::En,
+                consent: "for a test",
+            })
+            .collect();
+        self.store.add_confirmed(&wishes, self.clock.now()).await.unwrap();
+    }
+
+    pub(crate) fn digester(&self) -> Digester {
+        let renderer = Arc::new(Renderer::new().unwrap());
+        Digester::new(self.store.clone(), self.live.clone(), renderer, self.clock.clone())
+    }
+
+    /// A courier with short deadlines.
+    pub(crate) fn deliverer(&self) -> Deliverer {
+        let renderer = Arc::new(Renderer::new().unwrap());
+        let (store, live, clock) = (self.store.clone(), self.live.clone(), self.clock.clone());
+        let short = Duration::from_millis(400);
+        Deliverer::new(store, live, renderer, clock, Chance::seeded(2), "test".to_owned()).with_deadlines(Deadlines {
+            connect: short,
+            command: short,
+            data: short,
+            finish: short,
+        })
+    }
+}
+
+/// Entries of these titles, each of its own address and date.
+pub(crate) fn arrival(titles: &[&str], now: Timestamp) -> Arrival {
+    let entries = titles.iter().map(|title| {
+        let entry = Entry {
+            guid: format!("guid {title}"),
+            url: format!("https://blog.example.com/{}", title.replace(' ', "-")).parse().ok(),
+            title: (*title).to_owned(),
+            authors: vec!["Kim".to_owned()],
+            published: Some(now),
+            updated: None,
+            summary: Some(CleanHtml::sanitise(&format!("<p>About {title}.</p>"), None)),
+            content: None,
+            categories: Vec::new(),
+            enclosures: Vec::new(),
+            also_at: Vec::new(),
+        };
+        Arriving { fingerprint: fingerprint(&entry), url_key: entry.url.as_ref().map(url_key), entry }
+    });
+    Arrival {
+        entries: entries.collect(),
+        title: Some("Essays".to_owned()),
+        link: "https://blog.example.com/".parse().ok(),
+        language: Some("en".to_owned()),
+        feed_url: None,
+        etag: Some("\"1\"".to_owned()),
+        last_modified: None,
+        seed: Seed::None,
+        next_poll_at: now.plus(Duration::from_hours(1)),
+    }
+}
+
+/// A slot of the stage's newsletter.
+pub(crate) fn edition(cadence: &str, slot: &str) -> Edition {
+    Edition { newsletter: "letter".parse().unwrap(), cadence: cadence.parse().unwrap(), slot: slot.to_owned() }
+}
