@@ -92,7 +92,7 @@ async fn every_fault_at_every_phase_has_its_verdict() {
     });
     let tried = cells.map(|(phase, fault, act, expected)| {
         tokio::spawn(async move {
-            let sink = Sink::start().await;
+            let sink = Sink::start();
             sink.offer(match phase {
                 Phase::StartTls => &["STARTTLS"],
                 Phase::Auth => &["AUTH PLAIN LOGIN"],
@@ -132,7 +132,7 @@ async fn codes_are_exact() {
         (Phase::Dot, "252 hm", "unknown"),
         (Phase::Auth, "250 hm", "trouble"),
     ] {
-        let sink = Sink::start().await;
+        let sink = Sink::start();
         sink.offer(&["AUTH PLAIN"]);
         sink.always(phase, Act::Say(reply));
         let verdict = verdict(&with_login(sink.relay()), &message(100)).await;
@@ -142,7 +142,7 @@ async fn codes_are_exact() {
 
 #[tokio::test]
 async fn a_relay_must_encrypt_when_it_is_far_away_and_login_goes_by_what_it_knows() {
-    let sink = Sink::start().await;
+    let sink = Sink::start();
     let Relay::Smtp { host, port, .. } = sink.relay() else { unreachable!() };
     let far = Relay::Smtp { host, port, tls: Tls::Required, login: None };
     let refused = verdict(&far, &message(100)).await;
@@ -152,7 +152,7 @@ async fn a_relay_must_encrypt_when_it_is_far_away_and_login_goes_by_what_it_know
         ("AUTH PLAIN", vec!["AUTH PLAIN AGFubmEAb3BlbiBzZXNhbWU="]),
         ("AUTH LOGIN", vec!["AUTH LOGIN", "YW5uYQ==", "b3BlbiBzZXNhbWU="]),
     ] {
-        let sink = Sink::start().await;
+        let sink = Sink::start();
         sink.always(Phase::Quit, Act::Close);
         sink.offer(if offered == "AUTH PLAIN" { &["AUTH PLAIN"] } else { &["AUTH LOGIN"] });
         assert_eq!(name(&verdict(&with_login(sink.relay()), &message(100)).await), "sent");
@@ -162,7 +162,7 @@ async fn a_relay_must_encrypt_when_it_is_far_away_and_login_goes_by_what_it_know
 
 #[tokio::test]
 async fn what_leaves_is_what_arrives_dots_and_all() {
-    let sink = Sink::start().await;
+    let sink = Sink::start();
     let mut sent = message(100);
     for tail in ["\r\n.\r\n..\r\n.a\r\n\r\n.", "\r\n.\r\n", "no line end", "\r\n\r\n\r\n"] {
         sent.bytes.extend(tail.as_bytes());
@@ -185,7 +185,7 @@ async fn what_leaves_is_what_arrives_dots_and_all() {
 
 #[tokio::test]
 async fn what_a_relay_says_is_kept_without_its_control_characters() {
-    let sink = Sink::start().await;
+    let sink = Sink::start();
     sink.always(Phase::Dot, Act::Say("250 taken \u{0}\u{1b}[31m as 77"));
     let verdict = verdict(&sink.relay(), &message(100)).await;
     assert_eq!(verdict, Verdict::Sent { reply: "taken   [31m as 77".to_owned() });

@@ -108,7 +108,7 @@ impl fmt::Debug for Sink {
 
 impl Sink {
     /// A relay that takes everything, on a free port.
-    pub(crate) async fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         // So that a message that nobody reads is soon felt by who writes it.
         socket.set_recv_buffer_size(16 * 1024).unwrap();
