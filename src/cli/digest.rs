@@ -120,6 +120,7 @@ fn as_json(digest: &Stored, balance: &Balance) -> Value {
         "id": digest.id, "newsletter": digest.edition.newsletter, "cadence": digest.edition.cadence,
         "slot": digest.edition.slot, "state": digest.state, "frozen_at": digest.frozen_at,
         "finished_at": digest.finished_at, "expires_at": digest.expires_at, "subject": digest.subject,
+        "trouble": digest.trouble,
         "balance": balance,
     })
 }
@@ -299,6 +300,7 @@ async fn show(show: Show, setting: &Setting, out: &mut Out) -> anyhow::Result<()
         ("slot", digest.edition.slot.clone()),
         ("subject", digest.subject.clone()),
         ("state", state),
+        ("trouble", digest.trouble.clone().unwrap_or_default()),
         ("frozen", at(digest.frozen_at)),
         ("finished", digest.finished_at.map(at).unwrap_or_default()),
         ("balance", in_words(&balance)),

@@ -84,6 +84,8 @@ pub struct Digest {
     pub expires_at: Timestamp,
     /// The subject of its mails; empty when nothing was sent.
     pub subject: String,
+    /// Why it once stopped by itself.
+    pub trouble: Option<String>,
 }
 
 /// Where the deliveries of one digest stand. A digest ends only when nothing is

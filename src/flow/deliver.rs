@@ -9,6 +9,7 @@
 
 mod breaker;
 mod copy;
+mod session;
 mod verdict;
 
 use crate::clock::{Chance, Clock};
@@ -17,10 +18,11 @@ use crate::domain::delivery::Verdict;
 use crate::domain::id::DigestId;
 use crate::domain::time::Timestamp;
 use crate::lifecycle::Stop;
-use crate::mail::{Deadlines, Session, Transport};
+use crate::mail::{Deadlines, Transport};
 use crate::render::Renderer;
-use crate::store::{Attempt, Content, Courier, DigestContent, Settled, Store, StoreError};
+use crate::store::{Attempt, Content, Courier, DigestContent, Settled, Settlement, Store, StoreError};
 use breaker::Breaker;
+use session::{Idle, hand_over};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,9 +30,12 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use verdict::Health;
 
-/// How long an attempt may take before another node may doubt it: more than all
-/// deadlines of a session together.
-const LEASE: Duration = Duration::from_mins(30);
+/// An attempt may be doubted by another node this long after all deadlines of a
+/// session together have passed: time for its verdict to be written.
+const GRACE: Duration = Duration::from_mins(10);
+
+/// How often a stopping courier tries to write the last verdicts, a second apart.
+const LAST_WORDS: u32 = 10;
 
 /// How soon rows that another process wrote are noticed.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -59,13 +64,6 @@ pub struct Tally {
     pub deferred: u64,
     /// Mails whose fate is not known.
     pub unknown: u64,
-}
-
-/// A session with how many mails it has carried.
-#[derive(Debug)]
-struct Idle {
-    session: Session,
-    carried: u32,
 }
 
 /// What an attempt's task brings back.
@@ -105,15 +103,10 @@ impl Deliverer {
     /// Sends until the stop; then finishes the mails in hand and settles them.
     pub async fn run(&self, stop: &Stop) {
         let mut round = Round::new(self);
-        loop {
-            let pause = match round.turn(stop.is_soft()).await {
+        while !stop.is_soft() {
+            let pause = match round.turn(false).await {
                 Ok(Next::Again) => continue,
-                Ok(Next::Idle(_)) if stop.is_soft() => break,
                 Ok(Next::Idle(pause)) => pause.min(LOOK_AGAIN),
-                Err(error) if stop.is_soft() => {
-                    tracing::error!(%error, "the last verdicts could not be written; those mails are in doubt now");
-                    break;
-                }
                 Err(error) => {
                     tracing::error!(%error, "deliveries stand still");
                     Duration::from_secs(10)
@@ -125,16 +118,22 @@ impl Deliverer {
                 () = stop.soft() => {}
             }
         }
-        round.close_sessions().await;
+        round.finish().await;
     }
 
     /// Sends until nothing is due now, and says what came of it. A relay in
     /// trouble ends it too: what is left waits.
     pub async fn drain(&self) -> Result<Tally, StoreError> {
         let mut round = Round::new(self);
-        while matches!(round.turn(false).await?, Next::Again) {}
-        round.close_sessions().await;
-        Ok(round.tally)
+        let outcome = loop {
+            match round.turn(false).await {
+                Ok(Next::Again) => {}
+                Ok(Next::Idle(_)) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        round.finish().await;
+        outcome.map(|()| round.tally)
     }
 
     /// Puts in doubt what an earlier life of this node left behind.
@@ -192,18 +191,28 @@ impl<'a> Round<'a> {
         let idle = config.mail.connections.saturating_sub(self.in_flight.len());
         let wanted = if stopping { 0 } else { idle.min(self.breaker.allows(now)) };
         let mut more = false;
+        // Before more of it is taken; what is in flight waits too when it is settled.
+        for (digest, trouble) in self.health.verdicts() {
+            courier.store.pause_digest(digest, &trouble, config.site.owner.as_ref(), now).await?;
+            tracing::error!(digest = digest.0, trouble, "this digest is paused");
+            self.health.stopped(digest);
+        }
         if wanted > 0 || !self.settled.is_empty() {
-            let rules = Courier { node: courier.node.clone(), lease: LEASE, secret: config.secret.clone() };
-            let settled = std::mem::take(&mut self.settled);
-            let ended = !settled.is_empty();
-            let turn = courier.store.turn(settled, wanted, &rules, now).await?;
+            let lease = courier.deadlines.longest() + GRACE;
+            let rules = Courier { node: courier.node.clone(), lease, secret: config.secret.clone() };
+            let turn = courier.store.turn(&self.settled, wanted, &rules, now).await?;
+            // Only now: verdicts that could not be written are written by the next turn.
+            let ended = !self.settled.is_empty();
+            self.settled.clear();
             more = turn.more;
+            let mut trouble = None;
             for attempt in turn.attempts {
-                self.start(&config, attempt).await?;
+                if let Err(error) = self.start(&config, attempt).await {
+                    trouble = Some(error);
+                }
             }
-            for (digest, trouble) in self.health.verdicts() {
-                tracing::error!(digest = digest.0, trouble, "this digest is paused");
-                courier.store.pause_digest(digest, &trouble).await?;
+            if let Some(error) = trouble {
+                return Err(error);
             }
             if ended || self.in_flight.is_empty() {
                 for digest in courier.store.close_digests(now).await? {
@@ -238,14 +247,20 @@ impl<'a> Round<'a> {
         Ok(Next::Idle(next.max(self.breaker.rests(now))))
     }
 
-    /// Runs an attempt in a task of its own.
+    /// Runs an attempt in a task of its own, or gives it back when its mail
+    /// cannot be read.
     async fn start(&mut self, config: &Arc<Config>, attempt: Attempt) -> Result<(), StoreError> {
         let content = match &attempt.content {
-            Content::Digest { digest, .. } => Some((*digest, self.content(*digest).await?)),
+            Content::Digest { digest, .. } => match self.content(*digest).await {
+                Ok(content) => Some(content),
+                Err(error) => {
+                    self.settled.push(attempt.settle(Settlement::GivenBack(self.courier.clock.now())));
+                    return Err(error);
+                }
+            },
             Content::Confirm { .. } | Content::Owner { .. } => None,
         };
-        let message =
-            copy::write(config, &self.courier.renderer, &attempt, content.as_ref().map(|(_, content)| &**content));
+        let message = copy::write(config, &self.courier.renderer, &attempt, content.as_deref());
         let idle = self.sessions.pop();
         let transport = Transport::new(&config.mail.relay, self.courier.deadlines);
         let most = config.mail.mails_per_connection;
@@ -254,21 +269,8 @@ impl<'a> Round<'a> {
                 Ok(message) => message,
                 Err(reason) => return Return { attempt, verdict: Verdict::Refused { reason }, idle },
             };
-            let mut idle = match idle {
-                Some(idle) => idle,
-                None => match transport.open().await {
-                    Ok(session) => Idle { session, carried: 0 },
-                    Err(reason) => return Return { attempt, verdict: Verdict::RelayTrouble { reason }, idle: None },
-                },
-            };
-            let verdict = idle.session.send(&message).await;
-            idle.carried += 1;
-            if idle.session.is_usable() && idle.carried < most {
-                Return { attempt, verdict, idle: Some(idle) }
-            } else {
-                idle.session.close().await;
-                Return { attempt, verdict, idle: None }
-            }
+            let (verdict, idle) = hand_over(&transport, idle, &message, most).await;
+            Return { attempt, verdict, idle }
         });
         Ok(())
     }
@@ -306,15 +308,42 @@ impl<'a> Round<'a> {
         } else {
             self.breaker.close();
         }
-        if let Content::Digest { digest, .. } = attempt.content {
+        self.tally.count(&verdict);
+        let digest = match attempt.content {
+            Content::Digest { digest, .. } => Some(digest),
+            Content::Confirm { .. } | Content::Owner { .. } => None,
+        };
+        let settlement = verdict::settlement(&verdict, attempt.attempts, &config.mail, now, &self.courier.chance);
+        self.settled.push(attempt.settle(settlement));
+        if let Some(digest) = digest {
             if !self.health.knows(digest) {
-                self.health.begin(digest, self.courier.store.balance(digest).await?);
+                let resumed = self.content(digest).await?.resumed;
+                self.health.begin(digest, self.courier.store.balance(digest).await?, resumed);
             }
             self.health.count(digest, &verdict);
         }
-        self.tally.count(&verdict);
-        let settlement = verdict::settlement(verdict, attempt.attempts, &config.mail, now, &self.courier.chance);
-        self.settled.push(attempt.settle(settlement));
+        Ok(())
+    }
+
+    /// Takes nothing new, waits for what is in flight and writes what came of
+    /// it. What cannot be written stays in doubt.
+    async fn finish(&mut self) {
+        for attempt in 1..=LAST_WORDS {
+            match self.settle_all().await {
+                Ok(()) => break,
+                Err(error) if attempt == LAST_WORDS => {
+                    tracing::error!(%error, "the last verdicts could not be written; those mails are in doubt now");
+                }
+                Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
+            }
+        }
+        self.close_sessions().await;
+    }
+
+    async fn settle_all(&mut self) -> Result<(), StoreError> {
+        while !self.in_flight.is_empty() || !self.settled.is_empty() {
+            self.turn(true).await?;
+        }
         Ok(())
     }
 
@@ -330,7 +359,7 @@ impl<'a> Round<'a> {
 
     async fn close_sessions(&mut self) {
         for idle in self.sessions.drain(..) {
-            idle.session.close().await;
+            idle.close().await;
         }
     }
 }

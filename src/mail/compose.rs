@@ -6,6 +6,10 @@ use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, MultiPartKind, SinglePart};
 use std::time::{Duration, SystemTime};
 
+/// The most characters of a subject or a name: a word without spaces cannot be
+/// folded, and a line holds 998 bytes (RFC 5322 section 2.1.1).
+const LONGEST_LINE: usize = 500;
+
 /// What stands above the text.
 #[derive(Debug, Clone, Copy)]
 pub struct Head<'a> {
@@ -60,8 +64,8 @@ pub fn compose(head: &Head<'_>, plain: &str, html: &str) -> Result<Vec<u8>, Comp
     let parts = MultiPart::builder()
         .kind(MultiPartKind::Alternative)
         .boundary(format!("=_{boundary}"))
-        .singlepart(SinglePart::plain(plain.to_owned()))
-        .singlepart(SinglePart::html(html.to_owned()));
+        .singlepart(SinglePart::plain(lines(plain)))
+        .singlepart(SinglePart::html(lines(html)));
     Ok(builder.multipart(parts).map_err(failed)?.formatted())
 }
 
@@ -80,11 +84,24 @@ fn extra_headers(head: &Head<'_>) -> Vec<(&'static str, String)> {
     headers
 }
 
-/// Control characters, line ends among them, become spaces.
+/// Control characters, line ends among them, become spaces; what no reader
+/// would read to its end, and no line of a header can hold, is cut.
 fn one_line(text: &str) -> String {
     let text: String =
         text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect();
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    // A text that looks like an encoded word (RFC 2047) would be shown as another.
+    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ").replace("=?", "= ?");
+    if let Some((cut, _)) = line.char_indices().nth(LONGEST_LINE) {
+        line.truncate(cut);
+        line.push('…');
+    }
+    line
+}
+
+/// Every line end the same, since a bare CR is none in a mail, and no NUL:
+/// lettre turns the line ends into CRLF.
+fn lines(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n").replace('\0', "")
 }
 
 #[cfg(test)]
@@ -135,6 +152,64 @@ mod tests {
             assert!(body.starts_with("--=_"), "{body}");
             assert!(!mail.replace("\r\n", "").contains(['\r', '\n', '\0']), "{mail:?}");
             assert!(mail.lines().all(|line| line.len() <= 998));
+        }
+    }
+
+    /// Whether a message may go out as it is (RFC 5322 section 2.1.1, S4).
+    fn is_sound(mail: &[u8]) -> Result<(), String> {
+        let text = std::str::from_utf8(mail).map_err(|error| error.to_string())?;
+        let bare = text.replace("\r\n", "");
+        if bare.contains(['\r', '\n', '\0']) {
+            return Err(format!("a bare CR, LF or NUL in {text:?}"));
+        }
+        if !text.is_ascii() {
+            return Err(format!("a byte beyond ASCII in {text}"));
+        }
+        match text.split("\r\n").find(|line| line.len() > 998) {
+            Some(line) => Err(format!("a line of {} bytes: {line}", line.len())),
+            None => Ok(()),
+        }
+    }
+
+    fn any(subject: &str, name: &str, from_name: &str, plain: &str, html: &str) -> Vec<u8> {
+        let (from, to) = ("news@example.com".parse().unwrap(), "reader@example.org".parse().unwrap());
+        let head = Head {
+            from_name,
+            from: &from,
+            to: &to,
+            subject,
+            date: Timestamp::from_millis(1_795_388_400_000),
+            message_id: "0123456789abcdef@example.com",
+            list: Some(ListHead { id: "weekly.example.com", name, unsubscribe_url: "https://example.com/u/1.0.abc" }),
+        };
+        compose(&head, plain, html).unwrap()
+    }
+
+    #[test]
+    fn no_text_breaks_the_lines_and_every_text_is_read_back() {
+        let long = "a".repeat(3000);
+        let long_korean = "가나다라마바사 ".repeat(300);
+        let quoted = "\"Anna\", <anna@evil.example>; (comment) \\ =?utf-8?B?QQ==?=";
+        let texts = ["", "plain", "안녕하세요", &long, &long_korean, quoted, "a\rb", "a\r\r\nb\n\rc", "\0", "🎉 emoji"];
+        for text in texts {
+            let mail = any(text, text, text, text, text);
+            is_sound(&mail).unwrap();
+            let parsed = mail_parser::MessageParser::default().parse(&mail).unwrap();
+            assert_eq!(one_line(parsed.subject().unwrap_or_default()), one_line(text).trim(), "{text:?}");
+            let from = parsed.from().unwrap().first().unwrap();
+            assert_eq!(from.address.as_deref(), Some("news@example.com"), "{text:?}");
+            assert_eq!(one_line(from.name.as_deref().unwrap_or_default()), one_line(text), "{text:?}");
+            assert_eq!(lines(&parsed.body_text(0).unwrap()).trim_end(), lines(text).trim_end(), "{text:?}");
+            assert_eq!(lines(&parsed.body_html(0).unwrap()).trim_end(), lines(text).trim_end(), "{text:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_the_texts_the_mail_is_sound(
+            subject in "\\PC*|[\\x00-\\x7f]{0,300}", name in "[\\x00-\\x7f]*|\\PC*", from in "\\PC*|[\\x00-\\x7f]*", body in "(?s).*|[a\r\n\0.]*",
+        ) {
+            is_sound(&any(&subject, &name, &from, &body, &body)).unwrap();
         }
     }
 }

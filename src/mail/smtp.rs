@@ -31,7 +31,7 @@ use tokio::time::timeout;
 pub struct Deadlines {
     /// TCP, TLS, banner and EHLO together.
     pub connect: Duration,
-    /// MAIL, RCPT, AUTH, RSET.
+    /// STARTTLS, AUTH, MAIL, RCPT.
     pub command: Duration,
     /// DATA, until 354.
     pub data: Duration,
@@ -47,6 +47,21 @@ impl Default for Deadlines {
             data: Duration::from_mins(2),
             finish: Duration::from_mins(10),
         }
+    }
+}
+
+/// RSET and QUIT: a relay that is slower than this has lost nothing but the
+/// connection, and the verdict does not wait for it.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+impl Deadlines {
+    /// The longest that handing over one mail can take: on a connection that
+    /// turns out to be dead at MAIL, and then on a new one.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        let used = self.command + FAREWELL;
+        let fresh = self.connect + self.command * 4 + self.data + self.finish + FAREWELL * 2;
+        used + fresh
     }
 }
 
@@ -103,7 +118,7 @@ impl SmtpRelay {
     pub(super) async fn connect(&self) -> Result<SmtpSession, String> {
         let place = format!("{}:{}", self.host, self.port);
         let hello = ClientId::default();
-        let failed = |error: Error| format!("the relay {place} {}", words(&error));
+        let failed = |error: Error| format!("the relay {place} {}", words(&error, "cannot be reached"));
         let late = |what: &str| format!("the relay {place} did not {what} in time");
         let tls = |careless: bool| {
             TlsParameters::builder(self.host.clone()).dangerous_accept_invalid_certs(careless).build().map_err(failed)
@@ -135,10 +150,15 @@ impl SmtpRelay {
         }
         if let Some((user, password)) = &self.login {
             let credentials = Credentials::new(user.clone(), password.expose().to_owned());
-            timeout(self.deadlines.command, connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials))
+            let refused = |why: String| format!("the relay {place} did not accept the login of {user}: it {why}");
+            let login = connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials);
+            let reply = timeout(self.deadlines.command, login)
                 .await
                 .map_err(|_| late("answer the login"))?
-                .map_err(|error| format!("the relay {place} did not accept the login of {user}: {}", words(&error)))?;
+                .map_err(|error| refused(words(&error, "broke the connection")))?;
+            if !reply.has_code(235) {
+                return Err(refused(format!("said {} where 235 was due", reply.code())));
+            }
         }
         Ok(SmtpSession { connection, usable: true, deadlines: self.deadlines })
     }
@@ -155,7 +175,7 @@ impl SmtpSession {
             Verdict::Sent { .. } => {}
             // The relay stands at the beginning again only if it says so.
             Verdict::Bounced { .. } | Verdict::Deferred { .. } | Verdict::Refused { .. } if self.usable => {
-                let reset = timeout(self.deadlines.command, self.connection.command(Rset)).await;
+                let reset = timeout(FAREWELL, self.connection.command(Rset)).await;
                 self.usable = matches!(reset, Ok(Ok(ref response)) if response.has_code(250));
             }
             _ => self.usable = false,
@@ -166,7 +186,7 @@ impl SmtpSession {
     /// Says QUIT; nobody minds if the answer never comes.
     pub(super) async fn close(mut self) {
         if self.is_usable() {
-            let _ = timeout(Duration::from_secs(2), self.connection.command(Quit)).await;
+            let _ = timeout(FAREWELL, self.connection.command(Quit)).await;
         }
     }
 
@@ -185,21 +205,23 @@ impl SmtpSession {
             parameters.push(MailParameter::SmtpUtfEight);
         }
         let mail = Mail::new(Some(message.from.to_lettre()), parameters);
-        match self.command(mail, 250, self.deadlines.command).await {
+        match self.command(mail, &[250], self.deadlines.command).await {
             Phase::Done => {}
             Phase::NotNow(reason) | Phase::Never(reason) | Phase::Leaving(reason) | Phase::Lost(reason) => {
                 self.usable = false;
                 return Verdict::RelayTrouble { reason: format!("MAIL FROM: {reason}") };
             }
         }
-        match self.command(Rcpt::new(message.to.to_lettre(), Vec::new()), 250, self.deadlines.command).await {
+        // 251: the relay knows where the mailbox has moved to (RFC 5321 section 3.4).
+        let rcpt = Rcpt::new(message.to.to_lettre(), Vec::new());
+        match self.command(rcpt, &[250, 251], self.deadlines.command).await {
             Phase::Done => {}
             Phase::Never(reason) => return Verdict::Bounced { reason },
             Phase::NotNow(reason) | Phase::Leaving(reason) | Phase::Lost(reason) => {
                 return Verdict::Deferred { reason };
             }
         }
-        match self.command(Data, 354, self.deadlines.data).await {
+        match self.command(Data, &[354], self.deadlines.data).await {
             Phase::Done => {}
             Phase::Never(reason) => return Verdict::Refused { reason },
             Phase::NotNow(reason) | Phase::Leaving(reason) | Phase::Lost(reason) => {
@@ -222,10 +244,10 @@ impl SmtpSession {
         let sending = self.connection.message_iter(pieces.map(Option::unwrap_or_default));
         let outcome = timeout(self.deadlines.finish, sending).await;
         let reply = match &outcome {
-            Ok(Ok(response)) => response.first_line().unwrap_or_default().to_owned(),
+            Ok(Ok(response)) => printable(response.first_line().unwrap_or_default()),
             _ => String::new(),
         };
-        match phase(outcome, 250) {
+        match phase(outcome, &[250]) {
             Phase::Done => Verdict::Sent { reply },
             Phase::NotNow(reason) => Verdict::Deferred { reason },
             Phase::Leaving(reason) => {
@@ -240,7 +262,7 @@ impl SmtpSession {
         }
     }
 
-    async fn command<C: std::fmt::Display>(&mut self, command: C, expected: u16, deadline: Duration) -> Phase {
+    async fn command<C: std::fmt::Display>(&mut self, command: C, expected: &[u16], deadline: Duration) -> Phase {
         let phase = phase(timeout(deadline, self.connection.command(command)).await, expected);
         if matches!(phase, Phase::Leaving(_) | Phase::Lost(_)) {
             self.usable = false;
@@ -249,13 +271,17 @@ impl SmtpSession {
     }
 }
 
-fn phase(outcome: Result<Result<Response, Error>, tokio::time::error::Elapsed>, expected: u16) -> Phase {
+fn phase(outcome: Result<Result<Response, Error>, tokio::time::error::Elapsed>, expected: &[u16]) -> Phase {
     match outcome {
         Err(_) => Phase::Lost("the relay did not answer in time".to_owned()),
-        Ok(Ok(response)) if response.has_code(expected) => Phase::Done,
-        Ok(Ok(response)) => Phase::Lost(format!("the relay answered {} where {expected} was due", response.code())),
+        Ok(Ok(response)) if expected.iter().any(|code| response.has_code(*code)) => Phase::Done,
+        Ok(Ok(response)) => Phase::Lost(format!(
+            "the relay answered {} where {} was due",
+            response.code(),
+            expected.iter().map(u16::to_string).collect::<Vec<_>>().join(" or ")
+        )),
         Ok(Err(error)) => {
-            let reason = words(&error);
+            let reason = words(&error, "the connection broke");
             match error.status().map(|code| code.to_string()) {
                 Some(code) if code == "421" => Phase::Leaving(reason),
                 Some(_) if error.is_transient() => Phase::NotNow(reason),
@@ -266,18 +292,24 @@ fn phase(outcome: Result<Result<Response, Error>, tokio::time::error::Elapsed>, 
     }
 }
 
-/// What the relay said or did, in one line without control characters.
-fn words(error: &Error) -> String {
+/// What the relay said or did; `broken` when nothing came from it.
+fn words(error: &Error, broken: &str) -> String {
     use std::error::Error as _;
-    let mut text = match error.status() {
+    let why = error.source().map(|source| printable(&source.to_string())).unwrap_or_default();
+    let what = match error.status() {
         Some(code) => format!("said {code}"),
+        // lettre's words for the end of the stream.
+        None if error.is_response() && why == "incomplete response" => return "closed the connection".to_owned(),
         None if error.is_response() => "said something that is no SMTP reply".to_owned(),
         None if error.is_tls() => "and syndicated could not agree on TLS".to_owned(),
-        None => "cannot be reached".to_owned(),
+        None if error.is_client() => "cannot be used".to_owned(),
+        None => broken.to_owned(),
     };
-    if let Some(source) = error.source() {
-        text.push_str(": ");
-        text.extend(source.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).take(300));
-    }
-    text
+    if why.is_empty() { what } else { format!("{what}: {why}") }
+}
+
+/// A relay's words as the ledger keeps them: a few, and no control characters
+/// (PostgreSQL takes no NUL in a text).
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect()
 }

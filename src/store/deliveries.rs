@@ -7,7 +7,6 @@
 
 use super::{Store, StoreError, Tx, each};
 use crate::domain::delivery::DeliveryState;
-use crate::domain::digest::Balance;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::id::{DeliveryId, DigestId, LetterId, SubscriberId, SubscriptionId};
 use crate::domain::language::Language;
@@ -17,7 +16,7 @@ use crate::domain::token::SecretKey;
 use std::time::Duration;
 
 /// Later than any clock: what waits for a person.
-const HELD: i64 = i64::MAX / 2;
+pub(super) const HELD: i64 = i64::MAX / 2;
 
 /// After so many lost answers a mail waits for a person (P6).
 const MAX_DOUBTS: i64 = 3;
@@ -131,48 +130,6 @@ pub struct Courier {
     pub secret: SecretKey,
 }
 
-/// The mail of a digest.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DigestContent {
-    /// The newsletter's name.
-    pub newsletter: Slug,
-    /// The subject.
-    pub subject: String,
-    /// The HTML part, with its readers' tokens.
-    pub html: String,
-    /// The text part, likewise.
-    pub plain: String,
-    /// Also the mails' date (P5).
-    pub frozen_at: Timestamp,
-}
-
-/// One line of a digest's ledger.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeliveryRow {
-    /// Its row.
-    pub id: DeliveryId,
-    /// The reader's address, all but its first letter hidden.
-    pub to: String,
-    /// Where it stands.
-    pub state: DeliveryState,
-    /// How many attempts there were.
-    pub attempts: u32,
-    /// The relay's last words.
-    pub reply: Option<String>,
-    /// When it was settled.
-    pub settled_at: Option<Timestamp>,
-}
-
-#[derive(sqlx::FromRow)]
-struct LedgerRow {
-    id: i64,
-    email: Option<String>,
-    state: String,
-    attempts: i64,
-    reply: Option<String>,
-    settled_at: Option<i64>,
-}
-
 #[derive(sqlx::FromRow)]
 struct Candidate {
     id: i64,
@@ -196,17 +153,18 @@ struct Candidate {
 
 impl Store {
     /// Writes what came back and takes up to `wanted` attempts that are due,
-    /// letters first, in one transaction.
+    /// letters first, in one transaction. When it fails, the caller still holds
+    /// the verdicts and writes them again: a second writing changes nothing (P8).
     pub async fn turn(
         &self,
-        settled: Vec<Settled>,
+        settled: &[Settled],
         wanted: usize,
         courier: &Courier,
         now: Timestamp,
     ) -> Result<Turn, StoreError> {
         let mut tx = self.begin().await?;
         for Settled { attempt, settlement } in settled {
-            write_settlement(&mut tx, &attempt, &settlement, now).await?;
+            write_settlement(&mut tx, attempt, settlement, now).await?;
         }
         let mut attempts = Vec::with_capacity(wanted);
         let mut candidates = if wanted > 0 { letters_due(&mut tx, wanted, now).await? } else { Vec::new() };
@@ -229,7 +187,9 @@ impl Store {
             sqlx::query(
                 "UPDATE delivery SET state = 'unknown', doubts = doubts + 1, fence = fence + 1,
                      reply = 'syndicated ended in the middle of this delivery',
-                     not_before = CASE WHEN $3 OR doubts >= $4 THEN $5 ELSE $2 END
+                     not_before = CASE WHEN $3 OR doubts >= $4 OR EXISTS
+                         (SELECT 1 FROM digest WHERE digest.id = delivery.digest_id AND digest.state = 'paused')
+                         THEN $5 ELSE $2 END
                  WHERE state = 'attempting' AND (node = $1 OR lease_until < $2)",
             )
             .bind(node)
@@ -243,157 +203,9 @@ impl Store {
         })?;
         Ok(rows)
     }
-
-    /// When the next delivery falls due; `None` when nothing waits for the clock.
-    pub async fn next_delivery_at(&self) -> Result<Option<Timestamp>, StoreError> {
-        let (next,): (Option<i64>,) = each!(&self.reader, |db| {
-            sqlx::query_as(
-                "SELECT MIN(not_before) FROM delivery WHERE state IN ('pending', 'deferred', 'unknown') AND not_before < $1",
-            )
-            .bind(HELD)
-            .fetch_one(db)
-            .await
-        })?;
-        Ok(next.map(Timestamp::from_millis))
-    }
-
-    /// Ends the digests whose balance is closed (P3), and returns them.
-    pub async fn close_digests(&self, now: Timestamp) -> Result<Vec<DigestId>, StoreError> {
-        let rows: Vec<(i64,)> = each!(&self.writer, |db| {
-            sqlx::query_as(
-                "UPDATE digest SET state = 'done', finished_at = $1
-                 WHERE state IN ('sending', 'paused') AND NOT EXISTS
-                     (SELECT 1 FROM delivery d WHERE d.digest_id = digest.id
-                      AND d.state IN ('pending', 'attempting', 'deferred', 'unknown'))
-                 RETURNING id",
-            )
-            .bind(now.millis())
-            .fetch_all(db)
-            .await
-        })?;
-        Ok(rows.into_iter().map(|(id,)| DigestId(id)).collect())
-    }
-
-    /// Where the deliveries of a digest stand.
-    pub async fn balance(&self, digest: DigestId) -> Result<Balance, StoreError> {
-        let rows: Vec<(String, i64)> = each!(&self.reader, |db| {
-            sqlx::query_as("SELECT state, COUNT(*) FROM delivery WHERE digest_id = $1 GROUP BY state")
-                .bind(digest.0)
-                .fetch_all(db)
-                .await
-        })?;
-        let mut balance = Balance::default();
-        for (state, count) in rows {
-            balance.add(state.parse().map_err(StoreError::Corrupt)?, u64::try_from(count).unwrap_or(0));
-        }
-        Ok(balance)
-    }
-
-    /// The mail of a digest; `None` when there is no such digest.
-    pub async fn digest_content(&self, digest: DigestId) -> Result<Option<DigestContent>, StoreError> {
-        let row: Option<(String, String, String, String, i64)> = each!(&self.reader, |db| {
-            sqlx::query_as("SELECT newsletter, subject, html, plain, frozen_at FROM digest WHERE id = $1")
-                .bind(digest.0)
-                .fetch_optional(db)
-                .await
-        })?;
-        row.map(|(newsletter, subject, html, plain, frozen_at)| {
-            Ok(DigestContent {
-                newsletter: slug(&newsletter)?,
-                subject,
-                html,
-                plain,
-                frozen_at: Timestamp::from_millis(frozen_at),
-            })
-        })
-        .transpose()
-    }
-
-    /// Stops a digest: what is open waits for a person (P10).
-    pub async fn pause_digest(&self, digest: DigestId, trouble: &str) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        each!(&mut tx, |db| {
-            sqlx::query("UPDATE digest SET state = 'paused', trouble = $2 WHERE id = $1 AND state = 'sending'")
-                .bind(digest.0)
-                .bind(trouble)
-                .execute(&mut **db)
-                .await
-                .map(drop)
-        })?;
-        each!(&mut tx, |db| {
-            sqlx::query(
-                "UPDATE delivery SET not_before = $2 WHERE digest_id = $1 AND state IN ('pending', 'deferred', 'unknown')",
-            )
-            .bind(digest.0)
-            .bind(HELD)
-            .execute(&mut **db)
-            .await
-            .map(drop)
-        })?;
-        tx.commit().await
-    }
-
-    /// Sets a paused digest going again. Returns whether it was paused.
-    pub async fn resume_digest(&self, digest: DigestId, now: Timestamp) -> Result<bool, StoreError> {
-        let mut tx = self.begin().await?;
-        let resumed = each!(&mut tx, |db| {
-            sqlx::query("UPDATE digest SET state = 'sending', trouble = NULL WHERE id = $1 AND state = 'paused'")
-                .bind(digest.0)
-                .execute(&mut **db)
-                .await
-                .map(|done| done.rows_affected() > 0)
-        })?;
-        each!(&mut tx, |db| {
-            sqlx::query(
-                "UPDATE delivery SET not_before = $2 WHERE digest_id = $1 AND state IN ('pending', 'deferred', 'unknown') AND $3",
-            )
-            .bind(digest.0)
-            .bind(now.millis())
-            .bind(resumed)
-            .execute(&mut **db)
-            .await
-            .map(drop)
-        })?;
-        tx.commit().await?;
-        Ok(resumed)
-    }
-
-    /// The ledger of a digest, in a state or in all, addresses masked.
-    pub async fn deliveries(
-        &self,
-        digest: DigestId,
-        state: Option<DeliveryState>,
-        limit: u32,
-    ) -> Result<Vec<DeliveryRow>, StoreError> {
-        let rows: Vec<LedgerRow> = each!(&self.reader, |db| {
-            sqlx::query_as(
-                "SELECT d.id, s.email, d.state, d.attempts, d.reply, d.settled_at
-                 FROM delivery d LEFT JOIN subscriber s ON s.id = d.subscriber_id
-                 WHERE d.digest_id = $1 AND ($2 = '' OR d.state = $2) ORDER BY d.id LIMIT $3",
-            )
-            .bind(digest.0)
-            .bind(state.map_or("", DeliveryState::as_str))
-            .bind(i64::from(limit))
-            .fetch_all(db)
-            .await
-        })?;
-        rows.into_iter()
-            .map(|row| {
-                let to = row.email.and_then(|email| email.parse::<EmailAddress>().ok());
-                Ok(DeliveryRow {
-                    id: DeliveryId(row.id),
-                    to: to.map_or_else(|| "(erased)".to_owned(), |email| email.masked()),
-                    state: row.state.parse().map_err(StoreError::Corrupt)?,
-                    attempts: u32::try_from(row.attempts).unwrap_or(u32::MAX),
-                    reply: row.reply,
-                    settled_at: row.settled_at.map(Timestamp::from_millis),
-                })
-            })
-            .collect()
-    }
 }
 
-fn slug(name: &str) -> Result<Slug, StoreError> {
+pub(super) fn slug(name: &str) -> Result<Slug, StoreError> {
     name.parse().map_err(|error: crate::domain::slug::BadSlug| StoreError::Corrupt(error.to_string()))
 }
 
@@ -420,9 +232,11 @@ async fn write_settlement(
                  state = CASE WHEN $3 = 'pending' AND doubts > 0 THEN 'unknown'
                               WHEN $3 = 'pending' AND attempts > 1 THEN 'deferred' ELSE $3 END,
                  reply = COALESCE($4, reply),
-                 not_before = CASE WHEN $5 THEN not_before WHEN $6 OR (doubts + $9 > $10) THEN $11
-                                   WHEN $7 > expires_at THEN expires_at ELSE $7 END,
-                 attempts = attempts + $8, doubts = doubts + $9, settled_at = $12
+                 not_before = CASE WHEN $5 THEN not_before WHEN $6 OR (doubts + $9 > $10) OR EXISTS
+                         (SELECT 1 FROM digest WHERE digest.id = delivery.digest_id AND digest.state = 'paused')
+                         THEN $11 WHEN $7 > expires_at THEN expires_at ELSE $7 END,
+                 attempts = attempts + $8, doubts = doubts + $9,
+                 settled_at = CASE WHEN $5 THEN $12 ELSE settled_at END
              WHERE id = $1 AND fence = $2 AND state = 'attempting'",
         )
         .bind(attempt.id.0)

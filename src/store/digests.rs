@@ -75,6 +75,7 @@ struct DigestRow {
     expires_at: i64,
     finished_at: Option<i64>,
     subject: String,
+    trouble: Option<String>,
 }
 
 impl TryFrom<DigestRow> for Digest {
@@ -90,6 +91,7 @@ impl TryFrom<DigestRow> for Digest {
             finished_at: row.finished_at.map(Timestamp::from_millis),
             expires_at: Timestamp::from_millis(row.expires_at),
             subject: row.subject,
+            trouble: row.trouble,
         })
     }
 }
@@ -261,7 +263,7 @@ impl Store {
     pub async fn digest(&self, id: DigestId) -> Result<Option<Digest>, StoreError> {
         let row: Option<DigestRow> = each!(&self.reader, |db| {
             sqlx::query_as(
-                "SELECT id, newsletter, cadence, slot, state, frozen_at, expires_at, finished_at, subject
+                "SELECT id, newsletter, cadence, slot, state, frozen_at, expires_at, finished_at, subject, trouble
                  FROM digest WHERE id = $1",
             )
             .bind(id.0)
@@ -275,7 +277,7 @@ impl Store {
     pub async fn digests(&self, newsletter: Option<&Slug>, limit: u32) -> Result<Vec<Digest>, StoreError> {
         let rows: Vec<DigestRow> = each!(&self.reader, |db| {
             sqlx::query_as(
-                "SELECT id, newsletter, cadence, slot, state, frozen_at, expires_at, finished_at, subject
+                "SELECT id, newsletter, cadence, slot, state, frozen_at, expires_at, finished_at, subject, trouble
                  FROM digest WHERE $1 = '' OR newsletter = $1 ORDER BY id DESC LIMIT $2",
             )
             .bind(newsletter.map_or("", Slug::as_str))
@@ -301,7 +303,7 @@ impl Store {
     pub async fn digests_of_post(&self, post: PostId) -> Result<Vec<Digest>, StoreError> {
         let rows: Vec<DigestRow> = each!(&self.reader, |db| {
             sqlx::query_as(
-                "SELECT d.id, d.newsletter, d.cadence, d.slot, d.state, d.frozen_at, d.expires_at, d.finished_at, d.subject
+                "SELECT d.id, d.newsletter, d.cadence, d.slot, d.state, d.frozen_at, d.expires_at, d.finished_at, d.subject, d.trouble
                  FROM digest d JOIN digest_post dp ON dp.digest_id = d.id WHERE dp.post_id = $1 ORDER BY d.id",
             )
             .bind(post.0)

@@ -22,6 +22,23 @@ impl Bench {
     pub(crate) async fn open(&self) -> Store {
         Store::open(&self.place).await.unwrap()
     }
+
+    /// Does something to it that the program never does.
+    pub(crate) async fn execute(&self, sql: &str) {
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
+        match &self.place {
+            Database::Sqlite(file) => {
+                let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", file.display())).await.unwrap();
+                sqlx::query(sql).execute(&pool).await.unwrap();
+                pool.close().await;
+            }
+            Database::Postgres(url) => {
+                let pool = sqlx::PgPool::connect(url.expose()).await.unwrap();
+                sqlx::query(sql).execute(&pool).await.unwrap();
+                pool.close().await;
+            }
+        }
+    }
 }
 
 /// A new, empty database on each engine.

@@ -33,7 +33,7 @@ fn start(config: &std::path::Path) -> Child {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_killed_in_mid_digest_skips_nobody_and_repeats_only_what_was_in_flight() {
     for bench in engines::all().await {
-        let sink = Sink::start().await;
+        let sink = Sink::start();
         let syndicated::config::Relay::Smtp { port, .. } = sink.relay() else { panic!() };
         let relay = format!("smtp://127.0.0.1:{port}");
         let config =

@@ -17,6 +17,7 @@ mod commanding;
 mod configuring;
 mod crash;
 mod crash_points;
+mod delivering;
 mod digests;
 mod engines;
 mod identity;
@@ -27,11 +28,12 @@ mod opening;
 mod origin;
 mod polling;
 mod publishing;
-mod serving;
-#[allow(
-    dead_code,
     clippy::unused_async,
+    dead_code,
     reason = "a relay can misbehave in more ways than the tests of the day ask for"
+#[allow(
 )]
+mod relays;
+mod serving;
 mod sink;
 mod stage;

@@ -1,7 +1,6 @@
 //! A relay that does what a script says, over real SMTP, and keeps a ledger of
 //! every message that reached its final dot.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -32,14 +31,10 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Moment<'a> {
     pub(crate) phase: Phase,
-    /// The connection's number, from 0.
-    pub(crate) connection: usize,
     /// How many mails this connection has carried before.
     pub(crate) carried: usize,
     /// The recipient, once it is named.
     pub(crate) to: &'a str,
-    /// How many times before the script was asked at this phase for this recipient.
-    pub(crate) before: usize,
 }
 
 /// What the relay does instead of what it should.
@@ -98,7 +93,7 @@ struct Inner {
     script: Mutex<Script>,
     extensions: Mutex<Vec<&'static str>>,
     ledger: watch::Sender<Vec<Received>>,
-    asked: Mutex<HashMap<(Phase, String), usize>>,
+    waiting: watch::Sender<usize>,
     logins: Mutex<Vec<String>>,
     connections: AtomicUsize,
     open: AtomicUsize,
@@ -113,7 +108,7 @@ impl fmt::Debug for Sink {
 
 impl Sink {
     /// A relay that takes everything, on a free port.
-    pub(crate) async fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         // So that a message that nobody reads is soon felt by who writes it.
         socket.set_recv_buffer_size(16 * 1024).unwrap();
@@ -124,7 +119,7 @@ impl Sink {
             script: Mutex::new(Arc::new(|_| None)),
             extensions: Mutex::new(vec!["8BITMIME"]),
             ledger: watch::Sender::new(Vec::new()),
-            asked: Mutex::default(),
+            waiting: watch::Sender::new(0),
             logins: Mutex::default(),
             connections: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
@@ -197,6 +192,13 @@ impl Sink {
         let mut ledger = self.0.ledger.subscribe();
         let waiting = ledger.wait_for(|ledger| ready(ledger));
         tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("the mails arrive").unwrap();
+    }
+
+    /// Waits until so many answers wait for a permit.
+    pub(crate) async fn until_waiting(&self, count: usize) {
+        let mut waiting = self.0.waiting.subscribe();
+        let reached = waiting.wait_for(|waiting| *waiting >= count);
+        tokio::time::timeout(Duration::from_secs(30), reached).await.expect("the mails come so far").unwrap();
     }
 
     /// How many connections there were.
@@ -310,7 +312,7 @@ impl Conversation {
         }
         let (right, act) = ("250 2.0.0 taken", self.act(Phase::Dot));
         if let Some(Act::Wait(permits)) = &act {
-            permits.acquire().await.unwrap().forget();
+            self.wait(permits).await;
         }
         // In the ledger before the answer: whoever heard it finds it there.
         let taken = matches!(act, None | Some(Act::Wait(_)));
@@ -329,14 +331,8 @@ impl Conversation {
     }
 
     fn act(&self, phase: Phase) -> Option<Act> {
-        let before = {
-            let mut asked = self.sink.0.asked.lock().unwrap();
-            let count = asked.entry((phase, self.to.clone())).or_default();
-            *count += 1;
-            *count - 1
-        };
         let script = self.sink.0.script.lock().unwrap().clone();
-        script(&Moment { phase, connection: self.connection, carried: self.carried, to: &self.to, before })
+        script(&Moment { phase, carried: self.carried, to: &self.to })
     }
 
     async fn answer(&mut self, phase: Phase, right: &str) -> Goes {
@@ -376,14 +372,20 @@ impl Conversation {
                 return Ok(true);
             }
             Act::Endless => loop {
-                self.stream.write_all(b"250-and another thing\r\n").await?;
+                self.stream.write_all(format!("250-{}\r\n", "and another thing ".repeat(50)).as_bytes()).await?;
             },
             Act::Wait(permits) => {
-                permits.acquire().await.unwrap().forget();
+                self.wait(&permits).await;
                 return self.say(right).await;
             }
         }
         Ok(false)
+    }
+
+    async fn wait(&self, permits: &Semaphore) {
+        self.sink.0.waiting.send_modify(|waiting| *waiting += 1);
+        permits.acquire().await.unwrap().forget();
+        self.sink.0.waiting.send_modify(|waiting| *waiting -= 1);
     }
 
     async fn say(&mut self, lines: &str) -> Goes {

@@ -27,19 +27,19 @@ const WORST_SHARE: f64 = 0.2;
 const REFUSED_IN_A_ROW: u32 = 5;
 
 /// What the ledger keeps of a verdict.
-pub(super) fn settlement(verdict: Verdict, attempts: u32, mail: &Mail, now: Timestamp, chance: &Chance) -> Settlement {
+pub(super) fn settlement(verdict: &Verdict, attempts: u32, mail: &Mail, now: Timestamp, chance: &Chance) -> Settlement {
     let later = || {
         let wait = FIRST_WAIT.saturating_mul(1 << attempts.saturating_sub(1).min(8)).min(LONGEST_WAIT);
         now.plus(chance.jitter(wait, JITTER))
     };
     match verdict {
-        Verdict::Sent { reply } => Settlement::Sent(reply),
-        Verdict::Deferred { reason } => Settlement::Deferred(reason, later()),
+        Verdict::Sent { reply } => Settlement::Sent(reply.clone()),
+        Verdict::Deferred { reason } => Settlement::Deferred(reason.clone(), later()),
         // A message that is refused once may be greylisted content; twice is the relay's word.
-        Verdict::Refused { reason } if attempts < 2 => Settlement::Deferred(reason, later()),
-        Verdict::Refused { reason } | Verdict::Bounced { reason } => Settlement::Bounced(reason),
+        Verdict::Refused { reason } if attempts < 2 => Settlement::Deferred(reason.clone(), later()),
+        Verdict::Refused { reason } | Verdict::Bounced { reason } => Settlement::Bounced(reason.clone()),
         Verdict::Unknown { reason } => {
-            Settlement::Unknown(reason, (mail.on_ambiguous == OnAmbiguous::Retry).then(later))
+            Settlement::Unknown(reason.clone(), (mail.on_ambiguous == OnAmbiguous::Retry).then(later))
         }
         Verdict::RelayTrouble { .. } => Settlement::GivenBack(now),
     }
@@ -54,7 +54,8 @@ struct Record {
     tried: u64,
     bounced: u64,
     refused_in_a_row: u32,
-    condemned: bool,
+    /// Whether the sample has spoken: whoever sets a digest going again has seen it.
+    judged: bool,
 }
 
 impl Health {
@@ -63,8 +64,9 @@ impl Health {
     }
 
     /// Takes up a digest where an earlier run left it.
-    pub(super) fn begin(&mut self, digest: DigestId, balance: Balance) {
-        let record = Record { tried: balance.sent + balance.bounced, bounced: balance.bounced, ..Record::default() };
+    pub(super) fn begin(&mut self, digest: DigestId, balance: Balance, resumed: bool) {
+        let tried = balance.sent + balance.bounced;
+        let record = Record { tried, bounced: balance.bounced, judged: resumed, ..Record::default() };
         self.0.insert(digest, record);
     }
 
@@ -84,18 +86,15 @@ impl Health {
         }
     }
 
-    /// The digests that must stop now, and why; each is named once.
-    pub(super) fn verdicts(&mut self) -> Vec<(DigestId, String)> {
+    /// The digests that must stop now, and why.
+    pub(super) fn verdicts(&self) -> Vec<(DigestId, String)> {
         let mut condemned = Vec::new();
-        for (digest, record) in &mut self.0 {
-            if record.condemned {
-                continue;
-            }
+        for (digest, record) in &self.0 {
             let trouble = if record.refused_in_a_row >= REFUSED_IN_A_ROW {
                 format!(
                     "the relay refused {REFUSED_IN_A_ROW} copies in a row after reading them: the message is at fault"
                 )
-            } else if record.tried <= SAMPLE && too_many(record.bounced) {
+            } else if !record.judged && record.tried <= SAMPLE && too_many(record.bounced) {
                 format!(
                     "{} of the first {} recipients were refused: is the list, or the sender's standing, in order?",
                     record.bounced, record.tried
@@ -103,10 +102,17 @@ impl Health {
             } else {
                 continue;
             };
-            record.condemned = true;
             condemned.push((*digest, trouble));
         }
         condemned
+    }
+
+    /// The digest was stopped. When a person sets it going again, a message that
+    /// is still refused stops it again.
+    pub(super) fn stopped(&mut self, digest: DigestId) {
+        let record = self.0.entry(digest).or_default();
+        record.judged = true;
+        record.refused_in_a_row = 0;
     }
 }
 
@@ -131,6 +137,7 @@ mod tests {
         assert!(health.verdicts().is_empty());
         health.count(digest, &bounced);
         assert_eq!(health.verdicts().len(), 1);
+        health.stopped(digest);
         assert!(health.verdicts().is_empty());
         let other = DigestId(2);
         for _ in 0..50 {
@@ -156,5 +163,11 @@ mod tests {
             health.count(digest, &refused);
         }
         assert_eq!(health.verdicts().len(), 1);
+        health.stopped(digest);
+        assert!(health.verdicts().is_empty());
+        for _ in 0..5 {
+            health.count(digest, &refused);
+        }
+        assert_eq!(health.verdicts().len(), 1, "set going again, it is still at fault");
     }
 }

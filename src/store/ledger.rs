@@ -1,0 +1,226 @@
+//! The ledger of mails, read: how a digest stands, when it ends (P3), what stops
+//! it and sets it going again (P10).
+
+use super::deliveries::{HELD, slug};
+use super::letters::insert_owner_letter;
+use super::{Store, StoreError, each};
+use crate::domain::delivery::DeliveryState;
+use crate::domain::digest::Balance;
+use crate::domain::email_address::EmailAddress;
+use crate::domain::id::{DeliveryId, DigestId};
+use crate::domain::slug::Slug;
+use crate::domain::time::Timestamp;
+
+/// The mail of a digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DigestContent {
+    /// The newsletter's name.
+    pub newsletter: Slug,
+    /// The subject.
+    pub subject: String,
+    /// The HTML part, with its readers' tokens.
+    pub html: String,
+    /// The text part, likewise.
+    pub plain: String,
+    /// Also the mails' date (P5).
+    pub frozen_at: Timestamp,
+    /// Whether a person set it going again after it had stopped by itself.
+    pub resumed: bool,
+}
+
+/// One line of a digest's ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryRow {
+    /// Its row.
+    pub id: DeliveryId,
+    /// The reader's address, all but its first letter hidden.
+    pub to: String,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// How many attempts there were.
+    pub attempts: u32,
+    /// The relay's last words.
+    pub reply: Option<String>,
+    /// When it was settled.
+    pub settled_at: Option<Timestamp>,
+}
+
+#[derive(sqlx::FromRow)]
+struct LedgerRow {
+    id: i64,
+    email: Option<String>,
+    state: String,
+    attempts: i64,
+    reply: Option<String>,
+    settled_at: Option<i64>,
+}
+
+impl Store {
+    /// When the next delivery falls due; `None` when nothing waits for the clock.
+    pub async fn next_delivery_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        let (next,): (Option<i64>,) = each!(&self.reader, |db| {
+            sqlx::query_as(
+                "SELECT MIN(not_before) FROM delivery WHERE state IN ('pending', 'deferred', 'unknown') AND not_before < $1",
+            )
+            .bind(HELD)
+            .fetch_one(db)
+            .await
+        })?;
+        Ok(next.map(Timestamp::from_millis))
+    }
+
+    /// Ends the digests whose balance is closed (P3), and returns them.
+    pub async fn close_digests(&self, now: Timestamp) -> Result<Vec<DigestId>, StoreError> {
+        let rows: Vec<(i64,)> = each!(&self.writer, |db| {
+            sqlx::query_as(
+                "UPDATE digest SET state = 'done', finished_at = $1
+                 WHERE state IN ('sending', 'paused') AND NOT EXISTS
+                     (SELECT 1 FROM delivery d WHERE d.digest_id = digest.id
+                      AND d.state IN ('pending', 'attempting', 'deferred', 'unknown'))
+                 RETURNING id",
+            )
+            .bind(now.millis())
+            .fetch_all(db)
+            .await
+        })?;
+        Ok(rows.into_iter().map(|(id,)| DigestId(id)).collect())
+    }
+
+    /// Where the deliveries of a digest stand.
+    pub async fn balance(&self, digest: DigestId) -> Result<Balance, StoreError> {
+        let rows: Vec<(String, i64)> = each!(&self.reader, |db| {
+            sqlx::query_as("SELECT state, COUNT(*) FROM delivery WHERE digest_id = $1 GROUP BY state")
+                .bind(digest.0)
+                .fetch_all(db)
+                .await
+        })?;
+        let mut balance = Balance::default();
+        for (state, count) in rows {
+            balance.add(state.parse().map_err(StoreError::Corrupt)?, u64::try_from(count).unwrap_or(0));
+        }
+        Ok(balance)
+    }
+
+    /// The mail of a digest; `None` when there is no such digest.
+    pub async fn digest_content(&self, digest: DigestId) -> Result<Option<DigestContent>, StoreError> {
+        let row: Option<(String, String, String, String, i64, bool)> = each!(&self.reader, |db| {
+            sqlx::query_as(
+                "SELECT newsletter, subject, html, plain, frozen_at, trouble IS NOT NULL FROM digest WHERE id = $1",
+            )
+            .bind(digest.0)
+            .fetch_optional(db)
+            .await
+        })?;
+        row.map(|(newsletter, subject, html, plain, frozen_at, resumed)| {
+            Ok(DigestContent {
+                newsletter: slug(&newsletter)?,
+                subject,
+                html,
+                plain,
+                frozen_at: Timestamp::from_millis(frozen_at),
+                resumed,
+            })
+        })
+        .transpose()
+    }
+
+    /// Stops a digest: what is open waits for a person (P10), and the owner is told.
+    pub async fn pause_digest(
+        &self,
+        digest: DigestId,
+        trouble: &str,
+        owner: Option<&EmailAddress>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let paused: Option<(String,)> = each!(&mut tx, |db| {
+            sqlx::query_as(
+                "UPDATE digest SET state = 'paused', trouble = $2 WHERE id = $1 AND state = 'sending' RETURNING subject",
+            )
+            .bind(digest.0)
+            .bind(trouble)
+            .fetch_optional(&mut **db)
+            .await
+        })?;
+        let Some((subject,)) = paused else { return Ok(()) };
+        each!(&mut tx, |db| {
+            sqlx::query(
+                "UPDATE delivery SET not_before = $2 WHERE digest_id = $1 AND state IN ('pending', 'deferred', 'unknown')",
+            )
+            .bind(digest.0)
+            .bind(HELD)
+            .execute(&mut **db)
+            .await
+            .map(drop)
+        })?;
+        if let Some(owner) = owner {
+            let body = format!(
+                "syndicated has stopped mailing digest {digest}, \"{subject}\": {trouble}.\n\n\
+                 Nobody is mailed twice when it goes on: syndicated digest resume {digest}\n"
+            );
+            insert_owner_letter(&mut tx, owner, &format!("syndicated has stopped mailing digest {digest}"), &body, now)
+                .await?;
+        }
+        tx.commit().await
+    }
+
+    /// Sets a paused digest going again. Returns whether it was paused. Its
+    /// trouble stays written: the sample that stopped it is not judged again.
+    pub async fn resume_digest(&self, digest: DigestId, now: Timestamp) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let resumed = each!(&mut tx, |db| {
+            sqlx::query("UPDATE digest SET state = 'sending' WHERE id = $1 AND state = 'paused'")
+                .bind(digest.0)
+                .execute(&mut **db)
+                .await
+                .map(|done| done.rows_affected() > 0)
+        })?;
+        each!(&mut tx, |db| {
+            sqlx::query(
+                "UPDATE delivery SET not_before = $2 WHERE digest_id = $1 AND state IN ('pending', 'deferred', 'unknown') AND $3",
+            )
+            .bind(digest.0)
+            .bind(now.millis())
+            .bind(resumed)
+            .execute(&mut **db)
+            .await
+            .map(drop)
+        })?;
+        tx.commit().await?;
+        Ok(resumed)
+    }
+
+    /// The ledger of a digest, in a state or in all, addresses masked.
+    pub async fn deliveries(
+        &self,
+        digest: DigestId,
+        state: Option<DeliveryState>,
+        limit: u32,
+    ) -> Result<Vec<DeliveryRow>, StoreError> {
+        let rows: Vec<LedgerRow> = each!(&self.reader, |db| {
+            sqlx::query_as(
+                "SELECT d.id, s.email, d.state, d.attempts, d.reply, d.settled_at
+                 FROM delivery d LEFT JOIN subscriber s ON s.id = d.subscriber_id
+                 WHERE d.digest_id = $1 AND ($2 = '' OR d.state = $2) ORDER BY d.id LIMIT $3",
+            )
+            .bind(digest.0)
+            .bind(state.map_or("", DeliveryState::as_str))
+            .bind(i64::from(limit))
+            .fetch_all(db)
+            .await
+        })?;
+        rows.into_iter()
+            .map(|row| {
+                let to = row.email.and_then(|email| email.parse::<EmailAddress>().ok());
+                Ok(DeliveryRow {
+                    id: DeliveryId(row.id),
+                    to: to.map_or_else(|| "(erased)".to_owned(), |email| email.masked()),
+                    state: row.state.parse().map_err(StoreError::Corrupt)?,
+                    attempts: u32::try_from(row.attempts).unwrap_or(u32::MAX),
+                    reply: row.reply,
+                    settled_at: row.settled_at.map(Timestamp::from_millis),
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,192 @@
+//! R11: what a relay may do at each phase of a conversation, and the verdict
+//! that it gives (P4, P6, P10).
+
+use crate::sink::{Act, Phase, Sink};
+use futures_util::{StreamExt as _, stream};
+use std::time::Duration;
+use syndicated::config::{Relay, Secret, Tls};
+use syndicated::domain::delivery::Verdict;
+use syndicated::mail::{Deadlines, Message, Transport};
+
+/// Short ones: for these tests only that there are any counts.
+fn deadlines() -> Deadlines {
+    let short = Duration::from_secs(3);
+    Deadlines { connect: short, command: short, data: short, finish: short }
+}
+
+fn message(size: usize) -> Message {
+    let line = "What is written here does not matter at all, only how long it is, in bytes.\r\n";
+    let mut bytes = b"Subject: x\r\n\r\n".to_vec();
+    while bytes.len() < size {
+        bytes.extend(line.as_bytes());
+    }
+    Message {
+        from: "news@example.org".parse().unwrap(),
+        to: "reader@example.com".parse().unwrap(),
+        id: "1@example.org".to_owned(),
+        bytes,
+    }
+}
+
+/// Hands one message over, as the courier does.
+async fn verdict(relay: &Relay, message: &Message) -> Verdict {
+    match Transport::new(relay, deadlines()).open().await {
+        Err(reason) => Verdict::RelayTrouble { reason },
+        Ok(mut session) => {
+            let verdict = session.send(message).await;
+            session.close().await;
+            verdict
+        }
+    }
+}
+
+fn name(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Sent { .. } => "sent",
+        Verdict::Deferred { .. } => "deferred",
+        Verdict::Bounced { .. } => "bounced",
+        Verdict::Refused { .. } => "refused",
+        Verdict::Unknown { .. } => "unknown",
+        Verdict::RelayTrouble { .. } => "trouble",
+    }
+}
+
+fn with_login(relay: Relay) -> Relay {
+    match relay {
+        Relay::Smtp { host, port, tls, .. } => {
+            Relay::Smtp { host, port, tls, login: Some(("anna".to_owned(), Secret::new("open sesame".to_owned()))) }
+        }
+        other @ Relay::Maildir(_) => other,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_at_every_phase_has_its_verdict() {
+    let faults = [
+        ("4xx", Act::Say("450 4.2.0 not now")),
+        ("5xx", Act::Say("550 5.7.1 never")),
+        ("421", Act::Say("421 4.3.2 shutting down")),
+        ("close", Act::Close),
+        ("reset", Act::Reset),
+        ("hang", Act::Hang),
+        ("drip", Act::Drip(Duration::from_millis(100))),
+        ("garbage", Act::Garbage),
+        ("long line", Act::LongLine),
+        ("endless", Act::Endless),
+    ];
+    // For 4xx, 5xx, 421, and for all that is no answer.
+    let table = [
+        (Phase::Banner, ["trouble", "trouble", "trouble", "trouble"]),
+        (Phase::Ehlo, ["trouble", "trouble", "trouble", "trouble"]),
+        (Phase::StartTls, ["trouble", "trouble", "trouble", "trouble"]),
+        (Phase::Auth, ["trouble", "trouble", "trouble", "trouble"]),
+        (Phase::Mail, ["trouble", "trouble", "trouble", "trouble"]),
+        (Phase::Rcpt, ["deferred", "bounced", "deferred", "deferred"]),
+        (Phase::Data, ["deferred", "refused", "deferred", "deferred"]),
+        (Phase::Body, ["deferred", "deferred", "deferred", "deferred"]),
+        (Phase::Dot, ["deferred", "refused", "deferred", "unknown"]),
+        (Phase::Quit, ["sent", "sent", "sent", "sent"]),
+    ];
+    let cells = table.iter().flat_map(|(phase, verdicts)| {
+        faults.iter().enumerate().map(move |(at, (fault, act))| (*phase, *fault, act.clone(), verdicts[at.min(3)]))
+    });
+    let tried = cells.map(|(phase, fault, act, expected)| {
+        tokio::spawn(async move {
+            let sink = Sink::start();
+            sink.offer(match phase {
+                Phase::StartTls => &["STARTTLS"],
+                Phase::Auth => &["AUTH PLAIN LOGIN"],
+                _ => &["8BITMIME"],
+            });
+            sink.always(phase, act);
+            // In the middle of the body means before the kernels hold all of it.
+            let message = message(if phase == Phase::Body { 8 * 1024 * 1024 } else { 1000 });
+            let relay = if phase == Phase::Auth { with_login(sink.relay()) } else { sink.relay() };
+            let verdict = verdict(&relay, &message).await;
+            (name(&verdict) != expected).then(|| format!("{phase:?} {fault}: {verdict:?}, and not {expected}"))
+        })
+    });
+    let wrong: Vec<String> =
+        stream::iter(tried).buffer_unordered(16).filter_map(|tried| async { tried.unwrap() }).collect().await;
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn a_relay_that_is_not_there_is_in_trouble() {
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let relay = |host: &str, port| Relay::Smtp { host: host.to_owned(), port, tls: Tls::Opportunistic, login: None };
+    for relay in [relay("127.0.0.1", free), relay("no-such-host.invalid", 25)] {
+        let verdict = verdict(&relay, &message(100)).await;
+        assert_eq!(name(&verdict), "trouble", "{verdict:?}");
+    }
+}
+
+#[tokio::test]
+async fn codes_are_exact() {
+    for (phase, reply, expected) in [
+        (Phase::Mail, "251 hm", "trouble"),
+        (Phase::Rcpt, "251 2.1.5 will forward", "sent"),
+        (Phase::Rcpt, "354 hm", "deferred"),
+        (Phase::Data, "250 hm", "deferred"),
+        (Phase::Dot, "354 hm", "unknown"),
+        (Phase::Dot, "252 hm", "unknown"),
+        (Phase::Auth, "250 hm", "trouble"),
+    ] {
+        let sink = Sink::start();
+        sink.offer(&["AUTH PLAIN"]);
+        sink.always(phase, Act::Say(reply));
+        let verdict = verdict(&with_login(sink.relay()), &message(100)).await;
+        assert_eq!(name(&verdict), expected, "{phase:?} {reply}: {verdict:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_relay_must_encrypt_when_it_is_far_away_and_login_goes_by_what_it_knows() {
+    let sink = Sink::start();
+    let Relay::Smtp { host, port, .. } = sink.relay() else { unreachable!() };
+    let far = Relay::Smtp { host, port, tls: Tls::Required, login: None };
+    let refused = verdict(&far, &message(100)).await;
+    assert!(matches!(&refused, Verdict::RelayTrouble { reason } if reason.contains("STARTTLS")), "{refused:?}");
+    // base64 of "\0anna\0open sesame", of "anna" and of "open sesame".
+    for (offered, said) in [
+        ("AUTH PLAIN", vec!["AUTH PLAIN AGFubmEAb3BlbiBzZXNhbWU="]),
+        ("AUTH LOGIN", vec!["AUTH LOGIN", "YW5uYQ==", "b3BlbiBzZXNhbWU="]),
+    ] {
+        let sink = Sink::start();
+        sink.always(Phase::Quit, Act::Close);
+        sink.offer(if offered == "AUTH PLAIN" { &["AUTH PLAIN"] } else { &["AUTH LOGIN"] });
+        assert_eq!(name(&verdict(&with_login(sink.relay()), &message(100)).await), "sent");
+        assert_eq!(sink.logins(), said);
+    }
+}
+
+#[tokio::test]
+async fn what_leaves_is_what_arrives_dots_and_all() {
+    let sink = Sink::start();
+    let mut sent = message(100);
+    for tail in ["\r\n.\r\n..\r\n.a\r\n\r\n.", "\r\n.\r\n", "no line end", "\r\n\r\n\r\n"] {
+        sent.bytes.extend(tail.as_bytes());
+        assert_eq!(name(&verdict(&sink.relay(), &sent).await), "sent");
+        let mut whole = sent.bytes.clone();
+        if !whole.ends_with(b"\r\n") {
+            whole.extend(b"\r\n");
+        }
+        assert_eq!(sink.ledger().pop().unwrap().bytes, whole);
+    }
+    // A dot that begins a line exactly where the body is cut into pieces.
+    for at in 65_530..65_542 {
+        let mut sent = message(100);
+        sent.bytes.resize(at, b'a');
+        sent.bytes.extend(b"\r\n.b\r\n");
+        assert_eq!(name(&verdict(&sink.relay(), &sent).await), "sent");
+        assert_eq!(sink.ledger().pop().unwrap().bytes, sent.bytes);
+    }
+}
+
+#[tokio::test]
+async fn what_a_relay_says_is_kept_without_its_control_characters() {
+    let sink = Sink::start();
+    sink.always(Phase::Dot, Act::Say("250 taken \u{0}\u{1b}[31m as 77"));
+    let verdict = verdict(&sink.relay(), &message(100)).await;
+    assert_eq!(verdict, Verdict::Sent { reply: "taken   [31m as 77".to_owned() });
+}
