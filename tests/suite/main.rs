@@ -28,11 +28,6 @@ mod opening;
 mod origin;
 mod polling;
 mod publishing;
-    clippy::unused_async,
-    dead_code,
-    reason = "a relay can misbehave in more ways than the tests of the day ask for"
-#[allow(
-)]
 mod relays;
 mod serving;
 mod sink;
