@@ -22,8 +22,10 @@ use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use lettre::transport::smtp::response::Response;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 /// How long each phase may take (RFC 5321 section 4.5.3.2).
@@ -123,16 +125,18 @@ impl SmtpRelay {
         let tls = |careless: bool| {
             TlsParameters::builder(self.host.clone()).dangerous_accept_invalid_certs(careless).build().map_err(failed)
         };
-        let implicit = if self.tls == Tls::Implicit { Some(tls(false)?) } else { None };
-        let opening = AsyncSmtpConnection::connect_tokio1(
-            (self.host.as_str(), self.port),
-            Some(self.deadlines.connect),
-            &hello,
-            implicit,
-            None,
-        );
-        let mut connection =
-            timeout(self.deadlines.connect, opening).await.map_err(|_| late("greet"))?.map_err(failed)?;
+        let opening = async {
+            if self.tls == Tls::Implicit {
+                let at = (self.host.as_str(), self.port);
+                let parameters = Some(tls(false)?);
+                let opening =
+                    AsyncSmtpConnection::connect_tokio1(at, Some(self.deadlines.connect), &hello, parameters, None);
+                return opening.await.map_err(failed);
+            }
+            let stream = self.dial().await.map_err(|why| format!("the relay {place} cannot be reached: {why}"))?;
+            AsyncSmtpConnection::connect_with_transport(Box::new(stream), &hello).await.map_err(failed)
+        };
+        let mut connection = timeout(self.deadlines.connect, opening).await.map_err(|_| late("greet"))??;
         let upgrade = match self.tls {
             Tls::Implicit => None,
             Tls::Required if !connection.can_starttls() => {
@@ -161,6 +165,27 @@ impl SmtpRelay {
             }
         }
         Ok(SmtpSession { connection, usable: true, deadlines: self.deadlines })
+    }
+
+    /// A TCP connection to the first of the relay's addresses that answers. lettre
+    /// writes the final dot by itself, and Nagle's algorithm would keep it back
+    /// until the relay has acknowledged the body: 40 ms a mail on one machine.
+    async fn dial(&self) -> io::Result<TcpStream> {
+        let addresses: Vec<_> = lookup_host((self.host.as_str(), self.port)).await?.collect();
+        // An address that never answers leaves time for the others.
+        let share = self.deadlines.connect / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+        let mut last = io::Error::new(io::ErrorKind::NotFound, "its name has no address");
+        for address in addresses {
+            match timeout(share, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => {
+                    stream.set_nodelay(true)?;
+                    return Ok(stream);
+                }
+                Ok(Err(error)) => last = error,
+                Err(_) => last = io::Error::new(io::ErrorKind::TimedOut, format!("{address} does not answer")),
+            }
+        }
+        Err(last)
     }
 }
 
