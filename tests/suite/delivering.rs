@@ -444,8 +444,10 @@ async fn a_list_of_dead_addresses_stops_itself_and_goes_on_when_told() {
         world.clock.advance(HOUR);
         assert_eq!(world.drain().await, Tally::default());
 
+        // Four connections: as many refusals may arrive between the count and the stop.
         let trouble = world.store.digest(digest).await.unwrap().unwrap().trouble.unwrap();
-        assert!(trouble.starts_with("11 of the first"), "{trouble}");
+        let refused = trouble.split(" of the first").next().and_then(|count| count.parse().ok());
+        assert!(refused.is_some_and(|count: u32| (11..=14).contains(&count)), "{trouble}");
 
         assert!(world.store.resume_digest(digest, world.clock.now()).await.unwrap());
         assert!(!world.store.resume_digest(digest, world.clock.now()).await.unwrap());
