@@ -74,8 +74,10 @@ pub enum PollOutcome {
     Failed(String),
     /// The origin said that the source is no more.
     Gone(String),
-    /// It was not asked, or what came was not kept: it will be asked again.
+    /// It was not asked: it will be.
     Deferred(String),
+    /// The database could not keep what came: it will be asked again.
+    NotStored(String),
     /// There is no such source in the configuration.
     Unknown,
 }
@@ -259,10 +261,8 @@ impl Poller {
         let name = claim.name.clone();
         let outcome = match self.poll_claimed(claim, stop).await {
             Ok(outcome) => outcome,
-            Err(error) => {
-                tracing::error!(source = %name, %error, "the poll could not be stored; it is repeated");
-                PollOutcome::Deferred(error.to_string())
-            }
+            // Its claim ends with its lease; validators have not moved (P1).
+            Err(error) => PollOutcome::NotStored(error.to_string()),
         };
         PollReport { name, outcome }
     }

@@ -20,6 +20,7 @@ mod crash_points;
 mod delivering;
 mod digests;
 mod engines;
+mod full_disk;
 mod identity;
 mod killed_polls;
 mod kills;
