@@ -113,7 +113,7 @@ fn seconds(at: Timestamp) -> i64 {
 }
 
 /// What a reader should understand of the feed in `format`; the scripts in
-/// `tests/readers` tell it in these words.
+/// `tests/others` tell it in these words.
 fn expected(format: Format) -> Value {
     let entries: Vec<Value> = entries()
         .into_iter()
@@ -218,7 +218,7 @@ async fn run(command: &mut Command) -> Output {
     output
 }
 
-/// Runs a script of `tests/readers` over the feeds, and compares every field of
+/// Runs a script of `tests/others` over the feeds, and compares every field of
 /// which it tells with what it should be.
 async fn read_with(reader: &mut Command, formats: &[Format]) {
     let served = Served::start().await;
@@ -244,7 +244,7 @@ fn compare(format: Format, read: &Value, wanted: &Value) {
 }
 
 fn script(name: &str) -> String {
-    format!("{}/tests/readers/{name}", env!("CARGO_MANIFEST_DIR"))
+    format!("{}/tests/others/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
