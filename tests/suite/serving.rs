@@ -34,7 +34,8 @@ pub(crate) async fn get(web: SocketAddr, method: &str, path: &str) -> Answer {
     ask(web, &format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).await
 }
 
-async fn post(web: SocketAddr, path: &str, body: &str) -> Answer {
+/// Sends a form.
+pub(crate) async fn post(web: SocketAddr, path: &str, body: &str) -> Answer {
     let length = body.len();
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n"
