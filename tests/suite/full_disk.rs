@@ -6,41 +6,38 @@
 
 use crate::engines;
 use crate::origin::{Answer, Origin, feed};
+use crate::program::{self, Program};
 use crate::serving::{ask, get};
 use crate::stage;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Output, Stdio};
-use std::time::Duration;
 use syndicated::store::{PostFilter, Store, SubscriptionFilter};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 const ROUNDS: u32 = 16;
 
-/// The program, told of failed writes and not killed for them.
-fn program(config: &Path, limit: &str) -> Command {
+/// The program under a limit, told of failed writes and not killed for them.
+fn limited(config: &Path, limit: &str) -> Command {
+    let program = program::command(config);
     let mut shell = Command::new("sh");
     shell
         .args(["-c", "trap '' XFSZ; limit=$1; shift; exec prlimit --fsize=\"$limit:unlimited\" \"$@\"", "sh", limit])
-        .arg(env!("CARGO_BIN_EXE_syndicated"))
-        .arg("--config")
-        .arg(config)
+        .arg(program.as_std().get_program())
+        .args(program.as_std().get_args())
         .env("SYNDICATED_SECRET_KEY", "0123456789abcdef0123456789abcdef")
-        .env("SYNDICATED_LOG", "warn")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
         .kill_on_drop(true);
     shell
 }
 
 async fn poll(config: &Path, limit: &str) -> Output {
-    program(config, limit).arg("poll").output().await.unwrap()
+    limited(config, limit).arg("poll").stdout(Stdio::piped()).stderr(Stdio::piped()).output().await.unwrap()
 }
 
-async fn limit(daemon: &Child, limit: &str) {
-    let pid = daemon.id().unwrap().to_string();
-    let limit = format!("--fsize={limit}:unlimited");
+async fn limit(daemon: &Program, limit: &str) {
+    let (pid, limit) = (daemon.pid().to_string(), format!("--fsize={limit}:unlimited"));
     assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().await.unwrap().success());
 }
 
@@ -74,21 +71,14 @@ async fn a_disk_that_fills_up_costs_nothing_that_was_acknowledged() {
     let bench = engines::all().await.remove(0);
     let origin = Origin::start().await;
     origin.set("/feed", Answer::ok(feed(1..=1)).etag("\"1\""));
-    let web: SocketAddr = {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        free.local_addr().unwrap()
-    };
     let outbox = bench.folder.path().join("outbox");
     let config = bench.folder.path().join("config.toml");
     let text = stage::toml(&bench, &format!("maildir:{}", outbox.display()), "{ daily = \"0 7 * * *\" }", "")
         .replace("http://127.0.0.1:9/feed.xml", origin.url("/feed").as_str())
-        .replace("127.0.0.1:0", &web.to_string())
         .replace("[http]\n", "[fetch]\nallow = [\"127.0.0.0/8:*\"]\n\n[http]\ntrusted_proxies = [\"127.0.0.1\"]\n");
     std::fs::write(&config, text).unwrap();
-    let daemon = program(&config, "unlimited").arg("run").spawn().unwrap();
-    while tokio::net::TcpStream::connect(web).await.is_err() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let daemon = Program::start_as(limited(&config, "unlimited"), &config).await;
+    let web = daemon.web;
     assert!(poll(&config, "unlimited").await.status.success());
     let store = bench.open().await;
     let mut log = bench.folder.path().join("syndicated.db").into_os_string();
@@ -130,12 +120,9 @@ async fn a_disk_that_fills_up_costs_nothing_that_was_acknowledged() {
     assert!(refused > 0 && failed > 0, "{refused} forms refused, {failed} polls failed: the disk was never full");
     assert_eq!(readers(&store).await, taken, "and nobody else");
     // Each of them is asked to confirm, once.
-    let deadline = std::time::Instant::now() + Duration::from_secs(30);
     let letters = || std::fs::read_dir(outbox.join("new")).map_or(0, Iterator::count);
-    while letters() < taken.len() {
-        assert!(std::time::Instant::now() < deadline, "{} letters of {}", letters(), taken.len());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    program::until("a letter to each", async || (letters() >= taken.len()).then_some(())).await;
     assert_eq!(letters(), taken.len());
+    assert!(daemon.terminate().await.success());
     println!("a full disk: {refused} forms and {failed} polls of {ROUNDS} were refused, 0 lost");
 }

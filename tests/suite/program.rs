@@ -37,7 +37,11 @@ pub(crate) struct Program {
 impl Program {
     /// Starts it, and waits until it says that it serves.
     pub(crate) async fn start(config: &Path) -> Self {
-        let mut command = command(config);
+        Self::start_as(command(config), config).await
+    }
+
+    /// The same by a command of the test's own.
+    pub(crate) async fn start_as(mut command: Command, config: &Path) -> Self {
         let mut child = command
             .args(["run", "--log", "plain"])
             .env_remove("SYNDICATED_LOG")
@@ -80,9 +84,14 @@ impl Program {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// Sends it a signal, such as `HUP`.
     pub(crate) async fn signal(&self, name: &str) {
-        let process = self.child.id().unwrap().to_string();
+        let process = self.pid().to_string();
         let sent = Command::new("kill").args([&format!("-{name}"), &process]).status().await.unwrap();
         assert!(sent.success());
     }
