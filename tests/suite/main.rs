@@ -33,6 +33,7 @@ mod program;
 mod publishing;
 mod readers;
 mod relays;
+mod secure_relays;
 mod serving;
 mod sink;
 mod stage;

@@ -21,14 +21,14 @@ const ANN: &str = "ann@example.org";
 const BEN: &str = "ben@example.org";
 
 /// aiosmtpd as a process of its own.
-struct Relay {
+pub(crate) struct Relay {
     _child: Child,
-    port: String,
+    pub(crate) port: String,
     folder: PathBuf,
 }
 
 /// A mail that it took.
-struct Mail {
+pub(crate) struct Mail {
     to: String,
     subject: String,
     text: String,
@@ -37,12 +37,15 @@ struct Mail {
 }
 
 impl Relay {
-    async fn start(python: &str, bench: &Bench) -> Self {
+    /// `more`: see `relay.py`.
+    pub(crate) async fn start(python: &str, bench: &Bench, more: &[&str]) -> Self {
         let folder = bench.folder.path().join("relay");
         let mut child = Command::new(python)
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/others/relay.py"))
             .arg(&folder)
+            .args(more)
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
@@ -51,7 +54,7 @@ impl Relay {
     }
 
     /// What it took for `to`, in order.
-    fn mails(&self, to: &str) -> Vec<Mail> {
+    pub(crate) fn mails(&self, to: &str) -> Vec<Mail> {
         let mut files: Vec<_> = std::fs::read_dir(self.folder.join("new")).unwrap().map(Result::unwrap).collect();
         files.sort_by_key(|file| file.metadata().unwrap().modified().unwrap());
         let mails = files.iter().map(|file| {
@@ -109,7 +112,7 @@ async fn a_reader_comes_reads_and_goes() {
         return;
     };
     for bench in engines::all().await {
-        let (relay, blog) = (Relay::start(&python, &bench).await, Origin::start().await);
+        let (relay, blog) = (Relay::start(&python, &bench, &[]).await, Origin::start().await);
         let publish = |number: u32| {
             blog.set("/feed", Answer::ok(feed(1..=number)).etag(&format!("\"{number}\"")));
         };
