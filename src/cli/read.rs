@@ -46,7 +46,12 @@ pub(super) async fn run(command: Read, setting: &Setting, out: &mut Out) -> anyh
         command.base.as_deref().map(str::parse).transpose().map_err(|why: BadUrl| Usage(why.to_string()))?;
     let source = get(&command.what, setting).await?;
     let base = base.or(source.base);
-    let input = Input { bytes: &source.bytes, content_type: source.content_type.as_deref(), base: base.as_ref() };
+    let input = Input {
+        bytes: &source.bytes,
+        content_type: source.content_type.as_deref(),
+        base: base.as_ref(),
+        raw: command.raw,
+    };
     let reading = read(&input).with_context(|| command.what.clone())?;
     if command.json.json { Ok(out.json(&shown(&reading, command.raw))?) } else { tell(&reading, command.raw, out) }
 }
@@ -112,7 +117,7 @@ struct Shown<'a> {
 struct ShownEntry<'a> {
     id: &'a str,
     url: Option<&'a HttpUrl>,
-    title: &'a str,
+    title: Option<&'a str>,
     authors: &'a [String],
     published: Option<Timestamp>,
     updated: Option<Timestamp>,
@@ -147,7 +152,7 @@ fn shown_entry<'a>(entry: &'a Entry, raw: Option<&'a RawHtml>) -> ShownEntry<'a>
     ShownEntry {
         id: &entry.guid,
         url: entry.url.as_ref(),
-        title: &entry.title,
+        title: Some(entry.title.as_str()).filter(|title| !title.is_empty()),
         authors: &entry.authors,
         published: entry.published,
         updated: entry.updated,
@@ -175,6 +180,9 @@ fn tell(reading: &Reading, raw: bool, out: &mut Out) -> anyhow::Result<()> {
         ("language", language.clone().unwrap_or_default()),
         ("entries", count(entries.len(), "entry", "entries")),
     ])?;
+    if !reading.repairs.kinds().is_empty() {
+        out.line(format!("repaired: {}", reading.repairs))?;
+    }
     for feed in &reading.feeds {
         let title = feed.title.as_ref().map(|title| format!(" ({title})")).unwrap_or_default();
         out.line(format!("names the feed {}{title}", feed.url))?;

@@ -5,13 +5,14 @@
 //! and at last windows-1252, which every byte is a character of. A declared
 //! UTF-8 that the bytes break yields to the document's other word, if any.
 
+use super::{Repair, Repairs};
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use std::borrow::Cow;
 
 /// How far into a document its declaration is looked for (HTML gives 1,024).
 const HEAD: usize = 2_048;
 
-pub(super) fn decode<'a>(bytes: &'a [u8], content_type: Option<&str>) -> Cow<'a, str> {
+pub(super) fn decode<'a>(bytes: &'a [u8], content_type: Option<&str>, repairs: &mut Repairs) -> Cow<'a, str> {
     if let Some((encoding, length)) = Encoding::for_bom(bytes) {
         return encoding.decode_without_bom_handling(bytes.get(length..).unwrap_or_default()).0;
     }
@@ -25,6 +26,7 @@ pub(super) fn decode<'a>(bytes: &'a [u8], content_type: Option<&str>) -> Cow<'a,
             return text;
         }
     }
+    repairs.note(Repair::Charset);
     // Nothing fits wholly: the first word given, with marks where it is wrong.
     let best = header.or(declared).unwrap_or(if mostly_utf8(bytes) { UTF_8 } else { WINDOWS_1252 });
     best.decode_without_bom_handling(bytes).0
@@ -75,6 +77,10 @@ fn mostly_utf8(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn decode<'a>(bytes: &'a [u8], content_type: Option<&str>) -> Cow<'a, str> {
+        super::decode(bytes, content_type, &mut Repairs::default())
+    }
 
     #[test]
     fn the_mark_then_the_header_then_the_declaration_decide() {

@@ -1,293 +1,362 @@
-//! RSS, Atom and JSON Feed, through feed-rs, into the words of the field.
+//! RSS, Atom and CDF: from a feed's elements to a [`Draft`] of each entry. One
+//! reading for all of them, for feeds mix their vocabularies.
 
-use super::also_at::also_at;
+use super::draft::{Draft, DraftFeed, Html, Person};
+use super::mend::mend;
+use super::names::Space;
 use super::text::{fold, plain_text};
-use super::{MAX_DEPTH, RawHtml, ReadError, Reading};
+use super::xml::{self, Element};
+use super::{ReadError, Repairs, dates};
 use crate::domain::html::CleanHtml;
-use crate::domain::post::{Document, DocumentKind, Enclosure, Entry};
-use crate::domain::time::Timestamp;
-use crate::domain::token::sha256_hex;
+use crate::domain::post::Enclosure;
 use crate::domain::url::HttpUrl;
-use feed_rs::model::{self, FeedType};
-use feed_rs::parser;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use std::rc::Rc;
 
-/// More of one field than this is cut (at a character).
-const MAX_FIELD: usize = 1024 * 1024;
-/// Marks an entry whose feed gave it no identity.
-const NO_ID: &str = "";
+/// The names of root elements that make a feed.
+pub(super) const ROOTS: [&str; 5] = ["rss", "feed", "rdf", "channel", "entry"];
 
-pub(super) fn read(text: &str, base: Option<&HttpUrl>) -> Result<Reading, ReadError> {
-    if depth(text) > MAX_DEPTH {
-        return Err(ReadError::TooDeep(MAX_DEPTH));
+/// Reads a feed's text.
+pub(super) fn read(text: &str, base: Option<&HttpUrl>, mut repairs: Repairs) -> Result<DraftFeed, ReadError> {
+    let mended = mend(text, &mut repairs);
+    let mut feed = DraftFeed::default();
+    let (root, noted) = xml::parse(&mended, base, |element| {
+        let entry = entry(&element);
+        feed.push(entry);
+    })?;
+    for repair in noted.kinds() {
+        repairs.note(*repair);
     }
-    let feed = parse(text, base)
-        .or_else(|error| {
-            // A cheap second try; what it changes never stands in a sound feed.
-            let mended = mend(text);
-            if mended == text { Err(error) } else { parse(&mended, base) }
-        })
-        .map_err(|error| ReadError::Broken(error.to_string()))?;
-    Ok(translate(feed, base))
+    if !ROOTS.contains(&root.name.as_str()) && feed.entries.is_empty() {
+        return Err(ReadError::Broken(format!("its root element is <{}>, and there is no entry in it", root.name)));
+    }
+    let channel = root.elements().find(|element| element.is("channel") && !root.is("channel")).unwrap_or(&root);
+    head(channel, &mut feed);
+    feed.repairs = repairs;
+    Ok(feed)
 }
 
-fn parse(text: &str, base: Option<&HttpUrl>) -> Result<model::Feed, parser::ParseFeedError> {
-    // The text is in UTF-8 by now, whatever its declaration still says.
-    let text = match text.strip_prefix("<?xml").and_then(|rest| rest.split_once("?>")) {
-        Some((_, behind)) => behind.trim_start(),
-        None => text,
-    };
-    parser::Builder::new()
-        .base_uri(base.map(HttpUrl::as_str))
-        .id_generator(|_, _, _| NO_ID.to_owned())
-        .sanitize_content(false)
-        .build()
-        .parse(text.as_bytes())
+/// What a feed says of itself.
+fn head(channel: &Element<'_>, feed: &mut DraftFeed) {
+    let mut links = Links::default();
+    let mut dublin_title = None;
+    links.plain = channel.attribute("href").map(|href| (href.to_owned(), channel.base.clone()));
+    for element in channel.elements() {
+        match (element.space, element.name.as_str()) {
+            (Space::Rss | Space::Atom, "title") => set(&mut feed.title, title(element)),
+            (Space::Dc, "title") => set(&mut dublin_title, title(element)),
+            (Space::Rss | Space::Atom, "link" | "a") => links.add(element),
+            (Space::Rss | Space::Dc, "language") => set(&mut feed.language, plain(element)),
+            (Space::Atom, "author") => feed.authors.extend(person(element)),
+            _ => {}
+        }
+    }
+    feed.title = feed.title.take().or(dublin_title);
+    feed.language = feed.language.take().or_else(|| channel.language.as_deref().map(str::to_owned));
+    feed.older = links.of_relation("prev-archive");
+    feed.link = links.page();
 }
 
-/// How deep elements nest, counted without a parser: tags that open less tags
-/// that close.
-fn depth(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    let (mut depth, mut deepest) = (0_usize, 0_usize);
-    for (at, _) in text.match_indices('<') {
-        match bytes.get(at + 1) {
-            Some(b'/') => depth = depth.saturating_sub(1),
-            Some(c) if c.is_ascii_alphabetic() || *c == b'_' => {
-                let end = text.get(at..).and_then(|rest| rest.find('>')).map(|end| at + end);
-                if end.is_some_and(|end| bytes.get(end.wrapping_sub(1)) != Some(&b'/')) {
-                    depth += 1;
-                    deepest = deepest.max(depth);
-                }
+/// An entry as its elements say it.
+fn entry(item: &Element<'_>) -> Draft {
+    let mut draft = Draft { id: item.attribute("about").map(str::to_owned), ..Draft::default() };
+    let mut links =
+        Links { plain: item.attribute("href").map(|href| (href.to_owned(), item.base.clone())), ..Links::default() };
+    let mut dates = Dates { modified: item.attribute("lastmod").map(str::to_owned), ..Dates::default() };
+    let (mut guid_is_link, mut second) = (true, Second::default());
+    for element in item.elements() {
+        match (element.space, element.name.as_str()) {
+            (Space::Rss | Space::Atom, "title") => set(&mut draft.title, title(element)),
+            (Space::Dc | Space::Media | Space::Itunes, "title") => set(&mut second.title, title(element)),
+            (Space::Rss | Space::Atom, "link" | "a") => links.add(element),
+            (Space::Rss | Space::Atom, "guid" | "id") => {
+                guid_is_link = element.attribute("ispermalink").is_none_or(|word| !word.eq_ignore_ascii_case("false"));
+                draft.id = plain(element).or(draft.id.take());
             }
-            _ => {}
-        }
-        if deepest > MAX_DEPTH * 8 {
-            break;
-        }
-    }
-    // HTML inside CDATA leaves its void elements open; only a real tower is refused.
-    if deepest > MAX_DEPTH * 8 { deepest } else { deepest.min(MAX_DEPTH) }
-}
-
-/// Drops control characters that XML forbids and writes HTML's named entities
-/// as the characters that they mean.
-fn mend(text: &str) -> String {
-    const NAMED: [(&str, &str); 16] = [
-        ("&nbsp;", "\u{a0}"),
-        ("&copy;", "©"),
-        ("&reg;", "®"),
-        ("&trade;", "™"),
-        ("&hellip;", "…"),
-        ("&mdash;", "—"),
-        ("&ndash;", "–"),
-        ("&lsquo;", "‘"),
-        ("&rsquo;", "’"),
-        ("&ldquo;", "“"),
-        ("&rdquo;", "”"),
-        ("&laquo;", "«"),
-        ("&raquo;", "»"),
-        ("&middot;", "·"),
-        ("&bull;", "•"),
-        ("&eacute;", "é"),
-    ];
-    let mut mended: String = text.chars().filter(|c| !c.is_control() || matches!(c, '\t' | '\n' | '\r')).collect();
-    for (name, character) in NAMED {
-        if mended.contains(name) {
-            mended = mended.replace(name, character);
-        }
-    }
-    escape_bare_ampersands(&mended)
-}
-
-fn escape_bare_ampersands(text: &str) -> String {
-    let mut pieces = text.split('&');
-    let mut escaped = pieces.next().unwrap_or_default().to_owned();
-    let mut in_cdata = escaped.rfind("<![CDATA[") > escaped.rfind("]]>");
-    for piece in pieces {
-        let is_entity = piece.find(';').is_some_and(|end| {
-            (1..=10).contains(&end)
-                && piece
-                    .get(..end)
-                    .is_some_and(|name| matches!(name, "amp" | "lt" | "gt" | "quot" | "apos") || name.starts_with('#'))
-        });
-        escaped.push_str(if is_entity || in_cdata { "&" } else { "&amp;" });
-        escaped.push_str(piece);
-        match (piece.rfind("<![CDATA["), piece.rfind("]]>")) {
-            (open, close) if open > close => in_cdata = true,
-            (_, Some(_)) => in_cdata = false,
+            (Space::Dc, "identifier") => set(&mut second.id, plain(element)),
+            (Space::Rss | Space::Atom, "description" | "summary" | "abstract") => {
+                set(&mut draft.summary, html(element));
+            }
+            (Space::Dc | Space::Itunes | Space::Media, "description" | "summary" | "abstract") => {
+                set(&mut second.summary, html(element));
+            }
+            (Space::Rss | Space::Atom, "content") => {
+                links.add_source(element);
+                set(&mut draft.content, html(element));
+            }
+            (Space::Content, "encoded") | (Space::Xhtml, "body" | "div") => set(&mut draft.content, html(element)),
+            (Space::Rss | Space::Atom, "author") | (Space::Dc, "creator" | "author") => {
+                draft.authors.extend(person(element));
+            }
+            (Space::Itunes, "author") => second.authors.extend(person(element)),
+            (Space::Atom | Space::Rss, "source") => {
+                second.authors.extend(element.elements().filter(|inner| inner.is("author")).filter_map(person));
+            }
+            (Space::Rss | Space::Atom | Space::Dc, name) if dates.take(name, element) => {}
+            (Space::Rss | Space::Atom, "category") | (Space::Dc, "subject") => draft.tag(category(element)),
+            (Space::Rss, "enclosure") => draft.attach(enclosure(element, "url", "length")),
+            (Space::Media, "content") => draft.attach(enclosure(element, "url", "filesize")),
+            (Space::Media, "group") => group(element, &mut draft, &mut second),
             _ => {}
         }
     }
-    escaped
+    (draft.published, draft.updated) = dates.read();
+    for link in links.of_kind("enclosure") {
+        draft.attach(link.enclosure());
+    }
+    draft.url = links.page();
+    if draft.url.is_none() && guid_is_link {
+        draft.url = draft.id.as_deref().and_then(|id| id.parse().ok());
+    }
+    second.fill(&mut draft);
+    draft.base = item.base.as_deref().cloned();
+    draft
 }
 
-fn translate(feed: model::Feed, base: Option<&HttpUrl>) -> Reading {
-    let link = site_link(&feed.links).and_then(|href| absolute(href, base));
-    let older = feed.links.iter().find(|link| link.rel.as_deref() == Some("prev-archive"));
-    let older = older.and_then(|link| absolute(&link.href, base));
-    let is_atom = matches!(feed.feed_type, FeedType::Atom);
-    let mut raw = Vec::with_capacity(feed.entries.len());
-    let mut entries = Vec::with_capacity(feed.entries.len());
-    let feed_authors = names(&feed.authors);
-    for entry in feed.entries {
-        let (entry, html) = translate_entry(entry, link.as_ref().or(base), is_atom, &feed_authors);
-        entries.push(entry);
-        raw.push(html);
-    }
-    let language = feed.language.map(|tag| tag.trim().to_ascii_lowercase()).filter(|tag| !tag.is_empty());
-    let document = Document {
-        kind: DocumentKind::Feed,
-        title: feed.title.map(|title| title_text(&title, is_atom)).filter(|title| !title.is_empty()),
-        link,
-        language: language.or_else(|| detect_language(&entries)),
-        entries,
-    };
-    Reading { document, raw, feeds: Vec::new(), older }
+/// What stands in for what is not there.
+#[derive(Default)]
+struct Second {
+    id: Option<String>,
+    title: Option<String>,
+    summary: Option<Html>,
+    authors: Vec<Person>,
 }
 
-fn translate_entry(
-    entry: model::Entry,
-    base: Option<&HttpUrl>,
-    is_atom: bool,
-    feed_authors: &[String],
-) -> (Entry, RawHtml) {
-    let permalink = entry.id.parse::<HttpUrl>().ok();
-    let url = site_link(&entry.links).and_then(|href| absolute(href, base)).or(permalink);
-    let own_base = entry.base.as_deref().and_then(|own| own.parse().ok()).or_else(|| base.cloned());
-    let clean_base = own_base.as_ref().or(url.as_ref());
-    let mut html = RawHtml {
-        summary: entry.summary.as_ref().map(|text| as_html(&text.content, &text.content_type)),
-        content: entry
-            .content
-            .as_ref()
-            .and_then(|content| content.body.as_deref().map(|body| as_html(body, &content.content_type))),
-    };
-    for field in [&mut html.summary, &mut html.content] {
-        cut(field);
+impl Second {
+    fn fill(self, draft: &mut Draft) {
+        draft.id = draft.id.take().or(self.id);
+        draft.title = draft.title.take().or(self.title);
+        draft.summary = draft.summary.take().or(self.summary);
+        if draft.authors.is_empty() {
+            draft.authors = self.authors;
+        }
     }
-    let clean = |html: &Option<String>| {
-        html.as_deref().map(|html| CleanHtml::sanitise(html, clean_base)).filter(|html| !html.is_empty())
-    };
-    let (summary, content) = (clean(&html.summary), clean(&html.content));
-    let title = entry.title.map(|title| title_text(&title, is_atom)).unwrap_or_default();
-    let mut authors = names(&entry.authors);
-    if authors.is_empty() {
-        authors = feed_authors.to_vec();
-    }
-    let also_at = content.as_ref().or(summary.as_ref()).map(|html| also_at(html.as_str())).unwrap_or_default();
-    let mut translated = Entry {
-        guid: entry.id,
-        url,
-        title,
-        authors,
-        published: entry.published.map(Timestamp::from),
-        updated: entry.updated.map(Timestamp::from),
-        summary,
-        content,
-        categories: categories(&entry.categories),
-        enclosures: enclosures(&entry.links, &entry.media, base),
-        also_at,
-    };
-    if translated.guid.is_empty() {
-        translated.guid = match &translated.url {
-            Some(url) => url.to_string(),
-            // Without id and address an entry is what it says.
-            None => format!("text:{}", sha256_hex(super::fingerprint(&translated).as_bytes())),
-        };
-    }
-    (translated, html)
 }
 
-/// A feed's text as HTML: plain text is escaped, for it is not markup.
-fn as_html(text: &str, media_type: &impl ToString) -> String {
-    let media_type = media_type.to_string();
-    // RSS says "text/plain" of nothing; feed-rs says it of Atom's type="text".
-    if media_type.starts_with("text/plain") && !text.contains("</") && !text.contains("/>") && !text.contains("<br") {
-        CleanHtml::from_text(text).to_string()
+/// Several forms of one file (Media RSS `group`).
+fn group(group: &Element<'_>, draft: &mut Draft, second: &mut Second) {
+    for element in group.elements().filter(|element| element.space == Space::Media) {
+        match element.name.as_str() {
+            "content" => draft.attach(enclosure(element, "url", "filesize")),
+            "title" => set(&mut second.title, title(element)),
+            "description" => set(&mut second.summary, html(element)),
+            _ => {}
+        }
+    }
+}
+
+/// Keeps the first that was found.
+fn set<T>(field: &mut Option<T>, found: Option<T>) {
+    if field.is_none() {
+        *field = found;
+    }
+}
+
+fn plain(element: &Element<'_>) -> Option<String> {
+    Some(fold(&element.text())).filter(|text| !text.is_empty())
+}
+
+/// A title as plain text. RSS does not say whether its titles are markup; Atom
+/// does (RFC 4287 section 3.1).
+fn title(element: &Element<'_>) -> Option<String> {
+    let is_text = element.space == Space::Atom && matches!(kind(element), Kind::Text);
+    let text = if element.has_markup() {
+        plain_text(&element.inner_html())
+    } else if is_text {
+        fold(&element.text())
     } else {
-        text.to_owned()
+        plain_text(&decoded(element))
+    };
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// How an element's text is to be understood.
+enum Kind {
+    Text,
+    Html,
+    Xml,
+    Base64,
+}
+
+/// Atom's `type`, and Atom 0.3's `mode`; RSS is HTML.
+fn kind(element: &Element<'_>) -> Kind {
+    let media = element.attribute("type").map(str::to_ascii_lowercase);
+    match (element.attribute("mode"), media.as_deref()) {
+        (Some("base64"), _) => Kind::Base64,
+        (_, Some("html" | "text/html")) => Kind::Html,
+        (Some("escaped"), None | Some("text" | "text/plain")) | (None, Some("text" | "text/plain")) => Kind::Text,
+        (_, Some("xhtml")) => Kind::Xml,
+        (_, Some(media)) if media.ends_with("/xml") || media.ends_with("+xml") => Kind::Xml,
+        (_, Some(media)) if media.starts_with("text/") => Kind::Text,
+        (_, Some(media)) if media.contains('/') => Kind::Base64,
+        (Some("xml"), _) => Kind::Xml,
+        _ if element.space == Space::Atom => Kind::Text,
+        _ => Kind::Html,
     }
 }
 
-fn title_text(title: &model::Text, is_atom: bool) -> String {
-    if is_atom && title.content_type.to_string().starts_with("text/plain") {
-        fold(&title.content)
-    } else {
-        plain_text(&title.content)
+/// The element's text, out of its base64 where it says so.
+fn decoded(element: &Element<'_>) -> String {
+    let text = element.text();
+    if !matches!(kind(element), Kind::Base64) {
+        return text.into_owned();
     }
+    let packed: String = text.split_whitespace().collect();
+    // What is not text (a picture) has nothing to read.
+    BASE64_STANDARD.decode(packed).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
 }
 
-fn cut(field: &mut Option<String>) {
-    if let Some(text) = field
-        && text.len() > MAX_FIELD
-    {
-        text.truncate(text.floor_char_boundary(MAX_FIELD));
-    }
+/// A text construct as HTML, not sanitised yet.
+fn html(element: &Element<'_>) -> Option<Html> {
+    let text = match kind(element) {
+        // XHTML stands in one div, which is not part of it (RFC 4287 section 3.1.1.3).
+        Kind::Xml => {
+            let mut inner = element.elements();
+            match (inner.next(), inner.next()) {
+                (Some(div), None) if div.name == "div" => div.inner_html(),
+                _ => element.inner_html(),
+            }
+        }
+        _ if element.has_markup() => element.inner_html(),
+        Kind::Text => CleanHtml::from_text(&element.text()).as_str().to_owned(),
+        Kind::Html | Kind::Base64 => decoded(element),
+    };
+    let text = text.trim();
+    (!text.is_empty()).then(|| Html { text: text.to_owned(), base: element.base.clone() })
 }
 
-/// The address of the page itself: `alternate`, or a link without a relation.
-fn site_link(links: &[model::Link]) -> Option<&str> {
-    let html = |link: &&model::Link| link.media_type.as_deref().is_none_or(|media| media.contains("html"));
-    let alternate = |link: &&model::Link| link.rel.as_deref().is_none_or(|rel| rel == "alternate");
-    links.iter().filter(alternate).find(html).or_else(|| links.iter().find(alternate)).map(|link| link.href.as_str())
+/// `name`, or what stands around a mail address: `kim@example.com (Kim)`, `Kim
+/// <kim@example.com>`.
+fn person(element: &Element<'_>) -> Option<Person> {
+    let of = |name: &str| element.elements().find(|inner| inner.name == name).and_then(plain);
+    of("name")
+        .or_else(|| of("email"))
+        .or_else(|| if element.has_markup() { None } else { Some(plain_text(&element.text())) })
+        .and_then(|text| Person::of(&text))
+}
+
+fn category(element: &Element<'_>) -> Option<String> {
+    let named = element.attribute("label").or_else(|| element.attribute("term")).map(plain_text);
+    named.or_else(|| Some(plain_text(&element.text()))).filter(|text| !text.is_empty())
+}
+
+fn enclosure(element: &Element<'_>, url: &str, length: &str) -> Option<Enclosure> {
+    Some(Enclosure {
+        url: absolute(element.attribute(url)?, element.base.as_deref())?,
+        media_type: element.attribute("type").map(str::to_owned),
+        length: element.attribute(length).and_then(|length| length.parse().ok()),
+    })
 }
 
 fn absolute(href: &str, base: Option<&HttpUrl>) -> Option<HttpUrl> {
-    href.parse().ok().or_else(|| base?.join(href))
+    let href: String = href.chars().filter(|c| !c.is_control()).collect();
+    match base {
+        Some(base) => base.join(&href),
+        None => href.parse().ok(),
+    }
 }
 
-fn names(people: &[model::Person]) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for person in people {
-        let name = person.name.as_deref().or(person.email.as_deref()).map(plain_text).unwrap_or_default();
-        if !name.is_empty() && !names.contains(&name) {
-            names.push(name);
+/// The links of a feed or entry.
+#[derive(Default)]
+struct Links {
+    /// RSS's own, without a relation.
+    plain: Option<(String, Option<Rc<HttpUrl>>)>,
+    related: Vec<Link>,
+    /// Where an entry's content is when it is not in the feed (RFC 4287 section 4.1.3.2).
+    source: Option<HttpUrl>,
+}
+
+struct Link {
+    relation: String,
+    url: HttpUrl,
+    media_type: Option<String>,
+    length: Option<u64>,
+}
+
+impl Link {
+    fn enclosure(&self) -> Option<Enclosure> {
+        Some(Enclosure { url: self.url.clone(), media_type: self.media_type.clone(), length: self.length })
+    }
+}
+
+impl Links {
+    fn add(&mut self, element: &Element<'_>) {
+        let Some(href) = element.attribute("href") else {
+            let text = plain(element);
+            set(&mut self.plain, text.map(|text| (text, element.base.clone())));
+            return;
+        };
+        if element.space == Space::Rss && element.attribute("rel").is_none() {
+            set(&mut self.plain, Some((href.to_owned(), element.base.clone())));
+            return;
         }
+        let relation = element.attribute("rel").unwrap_or("alternate").to_ascii_lowercase();
+        // A registered relation may be written as its address (RFC 4287 section 4.2.7.2).
+        let relation = relation.strip_prefix("http://www.iana.org/assignments/relation/").unwrap_or(&relation);
+        self.related.extend(absolute(href, element.base.as_deref()).map(|url| Link {
+            relation: relation.to_owned(),
+            url,
+            media_type: element.attribute("type").map(str::to_owned),
+            length: element.attribute("length").and_then(|length| length.parse().ok()),
+        }));
     }
-    names
+
+    fn add_source(&mut self, content: &Element<'_>) {
+        let source = content.attribute("src").and_then(|src| absolute(src, content.base.as_deref()));
+        set(&mut self.source, source);
+    }
+
+    fn of_kind(&self, relation: &str) -> impl Iterator<Item = &Link> {
+        self.related.iter().filter(move |link| link.relation == relation)
+    }
+
+    fn of_relation(&self, relation: &str) -> Option<HttpUrl> {
+        self.of_kind(relation).next().map(|link| link.url.clone())
+    }
+
+    /// The address of the page itself: RSS's link, else the alternate that is HTML.
+    fn page(&self) -> Option<HttpUrl> {
+        let plain = self.plain.as_ref().and_then(|(href, base)| absolute(href, base.as_deref()));
+        let html = |link: &&Link| link.media_type.as_deref().is_none_or(|media| media.contains("html"));
+        plain
+            .or_else(|| self.of_kind("alternate").find(html).map(|link| link.url.clone()))
+            .or_else(|| self.of_relation("alternate"))
+            .or_else(|| self.source.clone())
+    }
 }
 
-fn categories(categories: &[model::Category]) -> Vec<String> {
-    let mut terms: Vec<String> = Vec::new();
-    for category in categories {
-        let term = plain_text(category.label.as_deref().unwrap_or(&category.term));
-        if !term.is_empty() && !terms.contains(&term) {
-            terms.push(term);
-        }
-    }
-    terms
+/// The dates of an entry as they are written, by how well they tell when it appeared.
+#[derive(Default)]
+struct Dates {
+    published: Option<String>,
+    issued: Option<String>,
+    date: Option<String>,
+    created: Option<String>,
+    modified: Option<String>,
 }
 
-fn enclosures(links: &[model::Link], media: &[model::MediaObject], base: Option<&HttpUrl>) -> Vec<Enclosure> {
-    let linked = links.iter().filter(|link| link.rel.as_deref() == Some("enclosure")).filter_map(|link| {
-        Some(Enclosure { url: absolute(&link.href, base)?, media_type: link.media_type.clone(), length: link.length })
-    });
-    let attached = media.iter().flat_map(|object| &object.content).filter_map(|content| {
-        Some(Enclosure {
-            url: content.url.as_ref()?.as_str().parse().ok()?,
-            media_type: content.content_type.as_ref().map(ToString::to_string),
-            length: content.size,
-        })
-    });
-    let mut enclosures: Vec<Enclosure> = Vec::new();
-    for enclosure in linked.chain(attached) {
-        if !enclosures.iter().any(|known| known.url == enclosure.url) {
-            enclosures.push(enclosure);
-        }
+impl Dates {
+    /// Takes an element if it is a date.
+    fn take(&mut self, name: &str, element: &Element<'_>) -> bool {
+        let field = match name {
+            "pubdate" | "published" => &mut self.published,
+            "issued" | "available" => &mut self.issued,
+            "date" => &mut self.date,
+            "created" => &mut self.created,
+            "updated" | "modified" | "lastbuilddate" | "lastmod" => &mut self.modified,
+            _ => return false,
+        };
+        set(field, plain(element));
+        true
     }
-    enclosures
-}
 
-/// The language of the first few entries' words, as an ISO 639-1 tag where the
-/// detector is sure.
-fn detect_language(entries: &[Entry]) -> Option<String> {
-    let mut sample = String::new();
-    for entry in entries.iter().take(5) {
-        sample.push_str(&entry.title);
-        sample.push('\n');
-        let html = entry.content.as_ref().or(entry.summary.as_ref()).map_or("", |html| html.as_str());
-        sample.push_str(&plain_text(html).chars().take(500).collect::<String>());
-        sample.push('\n');
+    /// When it was published, and when it was last changed.
+    fn read(self) -> (Option<crate::domain::time::Timestamp>, Option<crate::domain::time::Timestamp>) {
+        let published = [self.published, self.issued, self.date, self.created];
+        (
+            published.into_iter().flatten().find_map(|text| dates::parse(&text)),
+            self.modified.and_then(|text| dates::parse(&text)),
+        )
     }
-    super::text::language(&sample)
 }

@@ -3,14 +3,23 @@
 //! with a [`Reading`] or one sentence that says why not (P15).
 
 mod also_at;
+mod dates;
 mod decode;
+mod draft;
+mod entities;
 mod feed;
 mod fingerprint;
+mod json;
+mod mend;
+mod names;
 mod page;
+mod repair;
 mod text;
 mod url_key;
+mod xml;
 
 pub use fingerprint::fingerprint;
+pub use repair::{Repair, Repairs};
 pub use text::plain_text;
 pub use url_key::url_key;
 
@@ -26,6 +35,8 @@ pub struct Input<'a> {
     pub content_type: Option<&'a str>,
     /// Where it came from: relative links are resolved against it.
     pub base: Option<&'a HttpUrl>,
+    /// Whether to keep the HTML as it stood, for the eyes of an operator.
+    pub raw: bool,
 }
 
 /// What was read.
@@ -33,13 +44,15 @@ pub struct Input<'a> {
 pub struct Reading {
     /// The document, cleaned.
     pub document: Document,
-    /// For each entry, its summary and content as they stood, unsanitised: for
-    /// the eyes of an operator only.
+    /// For each entry, its summary and content as they stood, unsanitised, where
+    /// that was wanted.
     pub raw: Vec<RawHtml>,
     /// The feeds that a page names, best first.
     pub feeds: Vec<FeedLink>,
     /// The page of the feed with the entries before these (RFC 5005 section 4).
     pub older: Option<HttpUrl>,
+    /// How it had to be mended.
+    pub repairs: Repairs,
 }
 
 /// An entry's HTML as it stood in the document.
@@ -84,31 +97,30 @@ const MAX_ENTRIES: usize = 5_000;
 
 /// Reads a document.
 pub fn read(input: &Input<'_>) -> Result<Reading, ReadError> {
-    let text = decode::decode(input.bytes, input.content_type);
+    let mut repairs = Repairs::default();
+    let text = decode::decode(input.bytes, input.content_type, &mut repairs);
     let trimmed = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}' || c.is_control());
     if trimmed.is_empty() {
         return Err(ReadError::Empty);
     }
-    let mut reading = match shape(trimmed) {
-        Shape::Json | Shape::Xml => feed::read(trimmed, input.base)?,
-        Shape::Html => page::read(trimmed, input.base),
-        Shape::Unknown => return Err(ReadError::Unknown(trimmed.chars().take(40).collect())),
-    };
-    if reading.document.entries.len() > MAX_ENTRIES {
-        tracing::warn!(
-            entries = reading.document.entries.len(),
-            kept = MAX_ENTRIES,
-            "a feed of too many entries was cut"
-        );
-        reading.document.entries.truncate(MAX_ENTRIES);
-        reading.raw.truncate(MAX_ENTRIES);
+    match shape(trimmed) {
+        Shape::Json => json::read(trimmed, input.base, repairs).map(|feed| feed.finish(input.raw)),
+        Shape::Feed(at) => {
+            if at > 0 {
+                repairs.note(Repair::Junk);
+            }
+            let text = trimmed.get(at..).unwrap_or_default();
+            feed::read(text, input.base, repairs).map(|feed| feed.finish(input.raw))
+        }
+        Shape::Html => Ok(page::read(trimmed, input.base, repairs)),
+        Shape::Unknown => Err(ReadError::Unknown(trimmed.chars().take(40).collect())),
     }
-    Ok(reading)
 }
 
 enum Shape {
     Json,
-    Xml,
+    /// A feed that begins at that byte.
+    Feed(usize),
     Html,
     Unknown,
 }
@@ -118,23 +130,45 @@ fn shape(text: &str) -> Shape {
     if text.starts_with('{') {
         return Shape::Json;
     }
-    if !text.starts_with('<') {
-        return Shape::Unknown;
+    let root = first_element(text);
+    let (prefix, local) = root.rsplit_once(':').unwrap_or(("", root));
+    let local = local.to_ascii_lowercase();
+    if feed::ROOTS.contains(&local.as_str()) && !(local == "entry" && prefix.is_empty() && !text.contains("xmlns")) {
+        return Shape::Feed(0);
     }
-    // The first element's name decides, behind declarations and comments.
+    // A server's notice, a debug line or half a page may stand before the feed.
+    if let Some(at) = feed_inside(text) {
+        return Shape::Feed(at);
+    }
+    if HTML.contains(&local.as_str()) {
+        Shape::Html
+    } else if text.starts_with('<') && !local.is_empty() {
+        Shape::Feed(0)
+    } else {
+        Shape::Unknown
+    }
+}
+
+/// Elements with which pages begin.
+const HTML: [&str; 19] = [
+    "html", "head", "body", "title", "meta", "link", "div", "p", "main", "article", "section", "h1", "a", "script",
+    "style", "table", "span", "br", "b",
+];
+
+/// The qualified name of the first element, behind declarations and comments;
+/// `html` for a document type that says so.
+fn first_element(text: &str) -> &str {
     let mut rest = text;
     while let Some(at) = rest.find('<') {
         rest = rest.get(at + 1..).unwrap_or_default();
         if let Some(comment) = rest.strip_prefix("!--") {
             rest = comment.split_once("-->").map_or("", |(_, behind)| behind);
         } else if rest.starts_with('?') {
-            rest = rest.split_once("?>").map_or("", |(_, behind)| behind);
+            rest = rest.split_once('>').map_or("", |(_, behind)| behind);
         } else if rest.get(..8).is_some_and(|head| head.eq_ignore_ascii_case("!doctype")) {
-            if rest
-                .get(8..)
-                .is_some_and(|name| name.trim_start().get(..4).is_some_and(|n| n.eq_ignore_ascii_case("html")))
-            {
-                return Shape::Html;
+            let name = rest.get(8..).unwrap_or_default().trim_start();
+            if name.get(..4).is_some_and(|name| name.eq_ignore_ascii_case("html")) {
+                return "html";
             }
             // An internal subset ends at "]>", a plain declaration at ">".
             let plain = rest.find('>').unwrap_or(rest.len());
@@ -144,15 +178,20 @@ fn shape(text: &str) -> Shape {
             };
             rest = rest.get(end..).unwrap_or_default();
         } else {
-            let name: String =
-                rest.chars().take_while(|c| c.is_alphanumeric() || matches!(c, ':' | '_' | '-')).collect();
-            let local = name.rsplit(':').next().unwrap_or_default().to_ascii_lowercase();
-            return match local.as_str() {
-                "html" | "head" | "body" | "title" | "meta" | "link" | "div" | "p" | "main" | "article" | "section"
-                | "h1" | "a" | "script" | "style" | "table" | "span" => Shape::Html,
-                _ => Shape::Xml,
-            };
+            let name = |c: char| c.is_alphanumeric() || matches!(c, ':' | '_' | '-' | '.');
+            let end = rest.find(|c| !name(c)).unwrap_or(rest.len());
+            return rest.get(..end).unwrap_or_default();
         }
     }
-    Shape::Unknown
+    ""
+}
+
+/// Where a whole feed begins in something else.
+fn feed_inside(text: &str) -> Option<usize> {
+    [("<rss", "</rss>"), ("<feed", "</feed>"), ("<rdf:RDF", "</rdf:RDF>")].into_iter().find_map(|(begin, end)| {
+        let at = text.find(begin)?;
+        let behind = text.get(at + begin.len()..)?;
+        let is_tag = behind.starts_with(|c: char| c.is_whitespace() || c == '>');
+        (is_tag && behind.contains(end)).then_some(at)
+    })
 }

@@ -1,7 +1,7 @@
 //! An HTML page: what it is called, and the feeds that it points to.
 
 use super::text::plain_text;
-use super::{FeedLink, Reading};
+use super::{FeedLink, Reading, Repairs};
 use crate::domain::post::{Document, DocumentKind};
 use crate::domain::url::HttpUrl;
 use dom_query::{Document as Html, Selection};
@@ -10,7 +10,7 @@ use dom_query::{Document as Html, Selection};
 const FEED_TYPES: [&str; 5] =
     ["application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml", "application/json"];
 
-pub(super) fn read(text: &str, base: Option<&HttpUrl>) -> Reading {
+pub(super) fn read(text: &str, base: Option<&HttpUrl>, repairs: Repairs) -> Reading {
     let html = Html::from(text);
     let base = html
         .select("base[href]")
@@ -24,7 +24,7 @@ pub(super) fn read(text: &str, base: Option<&HttpUrl>) -> Reading {
     let language = html
         .select("html[lang]")
         .attr("lang")
-        .map(|tag| tag.trim().to_ascii_lowercase())
+        .map(|tag| tag.trim().to_owned())
         .filter(|tag| !tag.is_empty())
         .or_else(|| super::text::language(&html.select("body").text().chars().take(2_000).collect::<String>()));
     let document = Document {
@@ -34,7 +34,7 @@ pub(super) fn read(text: &str, base: Option<&HttpUrl>) -> Reading {
         language,
         entries: Vec::new(),
     };
-    Reading { document, raw: Vec::new(), feeds: feeds(&html, base.as_ref()), older: None }
+    Reading { document, raw: Vec::new(), feeds: feeds(&html, base.as_ref()), older: None, repairs }
 }
 
 fn feeds(html: &Html, base: Option<&HttpUrl>) -> Vec<FeedLink> {

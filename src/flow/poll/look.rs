@@ -139,6 +139,7 @@ impl Poller {
                 bytes: &fetched.bytes,
                 content_type: fetched.content_type.as_deref(),
                 base: Some(&fetched.final_url),
+                raw: false,
             };
             let mut reading = read::read(&input).map_err(|error| error.to_string())?;
             let entries = std::mem::take(&mut reading.document.entries)
