@@ -134,7 +134,7 @@ fn translate(feed: model::Feed, base: Option<&HttpUrl>) -> Reading {
         entries.push(entry);
         raw.push(html);
     }
-    let language = feed.language.map(|tag| tag.trim().to_ascii_lowercase()).filter(|tag| !tag.is_empty());
+    let language = feed.language.map(|tag| tag.trim().to_owned()).filter(|tag| !tag.is_empty());
     let document = Document {
         kind: DocumentKind::Feed,
         title: feed.title.map(|title| title_text(&title, is_atom)).filter(|title| !title.is_empty()),
@@ -181,7 +181,8 @@ fn translate_entry(
         title,
         authors,
         published: entry.published.map(Timestamp::from),
-        updated: entry.updated.map(Timestamp::from),
+        // RSS has no date of change, and feed-rs gives the other one twice.
+        updated: entry.updated.filter(|at| is_atom || Some(at) != entry.published.as_ref()).map(Timestamp::from),
         summary,
         content,
         categories: categories(&entry.categories),
@@ -240,6 +241,8 @@ fn names(people: &[model::Person]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for person in people {
         let name = person.name.as_deref().or(person.email.as_deref()).map(plain_text).unwrap_or_default();
+        // RSS writes `mail@example.org (Name)`.
+        let name = name.strip_prefix('(').and_then(|name| name.strip_suffix(')')).map_or(name.clone(), str::to_owned);
         if !name.is_empty() && !names.contains(&name) {
             names.push(name);
         }

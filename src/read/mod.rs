@@ -14,7 +14,7 @@ pub use fingerprint::fingerprint;
 pub use text::plain_text;
 pub use url_key::url_key;
 
-use crate::domain::post::Document;
+use crate::domain::post::{Document, Entry};
 use crate::domain::url::HttpUrl;
 
 /// A document as it arrived.
@@ -100,10 +100,24 @@ pub fn read(input: &Input<'_>) -> Result<Reading, ReadError> {
             kept = MAX_ENTRIES,
             "a feed of too many entries was cut"
         );
-        reading.document.entries.truncate(MAX_ENTRIES);
-        reading.raw.truncate(MAX_ENTRIES);
+        keep_newest(&mut reading);
     }
     Ok(reading)
+}
+
+/// Most feeds begin with the newest entry, some end with it: the dates decide
+/// where they stand, the document's order where they do not.
+fn keep_newest(reading: &mut Reading) {
+    let entries = std::mem::take(&mut reading.document.entries);
+    let mut both: Vec<_> = entries.into_iter().zip(std::mem::take(&mut reading.raw)).collect();
+    let date = |entry: &Entry| entry.published.or(entry.updated);
+    if let (Some((first, _)), Some((last, _))) = (both.first(), both.last())
+        && date(first) < date(last)
+    {
+        both.drain(..both.len() - MAX_ENTRIES);
+    }
+    both.truncate(MAX_ENTRIES);
+    (reading.document.entries, reading.raw) = both.into_iter().unzip();
 }
 
 enum Shape {

@@ -28,6 +28,7 @@ mod opening;
 mod origin;
 mod polling;
 mod publishing;
+mod reading;
 mod relays;
 mod serving;
 mod sink;
