@@ -27,6 +27,9 @@ pub struct Read {
     /// What relative links are relative to; the address itself when left out.
     #[arg(long, value_name = "URL")]
     base: Option<String>,
+    /// What a file was served as, such as `text/xml; charset=euc-kr`.
+    #[arg(long, value_name = "TYPE")]
+    content_type: Option<String>,
     /// Give the HTML as it stands in the document, not sanitised.
     #[arg(long)]
     raw: bool,
@@ -46,12 +49,9 @@ pub(super) async fn run(command: Read, setting: &Setting, out: &mut Out) -> anyh
         command.base.as_deref().map(str::parse).transpose().map_err(|why: BadUrl| Usage(why.to_string()))?;
     let source = get(&command.what, setting).await?;
     let base = base.or(source.base);
-    let input = Input {
-        bytes: &source.bytes,
-        content_type: source.content_type.as_deref(),
-        base: base.as_ref(),
-        raw: command.raw,
-    };
+    let content_type = command.content_type.or(source.content_type);
+    let input =
+        Input { bytes: &source.bytes, content_type: content_type.as_deref(), base: base.as_ref(), raw: command.raw };
     let reading = read(&input).with_context(|| command.what.clone())?;
     if command.json.json { Ok(out.json(&shown(&reading, command.raw))?) } else { tell(&reading, command.raw, out) }
 }

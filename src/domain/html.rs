@@ -1,6 +1,10 @@
 //! Sanitised HTML. `CleanHtml` is built here only, and is the only thing that a
 //! template prints unescaped (S3 rests on this file).
 
+mod bounds;
+
+pub use bounds::bounded;
+
 use super::url::HttpUrl;
 use ammonia::{Builder, UrlRelative};
 use serde::{Deserialize, Serialize};
@@ -36,7 +40,7 @@ impl CleanHtml {
             Some(base) => UrlRelative::RewriteWithBase(base.as_url().clone()),
             None => UrlRelative::Deny,
         });
-        Self(policy.clean(html).to_string().trim().to_owned())
+        Self(policy.clean(&bounded(html)).to_string().trim().to_owned())
     }
 
     /// Takes plain text as HTML: escaped, with its blank lines as paragraphs.

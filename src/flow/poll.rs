@@ -322,6 +322,8 @@ impl Poller {
         next_poll_at: Timestamp,
     ) -> Result<PollOutcome, StoreError> {
         let believed = self.follow_move(&claim, arrived.permanent_to.as_ref()).await?;
+        // Of a document that was cut off, the rest is asked for again (P1).
+        let is_whole = !arrived.feed.reading.repairs.cut_off();
         let document = arrived.feed.reading.document;
         let arrival = Arrival {
             entries: arrived.feed.entries,
@@ -329,8 +331,8 @@ impl Poller {
             link: document.link,
             language: document.language,
             feed_url: arrived.discovered.or(believed).or_else(|| claim.feed_url.clone()),
-            etag: arrived.etag,
-            last_modified: arrived.last_modified,
+            etag: arrived.etag.filter(|_| is_whole),
+            last_modified: arrived.last_modified.filter(|_| is_whole),
             seed: source.seed,
             next_poll_at,
         };

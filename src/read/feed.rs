@@ -31,6 +31,9 @@ pub(super) fn read(text: &str, base: Option<&HttpUrl>, mut repairs: Repairs) -> 
     if !ROOTS.contains(&root.name.as_str()) && feed.entries.is_empty() {
         return Err(ReadError::Broken(format!("its root element is <{}>, and there is no entry in it", root.name)));
     }
+    if feed.entries.is_empty() && repairs.cut_off() {
+        return Err(ReadError::Broken("it ends before its first entry does".to_owned()));
+    }
     let channel = root.elements().find(|element| element.is("channel") && !root.is("channel")).unwrap_or(&root);
     head(channel, &mut feed);
     feed.repairs = repairs;

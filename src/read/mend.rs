@@ -10,8 +10,13 @@ pub(super) fn mend<'a>(text: &'a str, repairs: &mut Repairs) -> Cow<'a, str> {
     let mut text = Cow::Borrowed(text);
     if text.bytes().any(forbidden) {
         repairs.note(Repair::Control);
-        text =
-            text.chars().filter(|c| !c.is_ascii() || !u8::try_from(*c).is_ok_and(forbidden)).collect::<String>().into();
+        // Vertical tabs and form feeds are white space; the others are nothing.
+        let kept = text.chars().filter_map(|c| match c {
+            '\u{b}' | '\u{c}' => Some(' '),
+            c if u8::try_from(c).is_ok_and(forbidden) => None,
+            c => Some(c),
+        });
+        text = kept.collect::<String>().into();
     }
     let stray = stray_angles(&text);
     if stray.is_empty() {
@@ -53,6 +58,9 @@ fn stray_angles(text: &str) -> Vec<usize> {
     stray
 }
 
+/// No tag is longer.
+const MAX_TAG: usize = 64 * 1024;
+
 /// Whether a tag begins here: a name behind `<` or `</`, and its `>` before the next `<`.
 fn begins_tag(rest: &str) -> bool {
     let behind = rest.get(1..).unwrap_or_default();
@@ -61,7 +69,7 @@ fn begins_tag(rest: &str) -> bool {
         return false;
     }
     let mut quote = None;
-    for byte in name.bytes() {
+    for byte in name.bytes().take(MAX_TAG) {
         match (byte, quote) {
             (b'"' | b'\'', None) => quote = Some(byte),
             (byte, Some(open)) if byte == open => quote = None,

@@ -2,6 +2,7 @@
 
 use super::text::plain_text;
 use super::{FeedLink, Reading, Repairs};
+use crate::domain::html::bounded;
 use crate::domain::post::{Document, DocumentKind};
 use crate::domain::url::HttpUrl;
 use dom_query::{Document as Html, Selection};
@@ -11,7 +12,7 @@ const FEED_TYPES: [&str; 5] =
     ["application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml", "application/json"];
 
 pub(super) fn read(text: &str, base: Option<&HttpUrl>, repairs: Repairs) -> Reading {
-    let html = Html::from(text);
+    let html = Html::from(bounded(text).as_ref());
     let base = html
         .select("base[href]")
         .attr("href")

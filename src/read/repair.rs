@@ -55,6 +55,12 @@ impl Repairs {
         }
     }
 
+    /// Whether a part of the document is missing.
+    #[must_use]
+    pub fn cut_off(&self) -> bool {
+        self.0.iter().any(|repair| matches!(repair, Repair::Truncated | Repair::Json))
+    }
+
     /// Each kind once, in the order in which it was met; empty for a sound document.
     #[must_use]
     pub fn kinds(&self) -> &[Repair] {

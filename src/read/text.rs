@@ -1,13 +1,17 @@
 //! Plain text out of what feeds put into titles and names.
 
+use crate::domain::html::bounded;
 use dom_query::Document;
 
 /// The text of a piece of HTML or of text that may be HTML: tags dropped,
 /// entities decoded, white space folded.
 #[must_use]
 pub fn plain_text(html: &str) -> String {
-    let text =
-        if looks_like_markup(html) { Document::fragment(spaced(html)).text().to_string() } else { html.to_owned() };
+    let text = if looks_like_markup(html) {
+        Document::fragment(spaced(&bounded(html))).text().to_string()
+    } else {
+        html.to_owned()
+    };
     fold(&text)
 }
 

@@ -32,6 +32,7 @@ mod polling;
 mod program;
 mod publishing;
 mod readers;
+mod reading;
 mod relays;
 mod secure_relays;
 mod serving;

@@ -483,9 +483,16 @@ async fn what_cannot_be_read_advances_nothing() {
             world.failed().await;
             assert_eq!(origin.asked().pop().unwrap().headers.get("if-none-match").map(String::as_str), Some("\"a\""));
         }
-        origin.set("/feed", Answer::ok(feed(1..=2)).etag("\"b\""));
+        // What is whole of a document that was cut off is kept, and the rest asked for again.
+        let half = feed(1..=3);
+        let half = half.split("<item>").take(3).collect::<Vec<_>>().join("<item>") + "<item><title>Po";
+        origin.set("/feed", Answer::ok(half).etag("\"b\""));
+        world.clock.advance(25 * HOUR);
+        assert_eq!(world.read().await.new.len(), 2);
+        origin.set("/feed", Answer::ok(feed(1..=4)).etag("\"b\""));
         world.clock.advance(25 * HOUR);
         assert_eq!(world.read().await.new.len(), 1);
+        assert_eq!(origin.asked().pop().unwrap().headers.get("if-none-match"), None);
     }
 }
 
