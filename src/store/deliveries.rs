@@ -151,6 +151,34 @@ struct Candidate {
     written_at: Option<i64>,
 }
 
+/// Finds the deliveries whose turn has come, with what is needed to take them;
+/// on PostgreSQL those that another node looks at are passed over.
+macro_rules! due {
+    ($tx:expr, $which:literal) => {
+        match $tx {
+            Tx::Sqlite(_) => due!(@text $which, ""),
+            Tx::Postgres(_) => due!(@text $which, " FOR UPDATE OF d SKIP LOCKED"),
+        }
+    };
+    (@text $which:literal, $lock:literal) => {
+        concat!(
+            "SELECT d.id, d.digest_id, d.letter_id, d.subscription_id, d.expires_at,
+                    s.state AS subscription_state, s.newsletter, s.counter, s.confirm_nonce,
+                    b.id AS subscriber_id, b.email,
+                    l.kind, l.recipient, l.language, l.subject, l.body, l.created_at AS written_at
+             FROM delivery d
+             LEFT JOIN subscription s ON s.id = d.subscription_id
+             LEFT JOIN subscriber b ON b.id = s.subscriber_id
+             LEFT JOIN letter l ON l.id = d.letter_id
+             WHERE d.",
+            $which,
+            " IS NOT NULL AND d.state IN ('pending', 'deferred', 'unknown') AND d.not_before <= $1
+             ORDER BY d.not_before, d.id LIMIT $2",
+            $lock
+        )
+    };
+}
+
 impl Store {
     /// Writes what came back and takes up to `wanted` attempts that are due,
     /// letters first, in one transaction. When it fails, the caller still holds
@@ -167,10 +195,16 @@ impl Store {
             write_settlement(&mut tx, attempt, settlement, now).await?;
         }
         let mut attempts = Vec::with_capacity(wanted);
-        let mut candidates = if wanted > 0 { letters_due(&mut tx, wanted, now).await? } else { Vec::new() };
+        let mut candidates = if wanted > 0 {
+            let sql = due!(&tx, "letter_id");
+            due(&mut tx, sql, wanted, now).await?
+        } else {
+            Vec::new()
+        };
         if candidates.len() < wanted {
             let rest = wanted - candidates.len();
-            candidates.extend(digest_mails_due(&mut tx, rest, now).await?);
+            let sql = due!(&tx, "digest_id");
+            candidates.extend(due(&mut tx, sql, rest, now).await?);
         }
         let more = wanted > 0 && candidates.len() == wanted;
         for candidate in candidates {
@@ -256,51 +290,6 @@ async fn write_settlement(
         .map(drop)
     })?;
     Ok(())
-}
-
-/// What is read of a delivery whose turn has come.
-macro_rules! candidates {
-    ($rest:literal) => {
-        concat!(
-            "SELECT d.id, d.digest_id, d.letter_id, d.subscription_id, d.expires_at,
-                    s.state AS subscription_state, s.newsletter, s.counter, s.confirm_nonce,
-                    b.id AS subscriber_id, b.email,
-                    l.kind, l.recipient, l.language, l.subject, l.body, l.created_at AS written_at
-             FROM delivery d
-             LEFT JOIN subscription s ON s.id = d.subscription_id
-             LEFT JOIN subscriber b ON b.id = s.subscriber_id
-             LEFT JOIN letter l ON l.id = d.letter_id ",
-            $rest
-        )
-    };
-}
-
-async fn letters_due(tx: &mut Tx, limit: usize, now: Timestamp) -> Result<Vec<Candidate>, StoreError> {
-    let sql = match &*tx {
-        Tx::Sqlite(_) => candidates!(
-            "WHERE d.letter_id IS NOT NULL AND d.state IN ('pending', 'deferred', 'unknown') AND d.not_before <= $1
-             ORDER BY d.not_before, d.id LIMIT $2"
-        ),
-        Tx::Postgres(_) => candidates!(
-            "WHERE d.letter_id IS NOT NULL AND d.state IN ('pending', 'deferred', 'unknown') AND d.not_before <= $1
-             ORDER BY d.not_before, d.id LIMIT $2 FOR UPDATE OF d SKIP LOCKED"
-        ),
-    };
-    due(tx, sql, limit, now).await
-}
-
-async fn digest_mails_due(tx: &mut Tx, limit: usize, now: Timestamp) -> Result<Vec<Candidate>, StoreError> {
-    let sql = match &*tx {
-        Tx::Sqlite(_) => candidates!(
-            "WHERE d.digest_id IS NOT NULL AND d.state IN ('pending', 'deferred', 'unknown') AND d.not_before <= $1
-             ORDER BY d.not_before, d.id LIMIT $2"
-        ),
-        Tx::Postgres(_) => candidates!(
-            "WHERE d.digest_id IS NOT NULL AND d.state IN ('pending', 'deferred', 'unknown') AND d.not_before <= $1
-             ORDER BY d.not_before, d.id LIMIT $2 FOR UPDATE OF d SKIP LOCKED"
-        ),
-    };
-    due(tx, sql, limit, now).await
 }
 
 async fn due(tx: &mut Tx, sql: &'static str, limit: usize, now: Timestamp) -> Result<Vec<Candidate>, StoreError> {
