@@ -2,6 +2,7 @@
 //! template prints unescaped (S3 rests on this file).
 
 mod bounds;
+mod tidy;
 
 pub use bounds::bounded;
 
@@ -17,7 +18,7 @@ use std::fmt;
 pub struct CleanHtml(String);
 
 /// Elements that a post may keep beside ammonia's own list.
-const EXTRA_TAGS: [&str; 5] = ["figure", "figcaption", "picture", "section", "main"];
+const EXTRA_TAGS: [&str; 6] = ["figure", "figcaption", "picture", "source", "section", "main"];
 
 fn policy() -> Builder<'static> {
     let mut policy = Builder::default();
@@ -25,7 +26,14 @@ fn policy() -> Builder<'static> {
         .add_tags(EXTRA_TAGS)
         .add_generic_attributes(["dir"])
         .add_tag_attributes("ol", ["reversed", "type"])
-        .url_schemes(["http", "https", "mailto"].into())
+        .add_tag_attributes("img", ["srcset", "sizes"])
+        .add_tag_attributes("source", ["srcset", "sizes", "media", "type"])
+        .url_schemes(["http", "https", "mailto", "data"].into())
+        .attribute_filter(|element, attribute, value| {
+            let in_text = value.trim_start().get(..5).is_some_and(|head| head.eq_ignore_ascii_case("data:"));
+            let allowed = !in_text || (element, attribute) == ("img", "src") && tidy::is_small_picture(value);
+            allowed.then(|| value.into())
+        })
         .link_rel(Some("noopener noreferrer"));
     policy
 }
@@ -40,7 +48,8 @@ impl CleanHtml {
             Some(base) => UrlRelative::RewriteWithBase(base.as_url().clone()),
             None => UrlRelative::Deny,
         });
-        Self(policy.clean(&bounded(html)).to_string().trim().to_owned())
+        let bounded = bounded(html);
+        Self(policy.clean(&tidy::tidy(&bounded, base)).to_string().trim().to_owned())
     }
 
     /// Takes plain text as HTML: escaped, with its blank lines as paragraphs.
@@ -96,6 +105,58 @@ mod tests {
             clean.as_str(),
             r#"<p>Hi <a href="https://blog.example.com/b" rel="noopener noreferrer">b</a><a rel="noopener noreferrer">j</a></p><figure><img src="https://blog.example.com/i.png"><figcaption>그림</figcaption></figure>"#
         );
+    }
+
+    #[test]
+    fn what_only_a_browser_could_use_becomes_what_a_reader_can() {
+        let base: HttpUrl = "https://blog.example.com/a/".parse().unwrap();
+        let shot = "data:image/png;base64,iVBORw0KGgo=";
+        let long = format!("<img src=\"data:image/png;base64,{}\">", "A".repeat(9_000));
+        for (html, clean) in [
+            ("<img src=\"/blank.gif\" data-src=\"/real.jpg\">", "<img src=\"https://blog.example.com/real.jpg\">"),
+            (
+                "<img src=\"data:image/gif;base64,R0lGOD\" data-lazy-src=\"r.jpg\">",
+                "<img src=\"https://blog.example.com/a/r.jpg\">",
+            ),
+            (
+                "<img srcset=\"/s.jpg 320w, /l.jpg 1280w\">",
+                "<img srcset=\"https://blog.example.com/s.jpg 320w, https://blog.example.com/l.jpg 1280w\" src=\"https://blog.example.com/l.jpg\">",
+            ),
+            (
+                "<img data-src=\"/r.jpg\"><noscript><img src=\"/r.jpg\"></noscript>",
+                "<img src=\"https://blog.example.com/r.jpg\">",
+            ),
+            ("<noscript><img src=\"/r.jpg\"></noscript>", "<img src=\"https://blog.example.com/r.jpg\">"),
+            ("a<img src=\"https://x.example/p\" width=1 height=\"1\">", "a"),
+            ("a<img src=\"https://x.example/p\" style=\"display: none\">", "a"),
+            ("a<img src=\"https://pixel.wp.com/b.gif?x\">", "a"),
+            (&format!("<img src=\"{shot}\">"), &format!("<img src=\"{shot}\">")),
+            (&long, ""),
+            ("<img src=\"data:image/svg+xml,<svg onload=alert(1)>\">", ""),
+            ("<a href=\"data:text/html,x\">d</a>", "<a rel=\"noopener noreferrer\">d</a>"),
+            (
+                "<iframe src=\"https://www.youtube.com/embed/abc?x=1\" title=\"A <film>\"></iframe>",
+                "<p><a href=\"https://www.youtube.com/watch?v=abc\" rel=\"noopener noreferrer\">A &lt;film&gt;</a></p>",
+            ),
+            (
+                "<video controls><source src=\"/v.mp4\"></video>",
+                "<p><a href=\"https://blog.example.com/v.mp4\" rel=\"noopener noreferrer\">blog.example.com</a></p>",
+            ),
+            ("<iframe src=\"javascript:alert(1)\"></iframe>x", "x"),
+            ("<p>a</p><p>&nbsp;</p><p><br></p><div> </div><p>b</p>", "<p>a</p><p>b</p>"),
+            ("<span style=\"color:red\">a</span><span dir=\"rtl\">ב</span>", "a<span dir=\"rtl\">ב</span>"),
+            ("<pre><code>a\n  b</code></pre>", "<pre><code>a\n  b</code></pre>"),
+            (
+                "<ruby>漢<rt>かん</rt></ruby><table><tr><td>1</td></tr></table>",
+                "<ruby>漢<rt>かん</rt></ruby><table><tbody><tr><td>1</td></tr></tbody></table>",
+            ),
+            (
+                "<p>a<sup><a href=\"#n1\">1</a></sup></p>",
+                "<p>a<sup><a href=\"https://blog.example.com/a/#n1\" rel=\"noopener noreferrer\">1</a></sup></p>",
+            ),
+        ] {
+            assert_eq!(CleanHtml::sanitise(html, Some(&base)).as_str(), clean, "{html}");
+        }
     }
 
     #[test]
