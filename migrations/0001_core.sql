@@ -33,6 +33,12 @@ CREATE TABLE source (
     failures      BIGINT  NOT NULL DEFAULT 0,
     -- Why the last poll failed, in plain words; NULL when it did not.
     trouble       TEXT,
+    -- Since when every poll has failed.
+    failing_since BIGINT,
+    -- Whether the owner was told of that.
+    told          BOOLEAN NOT NULL DEFAULT FALSE,
+    -- How the last document had to be mended; NULL when it was sound.
+    repaired      TEXT,
     -- A permanent redirect that is being watched before it is believed.
     moved_to      TEXT,
     moved_since   BIGINT

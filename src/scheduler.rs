@@ -16,6 +16,9 @@ use tokio::sync::Notify;
 /// process (a command, another node) wrote, and what a post's settling costs.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
+/// How often failing sources are looked for.
+const HEALTH: Duration = Duration::from_mins(10);
+
 /// After a step failed (the database is away), the next try.
 const AFTER_TROUBLE: Duration = Duration::from_secs(10);
 
@@ -70,6 +73,18 @@ impl Scheduler {
                 scheduler.poller.run(&stop, tell).await;
             });
         }
+        if roles.poll {
+            let (scheduler, stop) = (self.clone(), tasks.stop().clone());
+            tasks.spawn("health", async move {
+                while !stop.is_soft() {
+                    scheduler.tell_of_health().await;
+                    tokio::select! {
+                        () = scheduler.clock.sleep(HEALTH) => {}
+                        () = stop.soft() => {}
+                    }
+                }
+            });
+        }
         let (scheduler, told, stop) = (self.clone(), news.clone(), tasks.stop().clone());
         tasks.spawn("publish", async move {
             while !stop.is_soft() {
@@ -101,6 +116,17 @@ impl Scheduler {
                 }
             }
         });
+    }
+
+    async fn tell_of_health(&self) {
+        match self.poller.tell_of_health().await {
+            Ok(0) => {}
+            Ok(sources) => {
+                tracing::info!(sources, "the owner is told which sources fail, or are well again");
+                self.deliverer.wake().notify_one();
+            }
+            Err(error) => tracing::error!(%error, "cannot see which sources fail"),
+        }
     }
 
     /// Decides on what slots are due, and says how long until the next look.

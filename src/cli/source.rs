@@ -95,6 +95,8 @@ struct Line<'a> {
     next_poll_at: Option<Timestamp>,
     failures: u32,
     trouble: Option<&'a str>,
+    failing_since: Option<Timestamp>,
+    repaired: Option<&'a str>,
 }
 
 impl<'a> Line<'a> {
@@ -106,10 +108,10 @@ impl<'a> Line<'a> {
             name: &source.name,
             url: &source.url,
             schedule: source.schedule.to_string(),
-            state: if row.is_some_and(|row| row.failures > 0) && state == SourceState::Active {
-                "failing"
-            } else {
-                state.as_str()
+            state: match row {
+                Some(row) if row.failures > 0 && state == SourceState::Active => "failing",
+                Some(row) if row.repaired.is_some() && state == SourceState::Active => "repaired",
+                _ => state.as_str(),
             },
             title: row.and_then(|row| row.title.as_deref()),
             feed_url: row.and_then(|row| row.feed_url.as_deref()),
@@ -119,6 +121,8 @@ impl<'a> Line<'a> {
             next_poll_at: row.filter(|_| state == SourceState::Active).map(|row| row.next_poll_at),
             failures: row.map_or(0, |row| row.failures),
             trouble: row.and_then(|row| row.trouble.as_deref()),
+            failing_since: row.and_then(|row| row.failing_since),
+            repaired: row.and_then(|row| row.repaired.as_deref()),
         }
     }
 }
@@ -141,7 +145,7 @@ async fn list(json: Json, setting: &Setting, out: &mut Out) -> anyhow::Result<()
                 line.posts.to_string(),
                 shown(line.polled_at),
                 shown(line.next_poll_at),
-                line.trouble.or(line.title).unwrap_or_default().to_owned(),
+                line.trouble.or(line.repaired).or(line.title).unwrap_or_default().to_owned(),
             ]
         })
         .collect();
@@ -174,6 +178,8 @@ async fn show(name: &Slug, json: Json, setting: &Setting, out: &mut Out) -> anyh
         ("newsletters", takers.map(|newsletter| newsletter.name.as_str()).collect::<Vec<_>>().join(", ")),
         ("state", line.state.to_owned()),
         ("trouble", line.trouble.unwrap_or_default().to_owned()),
+        ("since", shown(line.failing_since)),
+        ("repaired", line.repaired.unwrap_or_default().to_owned()),
         ("polled", shown(line.polled_at)),
         ("went well", shown(line.ok_at)),
         ("next", shown(line.next_poll_at)),

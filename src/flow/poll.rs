@@ -129,6 +129,12 @@ impl Poller {
         Ok(())
     }
 
+    /// Tells the owner of the sources that have failed for a day, and of those
+    /// that are well again. Returns of how many.
+    pub async fn tell_of_health(&self) -> Result<usize, StoreError> {
+        self.store.tell_of_health(self.config.load().site.owner.as_ref(), self.clock.now()).await
+    }
+
     /// Looks at the plan at once, after something outside changed it.
     pub fn wake(&self) {
         self.changed.notify_one();
@@ -323,6 +329,8 @@ impl Poller {
     ) -> Result<PollOutcome, StoreError> {
         let believed = self.follow_move(&claim, arrived.permanent_to.as_ref()).await?;
         // Of a document that was cut off, the rest is asked for again (P1).
+        let repairs = &arrived.feed.reading.repairs;
+        let repaired = (!repairs.kinds().is_empty()).then(|| repairs.to_string());
         let is_whole = !arrived.feed.reading.repairs.cut_off();
         let document = arrived.feed.reading.document;
         let arrival = Arrival {
@@ -333,6 +341,7 @@ impl Poller {
             feed_url: arrived.discovered.or(believed).or_else(|| claim.feed_url.clone()),
             etag: arrived.etag.filter(|_| is_whole),
             last_modified: arrived.last_modified.filter(|_| is_whole),
+            repaired,
             seed: source.seed,
             next_poll_at,
         };

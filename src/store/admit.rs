@@ -38,6 +38,8 @@ pub struct Arrival {
     pub etag: Option<String>,
     /// Likewise.
     pub last_modified: Option<String>,
+    /// How the document had to be mended; `None` when it was sound.
+    pub repaired: Option<String>,
     /// What a first poll may mail.
     pub seed: Seed,
     /// When to poll next.
@@ -186,6 +188,7 @@ async fn advance_source(
         sqlx::query(
             "UPDATE source SET title = $3, link = $4, language = $5, feed_url = $6, etag = $7, last_modified = $8,
                  next_poll_at = $9, polled_at = $10, ok_at = $10, seeded = TRUE, failures = 0, trouble = NULL,
+                 failing_since = NULL, repaired = $11,
                  state = CASE WHEN state = 'gone' THEN 'active' ELSE state END, lease_until = 0
              WHERE id = $1 AND fence = $2",
         )
@@ -199,6 +202,7 @@ async fn advance_source(
         .bind(&arrival.last_modified)
         .bind(arrival.next_poll_at.millis())
         .bind(now.millis())
+        .bind(&arrival.repaired)
         .execute(&mut **db)
         .await
         .map(|done| done.rows_affected())

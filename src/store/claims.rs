@@ -181,6 +181,7 @@ impl Store {
                 "UPDATE source SET
                      state = CASE WHEN state = 'paused' THEN state WHEN $3 THEN 'gone' WHEN $4 THEN 'active' ELSE state END,
                      ok_at = CASE WHEN $4 THEN $5 ELSE ok_at END, polled_at = $5, failures = $6, trouble = $7,
+                     failing_since = CASE WHEN $4 OR $3 THEN NULL ELSE COALESCE(failing_since, $5) END,
                      feed_url = CASE WHEN $8 THEN NULL ELSE feed_url END,
                      etag = CASE WHEN $8 THEN NULL ELSE etag END,
                      last_modified = CASE WHEN $8 THEN NULL ELSE last_modified END,

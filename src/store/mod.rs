@@ -16,6 +16,7 @@ mod admit;
 mod claims;
 mod deliveries;
 mod digests;
+mod health;
 mod identity;
 mod key;
 mod ledger;

@@ -36,6 +36,10 @@ pub struct SourceRow {
     pub failures: u32,
     /// Why the last one failed.
     pub trouble: Option<String>,
+    /// Since when every poll has failed.
+    pub failing_since: Option<Timestamp>,
+    /// How the last document had to be mended.
+    pub repaired: Option<String>,
     /// How many of its posts are stored.
     pub posts: u64,
 }
@@ -55,6 +59,8 @@ struct Row {
     ok_at: Option<i64>,
     failures: i64,
     trouble: Option<String>,
+    failing_since: Option<i64>,
+    repaired: Option<String>,
     posts: i64,
 }
 
@@ -67,7 +73,8 @@ macro_rules! select_sources {
     ($rest:literal) => {
         concat!(
             "SELECT s.id, s.name, s.url, s.feed_url, s.title, s.link, s.language, s.state, s.next_poll_at, s.polled_at,
-                    s.ok_at, s.failures, s.trouble, (SELECT COUNT(*) FROM post p WHERE p.source_id = s.id) AS posts
+                    s.ok_at, s.failures, s.trouble, s.failing_since, s.repaired,
+                    (SELECT COUNT(*) FROM post p WHERE p.source_id = s.id) AS posts
              FROM source s ",
             $rest
         )
@@ -92,6 +99,8 @@ impl TryFrom<Row> for SourceRow {
             ok_at: row.ok_at.map(Timestamp::from_millis),
             failures: u32::try_from(row.failures).unwrap_or(u32::MAX),
             trouble: row.trouble,
+            failing_since: row.failing_since.map(Timestamp::from_millis),
+            repaired: row.repaired,
             posts: u64::try_from(row.posts).unwrap_or(0),
         })
     }
@@ -221,7 +230,7 @@ async fn move_source(tx: &mut Tx, source: &Source, now: Timestamp) -> Result<(),
         sqlx::query(
             "UPDATE source SET url = $2, feed_url = NULL, etag = NULL, last_modified = NULL, moved_to = NULL,
                  moved_since = NULL, state = CASE WHEN state = 'gone' THEN 'active' ELSE state END, removed = FALSE,
-                 failures = 0, trouble = NULL, ok_at = NULL, next_poll_at = $3, fence = fence + 1, lease_until = 0
+                 failures = 0, trouble = NULL, failing_since = NULL, repaired = NULL, ok_at = NULL, next_poll_at = $3, fence = fence + 1, lease_until = 0
              WHERE name = $1",
         )
         .bind(source.name.as_str())

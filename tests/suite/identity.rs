@@ -345,6 +345,7 @@ pub(crate) fn arrival(items: &[Item], now: Timestamp) -> Arrival {
         feed_url: None,
         etag: None,
         last_modified: None,
+        repaired: None,
         seed: Seed::None,
         next_poll_at: now.plus(Duration::from_hours(1)),
     }

@@ -404,6 +404,50 @@ async fn gone_stops_the_source_and_tells_the_owner() {
     }
 }
 
+#[tokio::test]
+async fn a_source_that_fails_for_a_day_is_told_once_and_once_when_it_is_well() {
+    for bench in engines::all().await {
+        let origin = Origin::start().await;
+        origin.set("/feed", Answer::ok(feed(1..=1)));
+        let world = World::following(&bench, &origin.url("/feed")).await;
+        world.read().await;
+        origin.set("/feed", Answer::status(500));
+        let began = world.clock.now();
+        while world.clock.now() < began.plus(72 * HOUR) {
+            world.next().await;
+            world.failed().await;
+            let failed_for = world.clock.now().since(world.row().await.failing_since.unwrap());
+            let told = world.poller.tell_of_health().await.unwrap();
+            assert!(told == 0 || failed_for >= 24 * HOUR, "told after {failed_for:?}");
+        }
+        assert_eq!(letters(&bench).await, ["owner@example.org: syndicated cannot read blog"]);
+        origin.set("/feed", Answer::ok(feed(1..=2)));
+        world.next().await;
+        world.read().await;
+        assert_eq!(world.row().await.failing_since, None);
+        for _ in 0..2 {
+            world.poller.tell_of_health().await.unwrap();
+        }
+        assert_eq!(letters(&bench).await[1..], ["owner@example.org: syndicated can read blog again"]);
+    }
+}
+
+#[tokio::test]
+async fn a_feed_that_had_to_be_mended_says_so_until_it_is_sound() {
+    for bench in engines::all().await {
+        let origin = Origin::start().await;
+        origin.set("/feed", Answer::ok(feed(1..=1).replace("The text of post 1.", "Fish & chips&nbsp;&mdash; <3")));
+        let world = World::following(&bench, &origin.url("/feed")).await;
+        assert_eq!(world.read().await.seeded.len(), 1);
+        let repaired = world.row().await.repaired.unwrap();
+        assert_eq!(repaired, "< that begins no tag; & that begins no reference; HTML entities in XML");
+        origin.set("/feed", Answer::ok(feed(1..=2)));
+        world.next().await;
+        world.read().await;
+        assert_eq!(world.row().await.repaired, None);
+    }
+}
+
 /// Recipient and subject of each letter that waits to be sent.
 async fn letters(bench: &Bench) -> Vec<String> {
     const SQL: &str = "SELECT l.recipient, l.subject FROM letter l JOIN delivery d ON d.letter_id = l.id";

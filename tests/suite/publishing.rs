@@ -413,6 +413,7 @@ async fn arrive(store: &Store, source: &str, now: Timestamp, entries: Vec<Entry>
         feed_url: None,
         etag: None,
         last_modified: None,
+        repaired: None,
         seed: Seed::None,
         next_poll_at: now.plus(Duration::from_hours(1)),
     };

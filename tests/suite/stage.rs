@@ -161,6 +161,7 @@ pub(crate) fn arrival(titles: &[&str], now: Timestamp) -> Arrival {
         feed_url: None,
         etag: Some("\"1\"".to_owned()),
         last_modified: None,
+        repaired: None,
         seed: Seed::None,
         next_poll_at: now.plus(Duration::from_hours(1)),
     }

@@ -1,0 +1,67 @@
+//! Which sources fail, and whether their owner knows: told once when a source
+//! has failed for a day, and once when it is well again.
+
+use super::letters::insert_owner_letter;
+use super::{Store, StoreError, each};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::time::Timestamp;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// A source that fails for less may be well again before anybody reads of it.
+const WORTH_TELLING: Duration = Duration::from_hours(24);
+
+impl Store {
+    /// Tells the owner, in one letter, of the sources that have failed for a day
+    /// and of those that are well again; each once. Returns of how many.
+    pub async fn tell_of_health(&self, owner: Option<&EmailAddress>, now: Timestamp) -> Result<usize, StoreError> {
+        let mut tx = self.begin().await?;
+        // What is marked here is marked with its letter, or not at all.
+        let failing: Vec<(String, Option<String>)> = each!(&mut tx, |db| {
+            sqlx::query_as(
+                "UPDATE source SET told = TRUE
+                 WHERE NOT told AND NOT removed AND state = 'active' AND failing_since <= $1
+                 RETURNING name, trouble",
+            )
+            .bind(now.minus(WORTH_TELLING).millis())
+            .fetch_all(&mut **db)
+            .await
+        })?;
+        let well: Vec<(String,)> = each!(&mut tx, |db| {
+            sqlx::query_as(
+                "UPDATE source SET told = FALSE
+                 WHERE told AND NOT removed AND state = 'active' AND failing_since IS NULL AND ok_at IS NOT NULL
+                 RETURNING name",
+            )
+            .fetch_all(&mut **db)
+            .await
+        })?;
+        let told = failing.len() + well.len();
+        if let (Some(owner), true) = (owner, told > 0) {
+            let (subject, body) = letter(&failing, &well);
+            insert_owner_letter(&mut tx, owner, &subject, &body, now).await?;
+        }
+        tx.commit().await?;
+        Ok(told)
+    }
+}
+
+fn letter(failing: &[(String, Option<String>)], well: &[(String,)]) -> (String, String) {
+    let subject = match (failing, well) {
+        ([(name, _)], []) => format!("syndicated cannot read {name}"),
+        ([], [(name,)]) => format!("syndicated can read {name} again"),
+        ([], well) => format!("syndicated can read {} sources again", well.len()),
+        (failing, _) => format!("syndicated cannot read {} sources", failing.len()),
+    };
+    let mut body = String::new();
+    for (name, trouble) in failing {
+        let trouble = trouble.as_deref().unwrap_or("no reason is known");
+        // Writing to a string cannot fail.
+        let _ = writeln!(body, "The source {name} has failed for a day: {trouble}.\n");
+    }
+    for (name,) in well {
+        let _ = writeln!(body, "The source {name} is well again.\n");
+    }
+    body.push_str("See: syndicated source list\n");
+    (subject, body)
+}
