@@ -4,7 +4,7 @@
 mod digest;
 mod ending;
 mod feed;
-
+mod find;
 mod generate;
 mod import;
 mod log;

@@ -2,20 +2,18 @@
 //! which is the truth for what exists; pausing is the database's.
 
 use super::ending::Usage;
-use super::output::{Out, count};
+use super::find::{choose, look, tell};
+use super::output::Out;
 use super::setting::local;
 use super::{Json, Setting};
+use crate::config::Config;
 use crate::config::edit::{self, NewSource};
-use crate::config::{Config, Fetch};
-use crate::domain::post::{Document, DocumentKind};
 use crate::domain::slug::Slug;
 use crate::domain::source::{Seed, Source as Configured, SourceState};
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
-use crate::net::{Client, Names, Outcome, Request};
-use crate::read::{Input, Reading, read};
 use crate::store::{PostFilter, SourceRow, Store};
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -203,11 +201,15 @@ async fn add(add: Add, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     // "blog.example.com" is what people copy.
     let typed = if add.url.contains("://") { add.url.clone() } else { format!("https://{}", add.url) };
     let url: HttpUrl = typed.parse().map_err(|why: crate::domain::url::BadUrl| Usage(why.to_string()))?;
-    let mut title = None;
+    let (mut url, mut title) = (url, None);
     if !add.no_fetch {
         let found = look(&config, &url, setting).await.context("nothing was added (--no-fetch adds it anyway)")?;
-        tell(&found, &config, out)?;
-        title = found.reading.document.title;
+        let chosen = choose(found, out)?;
+        tell(&chosen, &config, out)?;
+        title = chosen.reading.document.title;
+        if !chosen.is_first {
+            url = chosen.feed;
+        }
     }
     let name = match add.name {
         Some(name) => name,
@@ -230,63 +232,6 @@ async fn add(add: Add, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
 }
 
 const RELOAD: &str = "a running daemon takes it on reload: systemctl reload syndicated, or kill -HUP";
-
-/// What stands at an address.
-struct Found {
-    reading: Reading,
-    feed: HttpUrl,
-    bytes: usize,
-}
-
-/// Fetches the address, and the feed that it names when it is a page.
-async fn look(config: &Config, url: &HttpUrl, setting: &Setting) -> anyhow::Result<Found> {
-    // Large or slow documents are refused here as they would be by the daemon.
-    let limits = Fetch { concurrency: 1, ..config.fetch.clone() };
-    let client = Client::new(&limits, &config.site.base_url, Names::system(), setting.clock.clone())?;
-    let page = fetch(&client, url).await?;
-    if page.reading.document.kind == DocumentKind::Feed {
-        return Ok(page);
-    }
-    let Some(link) = page.reading.feeds.first() else {
-        bail!("{} is a page that names no feed: give the feed's own address", page.feed);
-    };
-    let feed = fetch(&client, &link.url).await?;
-    if feed.reading.document.kind == DocumentKind::Page {
-        bail!("{url} names {} as its feed, which is a page as well", link.url);
-    }
-    Ok(feed)
-}
-
-async fn fetch(client: &Client, url: &HttpUrl) -> anyhow::Result<Found> {
-    let fetched = match client.fetch(Request { url, etag: None, last_modified: None }).await? {
-        Outcome::Fresh(fetched) => fetched,
-        Outcome::NotModified { .. } => bail!("{url} answered 304 Not Modified without being asked"),
-        Outcome::Gone => bail!("{url} answered 410 Gone: there is no such feed any more"),
-    };
-    let input = Input {
-        bytes: &fetched.bytes,
-        content_type: fetched.content_type.as_deref(),
-        base: Some(&fetched.final_url),
-        raw: false,
-    };
-    let reading = read(&input).with_context(|| format!("{url} cannot be read"))?;
-    Ok(Found { reading, bytes: fetched.bytes.len(), feed: fetched.final_url })
-}
-
-fn tell(found: &Found, config: &Config, out: &mut Out) -> anyhow::Result<()> {
-    let Document { title, language, entries, .. } = &found.reading.document;
-    out.facts(&[
-        ("feed", found.feed.to_string()),
-        ("title", title.clone().unwrap_or_default()),
-        ("language", language.clone().unwrap_or_default()),
-        ("entries", format!("{} in {} kB", count(entries.len(), "entry", "entries"), found.bytes.div_ceil(1000))),
-    ])?;
-    for entry in entries.iter().take(5) {
-        let date = entry.published.or(entry.updated).map(|at| local(config.site.timezone, at)).unwrap_or_default();
-        out.line(format!("  {}  {date}", if entry.title.is_empty() { "(no title)" } else { &entry.title }))?;
-    }
-    Ok(())
-}
 
 /// A name that is still free: of the title where it is in Latin letters, else of the host.
 fn free_name(config: &Config, url: &HttpUrl, title: Option<&str>) -> Option<Slug> {

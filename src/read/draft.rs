@@ -136,7 +136,14 @@ impl DraftFeed {
             language: self.language.or_else(|| detect_language(&entries)),
             entries,
         };
-        Reading { document, raw: kept, feeds: Vec::new(), older: self.older, repairs: self.repairs }
+        Reading {
+            document,
+            raw: kept,
+            feeds: Vec::new(),
+            guesses: Vec::new(),
+            older: self.older,
+            repairs: self.repairs,
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 mod also_at;
 mod dates;
 mod decode;
+mod discover;
 mod draft;
 mod entities;
 mod feed;
@@ -49,6 +50,8 @@ pub struct Reading {
     pub raw: Vec<RawHtml>,
     /// The feeds that a page names, best first.
     pub feeds: Vec<FeedLink>,
+    /// Where else its feed may be, the likeliest first.
+    pub guesses: Vec<HttpUrl>,
     /// The page of the feed with the entries before these (RFC 5005 section 4).
     pub older: Option<HttpUrl>,
     /// How it had to be mended.

@@ -1,7 +1,7 @@
 //! An HTML page: what it is called, and the feeds that it points to.
 
 use super::text::plain_text;
-use super::{FeedLink, Reading, Repairs};
+use super::{FeedLink, Reading, Repairs, discover};
 use crate::domain::html::bounded;
 use crate::domain::post::{Document, DocumentKind};
 use crate::domain::url::HttpUrl;
@@ -13,6 +13,7 @@ const FEED_TYPES: [&str; 5] =
 
 pub(super) fn read(text: &str, base: Option<&HttpUrl>, repairs: Repairs) -> Reading {
     let html = Html::from(bounded(text).as_ref());
+    let guesses = base.map_or_else(Vec::new, |address| discover::guesses(address, text));
     let base = html
         .select("base[href]")
         .attr("href")
@@ -35,7 +36,7 @@ pub(super) fn read(text: &str, base: Option<&HttpUrl>, repairs: Repairs) -> Read
         language,
         entries: Vec::new(),
     };
-    Reading { document, raw: Vec::new(), feeds: feeds(&html, base.as_ref()), older: None, repairs }
+    Reading { document, raw: Vec::new(), feeds: feeds(&html, base.as_ref()), guesses, older: None, repairs }
 }
 
 fn feeds(html: &Html, base: Option<&HttpUrl>) -> Vec<FeedLink> {

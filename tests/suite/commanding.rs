@@ -275,6 +275,41 @@ async fn a_source_goes_from_its_address_to_the_readers() {
 }
 
 #[tokio::test]
+async fn a_page_is_followed_by_the_feed_it_names_or_may_have() {
+    let origin = Origin::start().await;
+    let html = |body: &str| Answer::ok(body.to_owned()).header("Content-Type", "text/html");
+    let place = Place::new(NEWSLETTER);
+    // It names none; where such sites keep theirs, there is one.
+    origin.set("/", html("<html><title>B</title><p>Hello</p></html>"));
+    origin.set("/rss", Answer::ok(feed(1..=3)));
+    let url = origin.url("/").to_string();
+    let added = place.run(&["source", "add", &url, "--name", "quiet"]).await.ok();
+    assert!(added.out.contains("/rss") && added.out.contains("3 entries"), "{}", added.out);
+    let polled = place.run(&["poll", "quiet", "--json"]).await.ok().json();
+    assert_eq!(polled[0]["seeded"].as_array().unwrap().len(), 3);
+    assert!(
+        place.run(&["source", "show", "quiet", "--json"]).await.ok().json()["feed_url"]
+            .as_str()
+            .unwrap()
+            .ends_with("/rss")
+    );
+
+    // It names several, the first of which cannot be read: the best of the others is taken.
+    let link = |path: &str| format!("<link rel=alternate type=application/rss+xml href={path}>");
+    origin.set("/many", html(&format!("<html><head>{}{}{}</head>", link("/gone"), link("/rss"), link("/news"))));
+    origin.set("/news", Answer::ok(feed(1..=1)));
+    let added = place.run(&["source", "add", origin.url("/many").as_str(), "--name", "many"]).await.ok();
+    assert!(added.out.contains("there are 2 feeds:") && added.out.contains("newest: Post 1"), "{}", added.out);
+    assert!(place.config().contains(origin.url("/rss").as_str()), "{}", place.config());
+
+    // Nothing is there.
+    let empty = Origin::start().await;
+    empty.set("/", html("<html><p>Hello</p></html>"));
+    let none = place.run(&["source", "add", empty.url("/").as_str(), "--name", "none"]).await;
+    assert!(none.code == 1 && none.err.contains("none of 7 usual addresses has one"), "{}", none.err);
+}
+
+#[tokio::test]
 async fn readers_are_added_imported_exported_and_removed() {
     let place = Place::new(NEWSLETTER);
     let list = "email,cadence,language,consent\nann@example.com,daily,ko,\"by letter, 2026\"\n\nbo@example.com,,,\n# a remark\nnobody,,,\nChi@Example.com,hourly,,\n";

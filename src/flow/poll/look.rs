@@ -89,13 +89,15 @@ impl Poller {
         let (fetched, feed, discovered) = match self.read(fetched).await? {
             (fetched, feed) if feed.reading.document.kind == DocumentKind::Feed => (fetched, feed, None),
             (page, feed) => {
-                let Some(link) = feed.reading.feeds.into_iter().next() else {
-                    let why =
-                        format!("{} is a page that names no feed: give the feed's own address", shown(&page.final_url));
-                    return Err(Trouble { wrong_address: true, ..Trouble::document(why) });
+                let Reading { feeds, guesses, .. } = feed.reading;
+                let (url, fetched, feed) = match feeds.into_iter().next() {
+                    Some(named) => {
+                        let (fetched, feed) = self.follow(&named.url).await?;
+                        (named.url, fetched, feed)
+                    }
+                    None => self.guess(&page.final_url, guesses).await?,
                 };
-                let (fetched, feed) = self.follow(&link.url).await?;
-                (fetched, feed, Some(link.url))
+                (fetched, feed, Some(url))
             }
         };
         let feed = self.close_gap(claim, feed).await;
@@ -106,6 +108,24 @@ impl Poller {
             permanent_to: fetched.permanent_to.filter(|_| discovered.is_none()),
             discovered,
         })))
+    }
+
+    /// The feed of a page that names none, where platforms keep theirs.
+    async fn guess(&self, page: &HttpUrl, guesses: Vec<HttpUrl>) -> Result<(HttpUrl, Fetched, Feed), Trouble> {
+        let tried = guesses.len();
+        for url in guesses {
+            match self.follow(&url).await {
+                Ok((fetched, feed)) => return Ok((url, fetched, feed)),
+                // The host wants to be left alone, which is no answer to the question.
+                Err(trouble) if trouble.deferred || trouble.retry_after.is_some() => return Err(trouble),
+                Err(_) => {}
+            }
+        }
+        let why = format!(
+            "{} is a page that names no feed, and none of {tried} usual addresses has one: give the feed's own address",
+            shown(page)
+        );
+        Err(Trouble { wrong_address: true, ..Trouble::document(why) })
     }
 
     /// Fetches and reads what must be a feed.
