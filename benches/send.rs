@@ -1,6 +1,7 @@
 //! How fast a digest leaves: 2,000 mails of 20 KB over 8 connections to a relay
-//! in this process that counts and forgets, each state durable in SQLite.
-//! Prints one line. `cargo bench --bench send`.
+//! in this process that counts and forgets, each state durable in SQLite; beside
+//! it, in the same run, the bare dialogue over as many connections with nothing
+//! written down. Prints one line. `cargo bench --bench send`.
 
 #![allow(
     clippy::unwrap_used,
@@ -26,6 +27,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 const MAILS: usize = 2_000;
 const SIZE: usize = 20 * 1024;
+const CONNECTIONS: usize = 8;
 
 #[tokio::main]
 async fn main() {
@@ -57,7 +59,7 @@ url = "sqlite:{}"
 [mail]
 from = "Bench <news@example.org>"
 relay = "smtp://127.0.0.1:{port}"
-connections = 8
+connections = {CONNECTIONS}
 [[source]]
 name = "blog"
 url = "http://127.0.0.1:9/"
@@ -83,12 +85,37 @@ cadences = {{ daily = "0 7 * * *" }}
     let took = start.elapsed();
     let taken = taken.load(Ordering::Relaxed);
     assert_eq!((tally.sent, taken as u64), (recipients, recipients), "each reader got one");
+    let size = bytes.load(Ordering::Relaxed) / taken;
+    let start = Instant::now();
+    let mut connections = tokio::task::JoinSet::new();
+    for _ in 0..CONNECTIONS {
+        connections.spawn(bare(port, MAILS / CONNECTIONS, size));
+    }
+    connections.join_all().await;
+    let bare = start.elapsed();
     println!(
-        "send: {:.0} mails/s ({taken} mails of {} KB in {:.2} s, 8 connections, durable in SQLite)",
+        "send: {:.0} mails/s, durable in SQLite ({taken} mails of {} KB in {:.2} s, {CONNECTIONS} connections); the bare dialogue {:.0} mails/s, {:.1} times as fast",
         taken as f64 / took.as_secs_f64(),
-        bytes.load(Ordering::Relaxed) / taken / 1024,
-        took.as_secs_f64()
+        size / 1024,
+        took.as_secs_f64(),
+        MAILS as f64 / bare.as_secs_f64(),
+        took.as_secs_f64() / bare.as_secs_f64(),
     );
+}
+
+/// The dialogue of so many mails of so many bytes, and nothing else.
+async fn bare(port: u16, mails: usize, size: usize) {
+    let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+    let mail = "A line of a digest as long as such lines are.\r\n".repeat(size / 47) + ".\r\n";
+    let mut line = String::new();
+    stream.read_line(&mut line).await.unwrap();
+    for _ in 0..mails {
+        for said in ["MAIL FROM:<news@example.org>\r\n", "RCPT TO:<r@example.com>\r\n", "DATA\r\n", &mail] {
+            stream.write_all(said.as_bytes()).await.unwrap();
+            line.clear();
+            stream.read_line(&mut line).await.unwrap();
+        }
+    }
 }
 
 /// A digest of the wanted size, for all readers.

@@ -172,8 +172,13 @@ impl Daemon {
     fn status(&self) -> String {
         let config = self.config.load();
         let web = self.web.map(|web| format!(", serving on {web}")).unwrap_or_default();
-        format!("following {} sources for {} newsletters{web}", config.sources.len(), config.newsletters.len())
+        let sources = counted(config.sources.len(), "source");
+        format!("following {sources} for {}{web}", counted(config.newsletters.len(), "newsletter"))
     }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Runs the daemon of a configuration file until a signal ends it. `load` reads

@@ -2,15 +2,12 @@
 
 use clap::Parser as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use syndicated::cli::{self, Cli, Out, Setting, Task};
-use syndicated::clock::Chance;
 use syndicated::config::Config;
 use syndicated::daemon::{self, Daemon, Outside};
 use syndicated::demo::{self, Engine};
 use syndicated::doctor;
-use syndicated::domain::token::hex;
 use syndicated::scheduler::Roles;
 
 fn main() -> ExitCode {
@@ -28,7 +25,6 @@ fn main() -> ExitCode {
                     doctor::check(&path, &environment, (&clock, &chance), json.json, &mut std::io::stdout()).await
                 }
                 Task::Demo(demo) => {
-                    let folder = Folder::make(&chance)?;
                     let mut out = Out::standard();
                     // A closed pipe ends the telling, not the demonstration.
                     let say = |line: &str| drop(out.line(line));
@@ -36,7 +32,7 @@ fn main() -> ExitCode {
                         let outside = Outside { clock: clock.clone(), chance: chance.clone(), roles: Roles::ALL };
                         Ok(Real(Daemon::start(config, outside).await?))
                     };
-                    demo::run(demo.once, &folder.0, &clock, start, say).await
+                    demo::run(demo.once, (&clock, &chance), start, say).await
                 }
                 Task::Command(command) => cli::run(*command, &Setting { path, environment, clock, chance }).await,
             }
@@ -56,23 +52,5 @@ impl Engine for Real {
 
     async fn poll(&self) -> anyhow::Result<()> {
         self.0.poll_now().await
-    }
-}
-
-/// A folder for the demonstration's files, gone when it ends.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn make(chance: &Chance) -> std::io::Result<Self> {
-        let folder = std::env::temp_dir().join(format!("syndicated-demo-{}", hex(&chance.bytes::<6>())));
-        std::fs::create_dir(&folder)?;
-        Ok(Self(folder))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left behind lies in the folder for temporary files.
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

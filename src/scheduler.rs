@@ -131,6 +131,7 @@ fn log(report: &PollReport) {
         PollOutcome::Unchanged => tracing::debug!(%source, "polled: nothing new"),
         PollOutcome::Failed(why) => tracing::warn!(%source, why, "the poll failed"),
         PollOutcome::Gone(why) => tracing::warn!(%source, why, "the source is gone"),
+        PollOutcome::NotStored(why) => tracing::error!(%source, why, "the poll could not be stored; it is repeated"),
         PollOutcome::Deferred(why) => tracing::debug!(%source, why, "the poll was put off"),
         PollOutcome::Unknown => {}
     }

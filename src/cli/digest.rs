@@ -5,14 +5,14 @@ use super::output::{Out, count};
 use super::setting::local;
 use super::{Json, Setting};
 use crate::config::Config;
-use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::{Decision, DeliveryState};
 use crate::domain::digest::{Balance, Digest as Stored, DigestState};
 use crate::domain::id::DigestId;
 use crate::domain::slug::Slug;
 use crate::flow::deliver::Deliverer;
 use crate::flow::digest::{Digester, Fired, Outcome};
 use crate::render::Renderer;
-use crate::store::{OpenError, Store};
+use crate::store::OpenError;
 use arc_swap::ArcSwap;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
@@ -34,6 +34,15 @@ pub enum Digest {
     Resume {
         /// Its number.
         id: i64,
+    },
+    /// Say what became of mails in doubt: the relay's answer was lost, and only
+    /// its own log tells whether they went out.
+    Decide {
+        /// The digest's number.
+        id: i64,
+        /// They went out, or they are to be mailed again.
+        #[arg(value_name = "sent|again")]
+        decision: Decision,
     },
 }
 
@@ -112,6 +121,7 @@ pub(super) async fn run(command: Digest, setting: &Setting, out: &mut Out) -> an
         Digest::Send(send) => self::send(send, setting, out).await,
         Digest::Show(show) => self::show(show, setting, out).await,
         Digest::Resume { id } => resume(DigestId(id), setting, out).await,
+        Digest::Decide { id, decision } => decide(DigestId(id), decision, setting, out).await,
     }
 }
 
@@ -291,6 +301,10 @@ async fn show(show: Show, setting: &Setting, out: &mut Out) -> anyhow::Result<()
     let at = |at| local(config.site.timezone, at);
     let state = match digest.state {
         DigestState::Paused => format!("paused by trouble; `syndicated digest resume {id}` sets it going again"),
+        // They are repeated a few times; after that, or when the operator wants it so, they wait.
+        DigestState::Sending if balance.unknown > 0 => {
+            format!("sending; once you know the fate of those in doubt: `syndicated digest decide {id} sent|again`")
+        }
         other => other.as_str().to_owned(),
     };
     out.facts(&[
@@ -350,13 +364,33 @@ fn in_words(balance: &Balance) -> String {
 }
 
 async fn resume(id: DigestId, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
-    let (_, store): (_, Store) = setting.open().await?;
+    let (config, store) = setting.open().await?;
     let digest = store.digest(id).await?.ok_or_else(|| unknown(id))?;
-    if store.resume_digest(id, setting.clock.now()).await? {
+    if store.resume_digest(id, config.mail.lifetime, setting.clock.now()).await? {
         Ok(out.line(format!("digest {id} goes on"))?)
     } else {
         Err(Usage(format!("digest {id} is not paused: it is {}", digest.state.as_str())).into())
     }
+}
+
+async fn decide(id: DigestId, decision: Decision, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
+    let (config, store) = setting.open().await?;
+    let digest = store.digest(id).await?.ok_or_else(|| unknown(id))?;
+    if digest.state == DigestState::Paused && decision == Decision::Again {
+        let told = format!("digest {id} is paused: `syndicated digest resume {id}` mails those in doubt again too");
+        return Err(Usage(told).into());
+    }
+    let done = match decision {
+        Decision::Sent => "now counted as sent",
+        Decision::Again => "to be mailed again",
+    };
+    let now = setting.clock.now();
+    let decided = store.decide_doubts(id, decision, config.mail.lifetime, now).await?;
+    store.close_digests(now).await?;
+    Ok(out.line(match decided {
+        0 => format!("no mail of digest {id} waits for a decision"),
+        some => format!("digest {id}: {} {done}", count(usize::try_from(some).unwrap_or(usize::MAX), "mail", "mails")),
+    })?)
 }
 
 fn unknown(id: DigestId) -> Usage {

@@ -4,7 +4,11 @@
 use crate::config::Environment;
 use clap::ValueEnum;
 use std::io::IsTerminal as _;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
@@ -15,7 +19,7 @@ pub enum LogFormat {
     Plain,
     /// One JSON object a line.
     Json,
-    /// Straight to journald.
+    /// Lines that begin with their level, as journald reads them from a service.
     Journald,
 }
 
@@ -42,8 +46,35 @@ pub fn start(format: Option<LogFormat>, usual: &str, environment: &Environment) 
             Box::new(lines.with_target(false).with_ansi(terminal && environment.get("NO_COLOR").is_none()))
         }
         LogFormat::Json => Box::new(lines.json().flatten_event(true)),
-        LogFormat::Journald => Box::new(tracing_journald::layer()?.with_syslog_identifier("syndicated".to_owned())),
+        LogFormat::Journald => Box::new(lines.with_ansi(false).event_format(Journal)),
     };
     tracing_subscriber::registry().with(layer.with_filter(filter)).try_init()?;
     Ok(())
+}
+
+/// One line an event, its fields where `journalctl` shows them; the level as
+/// sd-daemon(3) has it, the time as journald adds it.
+struct Journal;
+
+impl<S, N> FormatEvent<S, N> for Journal
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut line: Writer<'_>,
+        event: &Event<'_>,
+    ) -> std::fmt::Result {
+        let level = match *event.metadata().level() {
+            Level::ERROR => 3,
+            Level::WARN => 4,
+            Level::INFO => 6,
+            Level::DEBUG | Level::TRACE => 7,
+        };
+        write!(line, "<{level}>")?;
+        context.format_fields(line.by_ref(), event)?;
+        writeln!(line)
+    }
 }

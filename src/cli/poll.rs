@@ -59,9 +59,10 @@ pub(super) async fn run(poll: Poll, setting: &Setting, out: &mut Out) -> anyhow:
         let rows: Vec<_> = reports.iter().map(|report| [report.name.to_string(), in_words(&report.outcome)]).collect();
         out.table(["SOURCE", "RESULT"], &rows, "there is no source to poll: add one with `syndicated source add URL`")?;
     }
-    let failed = reports
-        .iter()
-        .any(|report| matches!(report.outcome, PollOutcome::Failed(_) | PollOutcome::Gone(_) | PollOutcome::Unknown));
+    let failed = reports.iter().any(|report| {
+        use PollOutcome::{Failed, Gone, NotStored, Unknown};
+        matches!(report.outcome, Failed(_) | Gone(_) | NotStored(_) | Unknown)
+    });
     if failed || stop.is_cancelled() { Err(Said.into()) } else { Ok(()) }
 }
 
@@ -89,6 +90,7 @@ fn in_words(outcome: &PollOutcome) -> String {
         PollOutcome::Failed(why) => format!("failed: {why}"),
         PollOutcome::Gone(why) => format!("gone: {why}"),
         PollOutcome::Deferred(why) => format!("later: {why}"),
+        PollOutcome::NotStored(why) => format!("not stored: {why}; nothing is lost, poll again"),
         PollOutcome::Unknown => "there is no such source".to_owned(),
     }
 }
@@ -105,6 +107,7 @@ fn as_json(report: &PollReport) -> Value {
         PollOutcome::Failed(why) => ("failed", Some(why)),
         PollOutcome::Gone(why) => ("gone", Some(why)),
         PollOutcome::Deferred(why) => ("deferred", Some(why)),
+        PollOutcome::NotStored(why) => ("not stored", Some(why)),
         PollOutcome::Unknown => ("unknown", None),
     };
     json!({ "source": report.name, "outcome": outcome, "why": why })

@@ -5,6 +5,7 @@
 mod blog;
 mod browser;
 mod catcher;
+mod folder;
 mod story;
 
 pub use story::{Engine, run};

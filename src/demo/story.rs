@@ -3,6 +3,7 @@
 use super::blog::Blog;
 use super::browser::{self, Page};
 use super::catcher::{Catcher, Caught};
+use super::folder::Folder;
 use crate::clock::{Chance, Clock};
 use crate::config::{Config, Environment};
 use anyhow::{Context as _, bail, ensure};
@@ -28,11 +29,24 @@ pub trait Engine {
 }
 
 /// Runs the demonstration: one post through every station with `once`, else a
-/// new post every few seconds until it is stopped. `start` starts the daemon;
-/// `say` hears what happens, a line at a time.
+/// new post every few seconds until Ctrl-C. `start` starts the daemon; `say`
+/// hears what happens, a line at a time.
 pub async fn run<E: Engine>(
     once: bool,
-    folder: &Path,
+    (clock, chance): (&Clock, &Chance),
+    start: impl AsyncFnOnce(Config) -> anyhow::Result<E>,
+    say: impl FnMut(&str),
+) -> anyhow::Result<()> {
+    let folder = Folder::make(chance).context("cannot make a folder for temporary files")?;
+    tokio::select! {
+        told = tell(once, &folder, clock, start, say) => told,
+        seen = tokio::signal::ctrl_c() => Ok(seen?),
+    }
+}
+
+async fn tell<E: Engine>(
+    once: bool,
+    folder: &Folder,
     clock: &Clock,
     start: impl AsyncFnOnce(Config) -> anyhow::Result<E>,
     mut say: impl FnMut(&str),
@@ -47,7 +61,7 @@ pub async fn run<E: Engine>(
     // The daemon must know its own address before it starts, for its links.
     let web_at = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
     blog.publish(clock.now());
-    let config = configure(folder, blog_at, smtp_at, web_at)?;
+    let config = configure(&folder.0, blog_at, smtp_at, web_at)?;
     let engine = start(config).await?;
     let demo = Demo { web: engine.web(), blog, catcher };
     say(&format!("The blog        http://{blog_at}/"));

@@ -73,6 +73,27 @@ impl std::str::FromStr for DeliveryState {
     }
 }
 
+/// What a person says of mails in doubt (P6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// They went out.
+    Sent,
+    /// They are to be mailed again.
+    Again,
+}
+
+impl std::str::FromStr for Decision {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "sent" => Ok(Self::Sent),
+            "again" => Ok(Self::Again),
+            other => Err(format!("`{other}` is neither `sent` nor `again`")),
+        }
+    }
+}
+
 /// What came of one attempt. Data, not an error: each variant is a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -92,7 +113,7 @@ pub enum Verdict {
         reason: String,
     },
     /// "Never" to this message: 5xx after the final dot. Five in a row pause
-    /// the relay, since then the message is at fault and not its readers.
+    /// its digest, since then the message is at fault and not its readers.
     Refused {
         /// Why, in the relay's words.
         reason: String,

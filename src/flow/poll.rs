@@ -38,6 +38,9 @@ const SHORTEST_REST: Duration = Duration::from_mins(1);
 const BUSY_REST: Duration = Duration::from_secs(30);
 /// How long to wait before a database that failed is tried again.
 const STORE_REST: Duration = Duration::from_secs(5);
+/// The longest that `run` goes without a look at the plan: a command or another
+/// node may have changed it.
+const LOOK_AGAIN: Duration = Duration::from_mins(1);
 /// How many documents are read at once: reading is work for a processor.
 const READERS: usize = 2;
 
@@ -74,8 +77,10 @@ pub enum PollOutcome {
     Failed(String),
     /// The origin said that the source is no more.
     Gone(String),
-    /// It was not asked, or what came was not kept: it will be asked again.
+    /// It was not asked: it will be.
     Deferred(String),
+    /// The database could not keep what came: it will be asked again.
+    NotStored(String),
     /// There is no such source in the configuration.
     Unknown,
 }
@@ -142,36 +147,31 @@ impl Poller {
                 return;
             }
             let limit = self.at_once();
-            let mut wake_at = None;
+            // Counted from before the look: what changes behind it is seen in time.
+            let mut wake_at = self.clock.now().plus(LOOK_AGAIN);
             // Claims are taken in handfuls: each is a transaction.
             if !stopping && busy.len() <= limit / 2 {
-                wake_at = match self.due(limit.saturating_sub(busy.len())).await {
+                wake_at = wake_at.min(match self.due(limit.saturating_sub(busy.len())).await {
                     Ok(Due::Now(claims)) => {
                         for claim in claims {
                             self.begin(claim, stop, &mut busy);
                         }
                         continue;
                     }
-                    Ok(Due::At(next)) => next,
+                    Ok(Due::At(next)) => next.unwrap_or(wake_at),
                     Err(error) => {
                         tracing::error!(%error, "cannot see which sources are due");
-                        Some(self.clock.now().plus(STORE_REST))
+                        self.clock.now().plus(STORE_REST)
                     }
-                };
+                });
             }
-            let sleep = async {
-                match wake_at {
-                    Some(at) => self.clock.sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 Some(ended) = busy.join_next(), if !busy.is_empty() => {
                     if let Some(report) = ended_well(ended) {
                         tell(report);
                     }
                 }
-                () = sleep => {}
+                () = self.clock.sleep_until(wake_at) => {}
                 () = self.changed.notified() => {}
                 () = stop.cancelled(), if !stopping => {}
             }
@@ -259,10 +259,8 @@ impl Poller {
         let name = claim.name.clone();
         let outcome = match self.poll_claimed(claim, stop).await {
             Ok(outcome) => outcome,
-            Err(error) => {
-                tracing::error!(source = %name, %error, "the poll could not be stored; it is repeated");
-                PollOutcome::Deferred(error.to_string())
-            }
+            // Its claim ends with its lease; validators have not moved (P1).
+            Err(error) => PollOutcome::NotStored(error.to_string()),
         };
         PollReport { name, outcome }
     }

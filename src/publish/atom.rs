@@ -42,6 +42,7 @@ fn write_entry(channel: &Channel, item: &Item<'_>) -> Entry {
         let url = place.url.as_ref()?;
         Some(Link { title: Some(legal(&place.name).into_owned()), ..link("related", url.as_str(), None) })
     }));
+    let html = content(item.post);
     Entry {
         title: plain(&entry.title),
         id: identity(channel, item.post),
@@ -63,10 +64,11 @@ fn write_entry(channel: &Channel, item: &Item<'_>) -> Entry {
             r#type: TextType::Html,
             ..Text::default()
         }),
-        // An entry without an alternate link must have content (RFC 4287 section 4.1.2).
+        // An entry without an alternate link must have content (RFC 4287 section
+        // 4.1.2). Of an empty one without a type no reader shows anything.
         content: Some(Content {
-            value: Some(content(item.post).map_or(String::new(), |html| legal(html.as_str()).into_owned())),
-            content_type: Some("html".to_owned()),
+            value: Some(html.map_or(String::new(), |html| legal(html.as_str()).into_owned())),
+            content_type: html.map(|_| "html".to_owned()),
             ..Content::default()
         }),
         source: item.origin.map(|origin| Source {

@@ -145,15 +145,16 @@ impl Store {
         lease: Duration,
     ) -> Result<Option<SourceClaim>, StoreError> {
         let sql = claim_where!(&self.writer, "name = $3");
-        let row: Option<ClaimRow> = each!(&self.writer, |db| {
+        // All rows are asked for, so that a claim that could not be committed is an error here.
+        let rows: Vec<ClaimRow> = each!(&self.writer, |db| {
             sqlx::query_as(sql)
                 .bind(now.millis())
                 .bind(now.plus(lease).millis())
                 .bind(name.as_str())
-                .fetch_optional(db)
+                .fetch_all(db)
                 .await
         })?;
-        row.map(SourceClaim::try_from).transpose()
+        rows.into_iter().next().map(SourceClaim::try_from).transpose()
     }
 
     /// Ends a poll that brought no document. Returns `false` when the lease was

@@ -248,7 +248,7 @@ impl Store {
 
     /// What was decided on a slot; `None` while it is open.
     pub async fn slot_state(&self, edition: &Edition) -> Result<Option<DigestState>, StoreError> {
-        let row: Option<(String,)> = each!(&self.writer, |db| {
+        let row: Option<(String,)> = each!(&self.reader, |db| {
             sqlx::query_as("SELECT state FROM digest WHERE newsletter = $1 AND cadence = $2 AND slot = $3")
                 .bind(edition.newsletter.as_str())
                 .bind(edition.cadence.as_str())

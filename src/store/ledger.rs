@@ -1,15 +1,16 @@
 //! The ledger of mails, read: how a digest stands, when it ends (P3), what stops
-//! it and sets it going again (P10).
+//! it and sets it going again (P10), and what a person says of doubt (P6).
 
 use super::deliveries::{HELD, slug};
 use super::letters::insert_owner_letter;
 use super::{Store, StoreError, each};
-use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::{Decision, DeliveryState};
 use crate::domain::digest::Balance;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::id::{DeliveryId, DigestId};
 use crate::domain::slug::Slug;
 use crate::domain::time::Timestamp;
+use std::time::Duration;
 
 /// The mail of a digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,30 +165,69 @@ impl Store {
         tx.commit().await
     }
 
-    /// Sets a paused digest going again. Returns whether it was paused. Its
-    /// trouble stays written: the sample that stopped it is not judged again.
-    pub async fn resume_digest(&self, digest: DigestId, now: Timestamp) -> Result<bool, StoreError> {
+    /// Sets a paused digest going again, to be tried for `lifetime`. Returns
+    /// whether it was paused. Its trouble stays written: the sample that stopped
+    /// it is not judged again.
+    pub async fn resume_digest(
+        &self,
+        digest: DigestId,
+        lifetime: Duration,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
         let resumed = each!(&mut tx, |db| {
-            sqlx::query("UPDATE digest SET state = 'sending' WHERE id = $1 AND state = 'paused'")
+            sqlx::query("UPDATE digest SET state = 'sending', expires_at = $2 WHERE id = $1 AND state = 'paused'")
                 .bind(digest.0)
+                .bind(now.plus(lifetime).millis())
                 .execute(&mut **db)
                 .await
                 .map(|done| done.rows_affected() > 0)
         })?;
-        each!(&mut tx, |db| {
-            sqlx::query(
-                "UPDATE delivery SET not_before = $2 WHERE digest_id = $1 AND state IN ('pending', 'deferred', 'unknown') AND $3",
-            )
-            .bind(digest.0)
-            .bind(now.millis())
-            .bind(resumed)
-            .execute(&mut **db)
-            .await
-            .map(drop)
-        })?;
+        if resumed {
+            each!(&mut tx, |db| {
+                sqlx::query(
+                    "UPDATE delivery SET not_before = $2, expires_at = $3
+                     WHERE digest_id = $1 AND state IN ('pending', 'deferred', 'unknown')",
+                )
+                .bind(digest.0)
+                .bind(now.millis())
+                .bind(now.plus(lifetime).millis())
+                .execute(&mut **db)
+                .await
+                .map(drop)
+            })?;
+        }
         tx.commit().await?;
         Ok(resumed)
+    }
+
+    /// Does what a person decided on the mails of a digest whose fate is not
+    /// known and that wait for one (P6). Returns how many there were.
+    pub async fn decide_doubts(
+        &self,
+        digest: DigestId,
+        decision: Decision,
+        lifetime: Duration,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let decided = each!(&self.writer, |db| {
+            sqlx::query(
+                "UPDATE delivery SET
+                     state = CASE WHEN $2 THEN 'sent' ELSE state END,
+                     settled_at = CASE WHEN $2 THEN $3 ELSE settled_at END,
+                     not_before = $3, expires_at = $4, doubts = 1
+                 WHERE digest_id = $1 AND state = 'unknown' AND not_before = $5",
+            )
+            .bind(digest.0)
+            .bind(decision == Decision::Sent)
+            .bind(now.millis())
+            .bind(now.plus(lifetime).millis())
+            .bind(HELD)
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        Ok(decided)
     }
 
     /// The ledger of a digest, in a state or in all, addresses masked.

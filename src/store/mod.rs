@@ -92,6 +92,12 @@ pub enum StoreError {
     Refused(String),
 }
 
+const SQLITE_BUSY: u32 = 5;
+const SQLITE_LOCKED: u32 = 6;
+const SQLITE_IOERR: u32 = 10;
+const SQLITE_FULL: u32 = 13;
+const SQLITE_CANTOPEN: u32 = 14;
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
@@ -99,16 +105,19 @@ impl From<sqlx::Error> for StoreError {
                 Self::Unavailable(error.to_string())
             }
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::Corrupt(error.to_string()),
-            // SQLITE_FULL is 13 (sqlite.org/rescode.html); 53100 is PostgreSQL's disk_full,
-            // class 57P its shutting down, class 08 a lost connection.
-            sqlx::Error::Database(refusal) => match refusal.code().as_deref() {
-                Some("13" | "53100") => Self::Full,
-                Some("5" | "6" | "14") => Self::Unavailable(refusal.message().to_owned()),
-                Some(code) if code.starts_with("57P") || code.starts_with("08") => {
-                    Self::Unavailable(refusal.message().to_owned())
+            sqlx::Error::Database(refusal) => {
+                let (code, said) = (refusal.code().unwrap_or_default(), refusal.message().to_owned());
+                // PostgreSQL's codes have five characters: 53100 is disk_full, class 57P its
+                // shutting down, class 08 a lost connection. SQLite's are numbers, the last
+                // byte being the kind (sqlite.org/rescode.html).
+                match code.parse::<u32>().ok().filter(|_| code.len() < 5).map(|code| code & 0xff) {
+                    Some(SQLITE_FULL) => Self::Full,
+                    Some(SQLITE_BUSY | SQLITE_LOCKED | SQLITE_IOERR | SQLITE_CANTOPEN) => Self::Unavailable(said),
+                    None if code == "53100" => Self::Full,
+                    None if code.starts_with("57P") || code.starts_with("08") => Self::Unavailable(said),
+                    _ => Self::Refused(said),
                 }
-                _ => Self::Refused(refusal.message().to_owned()),
-            },
+            }
             _ => Self::Refused(error.to_string()),
         }
     }

@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};
 use std::fs::{File, TryLockError};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -46,6 +47,9 @@ pub enum OpenError {
     /// Anything the engine said.
     #[error("cannot open the database {0}: {1}")]
     Store(String, StoreError),
+    /// A file of the database cannot be opened or created.
+    #[error("cannot write {0}: {1}; give this user the right to")]
+    File(PathBuf, std::io::Error),
     /// The lock file cannot be used.
     #[error("cannot lock {0}: {1}")]
     Lock(PathBuf, std::io::Error),
@@ -87,15 +91,16 @@ impl Store {
                 refuse_network_disk(path, folder)?;
                 // SQLite's migrator takes no lock of its own; two first starts must queue.
                 let path_of_lock = beside(path, ".migrate.lock");
-                let lock = open_lock(&path_of_lock)?;
+                let lock = open_private(&path_of_lock)?;
                 let _queue = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock))
                     .await
                     .map_err(std::io::Error::other)
                     .flatten()
                     .map_err(|why| OpenError::Lock(path_of_lock, why))?;
+                // Addresses of readers are for nobody else; SQLite gives its side files the same mode.
+                open_private(path)?;
                 let options = SqliteConnectOptions::new()
                     .filename(path)
-                    .create_if_missing(true)
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
                     .foreign_keys(true)
@@ -103,6 +108,12 @@ impl Store {
                 let writer = SqlitePoolOptions::new()
                     .max_connections(1)
                     .acquire_timeout(Duration::from_mins(1))
+                    // SQLite rolls back by itself when a write fails (a full disk); sqlx 0.9 then
+                    // fails to, and would count this connection as in a transaction for ever.
+                    .before_acquire(|connection, _| {
+                        let usable = !connection.is_in_transaction();
+                        Box::pin(async move { Ok(usable) })
+                    })
                     .connect_with(options.clone())
                     .await
                     .map_err(|error| failed(error.into()))?;
@@ -142,7 +153,7 @@ impl Store {
         match &self.place {
             Database::Sqlite(path) => {
                 let path = beside(path, ".lock");
-                let file = open_lock(&path)?;
+                let file = open_private(&path)?;
                 match file.try_lock() {
                     Ok(()) => Ok(NodeLock { name: "local".to_owned(), _held: Held::File(file) }),
                     Err(TryLockError::WouldBlock) => Err(OpenError::Owned(self.place.to_string())),
@@ -233,13 +244,15 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn open_lock(path: &Path) -> Result<File, OpenError> {
+/// Opens a file that only this user may read, created when it is not there.
+fn open_private(path: &Path) -> Result<File, OpenError> {
     File::options()
         .create(true)
         .truncate(false)
         .write(true)
+        .mode(0o600)
         .open(path)
-        .map_err(|why| OpenError::Lock(path.to_owned(), why))
+        .map_err(|why| OpenError::File(path.to_owned(), why))
 }
 
 async fn refuse_old_sqlite(pool: &sqlx::SqlitePool) -> Result<Result<(), OpenError>, StoreError> {

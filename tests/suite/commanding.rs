@@ -99,6 +99,7 @@ async fn every_command_explains_itself() {
         "digest send",
         "digest show",
         "digest resume",
+        "digest decide",
         "subscriber",
         "subscriber add",
         "subscriber list",
@@ -250,6 +251,8 @@ async fn a_source_goes_from_its_address_to_the_readers() {
     assert_eq!((digest["state"].as_str(), digest["deliveries"][0]["state"].as_str()), (Some("done"), Some("sent")));
     assert_eq!(place.run(&["digest", "list", "--json"]).await.ok().json().as_array().unwrap().len(), 1);
     assert_eq!(place.run(&["digest", "resume", "1"]).await.code, 2);
+    assert!(place.run(&["digest", "decide", "1", "sent"]).await.ok().out.contains("no mail of digest 1 waits"));
+    assert_eq!(place.run(&["digest", "decide", "99", "again"]).await.code, 2);
     assert_eq!(place.run(&["post", "list", "--json"]).await.ok().json().as_array().unwrap().len(), 4);
 
     for (format, begins) in [("rss", "<?xml"), ("atom", "<?xml"), ("json", "{")] {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use syndicated::clock::{Chance, Clock};
 use syndicated::config::{Config, Database, Fetch, Http, Live, Mail, OnAmbiguous, Relay, Site};
-use syndicated::domain::delivery::DeliveryState;
+use syndicated::domain::delivery::{Decision, DeliveryState};
 use syndicated::domain::digest::{Balance, DigestState, Edition, token};
 use syndicated::domain::email_address::EmailAddress;
 use syndicated::domain::id::DigestId;
@@ -400,6 +400,36 @@ async fn a_lost_answer_is_held_when_the_operator_wants_it_so() {
 }
 
 #[tokio::test]
+async fn a_person_decides_what_became_of_held_mails() {
+    for bench in engines::all().await {
+        let world = World::changed(&bench, |config| config.mail.on_ambiguous = OnAmbiguous::Hold).await;
+        world.readers(2).await;
+        let taken = world.digest("1").await;
+        world.sink.always(Phase::Dot, Act::Reset);
+        assert_eq!(world.drain().await.unknown, 2);
+        let repeated = world.digest("2").await;
+        assert_eq!(world.drain().await.unknown, 2);
+        // Whoever decides may have been away for longer than a digest lives.
+        world.clock.advance(48 * HOUR);
+        world.sink.behave();
+        let decide =
+            async |digest, decision| world.store.decide_doubts(digest, decision, 24 * HOUR, world.clock.now()).await;
+
+        assert_eq!(decide(taken, Decision::Sent).await.unwrap(), 2);
+        assert_eq!(world.drain().await, Tally::default(), "what counts as sent is not mailed again");
+        assert_eq!((world.balance(taken).await.sent, world.state(taken).await), (2, DigestState::Done));
+
+        assert_eq!(decide(repeated, Decision::Again).await.unwrap(), 2);
+        assert_eq!(decide(repeated, Decision::Again).await.unwrap(), 0, "they wait for nobody now");
+        assert_eq!(world.drain().await, Tally { sent: 2, ..Tally::default() });
+        assert_eq!((world.balance(repeated).await.sent, world.state(repeated).await), (2, DigestState::Done));
+        let ledger = world.sink.ledger();
+        assert_eq!(ledger.len(), 6);
+        assert!(ledger[4..].iter().all(|copy| ledger[..4].iter().any(|first| first.bytes == copy.bytes)));
+    }
+}
+
+#[tokio::test]
 async fn who_leaves_before_their_turn_gets_nothing() {
     for bench in engines::all().await {
         let world = World::new(&bench).await;
@@ -449,9 +479,10 @@ async fn a_list_of_dead_addresses_stops_itself_and_goes_on_when_told() {
         let refused = trouble.split(" of the first").next().and_then(|count| count.parse().ok());
         assert!(refused.is_some_and(|count: u32| (11..=14).contains(&count)), "{trouble}");
 
-        assert!(world.store.resume_digest(digest, world.clock.now()).await.unwrap());
-        assert!(!world.store.resume_digest(digest, world.clock.now()).await.unwrap());
-        // By whoever has seen the sample; it is not judged again.
+        // Long after it would have expired, by whoever has seen the sample; it is not judged again.
+        world.clock.advance(48 * HOUR);
+        assert!(world.store.resume_digest(digest, 24 * HOUR, world.clock.now()).await.unwrap());
+        assert!(!world.store.resume_digest(digest, 24 * HOUR, world.clock.now()).await.unwrap());
         world.drain().await;
         let balance = world.balance(digest).await;
         assert!(balance.is_closed() && balance.bounced == 34, "{balance:?}");
@@ -484,7 +515,7 @@ async fn a_message_that_the_relay_will_not_have_burns_no_reader() {
         assert_eq!(world.drain().await, Tally::default());
 
         world.sink.behave();
-        world.store.resume_digest(digest, world.clock.now()).await.unwrap();
+        world.store.resume_digest(digest, 24 * HOUR, world.clock.now()).await.unwrap();
         assert_eq!(world.drain().await.sent, 30);
         assert_eq!(world.state(digest).await, DigestState::Done);
     }

@@ -2,14 +2,15 @@
 //! is left out, and no more mails come twice than were in flight.
 
 use crate::engines;
+use crate::program;
 use crate::sink::Sink;
 use crate::stage::{self, Stage};
 use std::collections::HashMap;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use syndicated::clock::{Chance, Clock};
 use syndicated::domain::digest::DigestState;
 use syndicated::flow::digest::Outcome;
+use tokio::process::Child;
 
 const READERS: usize = 1_000;
 const CONNECTIONS: usize = 8;
@@ -19,15 +20,7 @@ fn kills() -> usize {
 }
 
 fn start(config: &std::path::Path) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_syndicated"))
-        .arg("--config")
-        .arg(config)
-        .env("SYNDICATED_SECRET_KEY", "0123456789abcdef0123456789abcdef")
-        .env("SYNDICATED_LOG", "error")
-        .current_dir(config.parent().unwrap())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
+    program::command(config).env("SYNDICATED_LOG", "error").spawn().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,8 +45,7 @@ async fn a_daemon_killed_in_mid_digest_skips_nobody_and_repeats_only_what_was_in
             let mut daemon = start(&path);
             // Long enough to start, short enough that the kills are spread over the digest.
             tokio::time::sleep(chance.jitter(Duration::from_millis(220), 0.5)).await;
-            daemon.kill().unwrap();
-            daemon.wait().unwrap();
+            daemon.kill().await.unwrap();
             let balance = stage.store.balance(digest).await.unwrap();
             assert!(balance.attempting <= CONNECTIONS as u64, "{}: kill {kill}: {balance:?}", bench.engine);
             in_flight += balance.attempting;
@@ -71,8 +63,7 @@ async fn a_daemon_killed_in_mid_digest_skips_nobody_and_repeats_only_what_was_in
             assert!(std::time::Instant::now() < deadline, "{:?}", stage.store.balance(digest).await.unwrap());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        daemon.kill().unwrap();
-        daemon.wait().unwrap();
+        daemon.kill().await.unwrap();
 
         let balance = stage.store.balance(digest).await.unwrap();
         assert_eq!(balance.sent, READERS as u64, "{balance:?}");

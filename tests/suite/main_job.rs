@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::time::Duration;
-use syndicated::clock::Clock;
+use syndicated::clock::{Chance, Clock};
 use syndicated::daemon::{Daemon, Outside};
 use syndicated::demo::{self, Engine};
 
@@ -20,14 +20,12 @@ impl Engine for &Real {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_post_goes_all_the_way() {
-    let folder = tempfile::tempdir().unwrap();
     let mut lines = Vec::new();
     let daemon = std::sync::OnceLock::new();
-    let clock = Clock::system();
+    let (clock, chance) = (Clock::system(), Chance::seeded(9));
     let run = demo::run(
         true,
-        folder.path(),
-        &clock,
+        (&clock, &chance),
         async |config| {
             let started = Real(Daemon::start(config, Outside::real()).await?);
             Ok(daemon.get_or_init(|| started))

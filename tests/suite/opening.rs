@@ -46,3 +46,19 @@ async fn one_owner_on_sqlite_and_named_nodes_on_postgres() {
         assert!(two.lock().await.is_ok());
     }
 }
+
+/// The addresses of readers are nobody else's business.
+#[tokio::test]
+async fn only_its_owner_may_read_a_database_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bench = engines::all().await.remove(0);
+    let store = bench.open().await;
+    store.set_meta("greeting", "안녕").await.unwrap();
+    let _lock = store.lock().await.unwrap();
+    let files: Vec<_> = std::fs::read_dir(bench.folder.path()).unwrap().flatten().collect();
+    assert!(files.len() >= 4, "{files:?}");
+    for file in files {
+        let mode = file.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{} is {mode:o}", file.path().display());
+    }
+}

@@ -62,6 +62,14 @@ impl Answer {
         self
     }
 
+    /// Whether who asks with these headers has it already.
+    fn is_known(&self, asked: &HashMap<String, String>) -> bool {
+        let same = |theirs: &str, ours: &str| {
+            self.has(ours).is_some_and(|tag| asked.get(theirs).map(String::as_str) == Some(tag))
+        };
+        self.status == 200 && (same("if-none-match", "etag") || same("if-modified-since", "last-modified"))
+    }
+
     fn has(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
@@ -72,6 +80,8 @@ impl Answer {
 pub(crate) struct Asked {
     pub(crate) path: String,
     pub(crate) headers: HashMap<String, String>,
+    /// The status it got in return.
+    pub(crate) status: u16,
 }
 
 #[derive(Default)]
@@ -153,11 +163,16 @@ impl Origin {
                 let mut state = self.state.lock().unwrap();
                 state.at_once += 1;
                 state.most_at_once = state.most_at_once.max(state.at_once);
-                state.asked.push(Asked { path: path.clone(), headers: headers.clone() });
-                state.answers.get(&path).cloned().unwrap_or_else(|| Answer::status(404))
+                let mut answer = state.answers.get(&path).cloned().unwrap_or_else(|| Answer::status(404));
+                if answer.is_known(&headers) {
+                    answer.status = 304;
+                    answer.body.clear();
+                }
+                state.asked.push(Asked { path, headers, status: answer.status });
+                answer
             };
             tokio::time::sleep(answer.delay).await;
-            let done = answer_with(&mut stream, &answer, &headers).await;
+            let done = answer_with(&mut stream, &answer).await;
             self.state.lock().unwrap().at_once -= 1;
             done?;
             if answer.cut.is_some() {
@@ -167,17 +182,8 @@ impl Origin {
     }
 }
 
-async fn answer_with(
-    stream: &mut BufReader<TcpStream>,
-    answer: &Answer,
-    asked: &HashMap<String, String>,
-) -> std::io::Result<()> {
-    let same = |theirs: &str, ours: &str| {
-        answer.has(ours).is_some_and(|tag| asked.get(theirs).map(String::as_str) == Some(tag))
-    };
-    let unchanged =
-        answer.status == 200 && (same("if-none-match", "etag") || same("if-modified-since", "last-modified"));
-    let (status, body) = if unchanged { (304, &[][..]) } else { (answer.status, &answer.body[..]) };
+async fn answer_with(stream: &mut BufReader<TcpStream>, answer: &Answer) -> std::io::Result<()> {
+    let (status, body) = (answer.status, &answer.body[..]);
     let mut head = format!("HTTP/1.1 {status} Scripted\r\n");
     for (name, value) in &answer.headers {
         write!(head, "{name}: {value}\r\n").unwrap();

@@ -632,6 +632,31 @@ async fn the_daemon_polls_by_the_clock_and_notices_a_new_source() {
     running.await.unwrap();
 }
 
+/// A command, or another node, speaks to the database and not to this daemon.
+#[tokio::test]
+async fn a_source_that_was_resumed_from_outside_is_polled_within_a_minute() {
+    for bench in engines::all().await {
+        let origin = Origin::start().await;
+        origin.set("/feed", Answer::ok(feed(1..=1)));
+        let world = World::following(&bench, &origin.url("/feed")).await;
+        let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let (poller, stop) = (Arc::clone(&world.poller), world.stop.clone());
+        let running = tokio::spawn(async move { poller.run(&stop, |report| told.send(report).unwrap()).await });
+        assert!(heard.recv().await.unwrap().brought_something());
+        // Its own look at the plan is over long before these are.
+        for _ in 0..50 {
+            world.row().await;
+        }
+        let (name, now) = ("blog".parse().unwrap(), world.clock.now());
+        world.store.set_source_state(&name, SourceState::Active, now).await.unwrap();
+        world.clock.advance(MINUTE);
+        let report = tokio::time::timeout(Duration::from_secs(10), heard.recv()).await;
+        assert!(report.is_ok(), "{}", bench.engine);
+        world.stop.cancel();
+        running.await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn older_pages_close_a_gap() {
     for bench in engines::all().await {

@@ -13,13 +13,13 @@ use syndicated::store::SubscriptionFilter;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
-async fn ask(web: SocketAddr, request: &str) -> Answer {
+pub(crate) async fn ask(web: SocketAddr, request: &str) -> Answer {
     let mut stream = TcpStream::connect(web).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut bytes = Vec::new();
@@ -30,11 +30,12 @@ async fn ask(web: SocketAddr, request: &str) -> Answer {
     Answer { status, head: head.to_lowercase(), body: body.to_owned() }
 }
 
-async fn get(web: SocketAddr, method: &str, path: &str) -> Answer {
+pub(crate) async fn get(web: SocketAddr, method: &str, path: &str) -> Answer {
     ask(web, &format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).await
 }
 
-async fn post(web: SocketAddr, path: &str, body: &str) -> Answer {
+/// Sends a form.
+pub(crate) async fn post(web: SocketAddr, path: &str, body: &str) -> Answer {
     let length = body.len();
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n"
