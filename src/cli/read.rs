@@ -11,7 +11,7 @@ use crate::domain::schedule;
 use crate::domain::time::Timestamp;
 use crate::domain::url::{BadUrl, HttpUrl};
 use crate::net::{Client, Names, Outcome, Request};
-use crate::read::{Input, RawHtml, Reading, plain_text, read};
+use crate::read::{Input, Pace, RawHtml, Reading, plain_text, read};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
@@ -116,7 +116,7 @@ struct Shown<'a> {
 struct ShownEntry<'a> {
     id: &'a str,
     url: Option<&'a HttpUrl>,
-    title: &'a str,
+    title: Option<&'a str>,
     authors: &'a [String],
     published: Option<Timestamp>,
     updated: Option<Timestamp>,
@@ -151,7 +151,7 @@ fn shown_entry<'a>(entry: &'a Entry, raw: Option<&'a RawHtml>) -> ShownEntry<'a>
     ShownEntry {
         id: &entry.guid,
         url: entry.url.as_ref(),
-        title: &entry.title,
+        title: Some(entry.title.as_str()).filter(|title| !title.is_empty()),
         authors: &entry.authors,
         published: entry.published,
         updated: entry.updated,
@@ -161,6 +161,23 @@ fn shown_entry<'a>(entry: &'a Entry, raw: Option<&'a RawHtml>) -> ShownEntry<'a>
         enclosures: &entry.enclosures,
         also_at: &entry.also_at,
     }
+}
+
+/// What a feed asks of those who poll it, a line each.
+fn wishes(pace: &Pace) -> Vec<String> {
+    let mut wishes = Vec::new();
+    if let Some(wait) = pace.at_least {
+        wishes.push(format!("asks to be polled at most every {} min", wait.as_secs() / 60));
+    }
+    let hours: Vec<String> = pace.skip_hours.iter().map(ToString::to_string).collect();
+    let days: Vec<String> = pace.skip_days.iter().map(ToString::to_string).collect();
+    for (unit, list) in [("hours", hours), ("days", days)] {
+        if !list.is_empty() {
+            wishes.push(format!("asks not to be polled in the {unit} {} (UTC)", list.join(", ")));
+        }
+    }
+    wishes.extend(pace.hubs.iter().map(|hub| format!("announces changes through {hub}")));
+    wishes
 }
 
 /// So much of a text is shown.
@@ -179,6 +196,12 @@ fn tell(reading: &Reading, raw: bool, out: &mut Out) -> anyhow::Result<()> {
         ("language", language.clone().unwrap_or_default()),
         ("entries", count(entries.len(), "entry", "entries")),
     ])?;
+    if !reading.repairs.is_empty() {
+        out.line(format!("repaired: {}", reading.repairs))?;
+    }
+    for wish in wishes(&reading.pace) {
+        out.line(wish)?;
+    }
     for feed in &reading.feeds {
         let title = feed.title.as_ref().map(|title| format!(" ({title})")).unwrap_or_default();
         out.line(format!("names the feed {}{title}", feed.url))?;

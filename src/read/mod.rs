@@ -3,18 +3,31 @@
 //! with a [`Reading`] or one sentence that says why not (P15).
 
 mod also_at;
+mod builder;
+mod dates;
 mod decode;
+mod entities;
+mod entry;
 mod feed;
 mod fingerprint;
+mod json_feed;
+mod lenient;
+mod names;
+mod pace;
 mod page;
+mod repair;
+mod strict;
 mod text;
+mod tree;
 mod url_key;
 
 pub use fingerprint::fingerprint;
+pub use pace::Pace;
+pub use repair::{Repair, Repairs};
 pub use text::plain_text;
 pub use url_key::url_key;
 
-use crate::domain::post::{Document, Entry};
+use crate::domain::post::Document;
 use crate::domain::url::HttpUrl;
 
 /// A document as it arrived.
@@ -40,6 +53,19 @@ pub struct Reading {
     pub feeds: Vec<FeedLink>,
     /// The page of the feed with the entries before these (RFC 5005 section 4).
     pub older: Option<HttpUrl>,
+    /// What the feed asks of those who poll it.
+    pub pace: Pace,
+    /// What had to be put right before it could be read.
+    pub repairs: Repairs,
+}
+
+impl Reading {
+    /// Whether the document was read to its end. What comes behind a cut is not
+    /// known, so that a document which is not whole must be asked for again (P1).
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        !self.repairs.iter().any(|repair| repair == Repair::Truncated)
+    }
 }
 
 /// An entry's HTML as it stood in the document.
@@ -72,101 +98,105 @@ pub enum ReadError {
     /// A feed that does not parse.
     #[error("the feed is broken: {0}")]
     Broken(String),
-    /// Elements nested beyond reason.
-    #[error("the feed nests its elements deeper than {0} levels")]
-    TooDeep(usize),
 }
 
-/// Elements may be nested this deep. Real feeds stay under 30.
-const MAX_DEPTH: usize = 128;
 /// The newest of so many entries are kept.
 const MAX_ENTRIES: usize = 5_000;
 
 /// Reads a document.
 pub fn read(input: &Input<'_>) -> Result<Reading, ReadError> {
-    let text = decode::decode(input.bytes, input.content_type);
-    let trimmed = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}' || c.is_control());
-    if trimmed.is_empty() {
-        return Err(ReadError::Empty);
+    let mut repairs = Repairs::default();
+    let bytes = decode::unpacked(input.bytes, &mut repairs);
+    let text = decode::decode(&bytes, input.content_type, &mut repairs);
+    let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    match shape(text) {
+        Shape::Empty => Err(ReadError::Empty),
+        Shape::Json => json_feed::read(text, input.base, repairs),
+        Shape::Feed(begin) => {
+            let (before, feed) = text.split_at(begin);
+            if !before.is_empty() {
+                repairs.note(Repair::Junk);
+            }
+            feed::read(feed, input.base, repairs)
+        }
+        Shape::Html => Ok(page::read(text, input.base, repairs)),
+        Shape::Unknown => Err(ReadError::Unknown(text.chars().take(40).collect())),
     }
-    let mut reading = match shape(trimmed) {
-        Shape::Json | Shape::Xml => feed::read(trimmed, input.base)?,
-        Shape::Html => page::read(trimmed, input.base),
-        Shape::Unknown => return Err(ReadError::Unknown(trimmed.chars().take(40).collect())),
-    };
-    if reading.document.entries.len() > MAX_ENTRIES {
-        tracing::warn!(
-            entries = reading.document.entries.len(),
-            kept = MAX_ENTRIES,
-            "a feed of too many entries was cut"
-        );
-        keep_newest(&mut reading);
-    }
-    Ok(reading)
 }
 
-/// Most feeds begin with the newest entry, some end with it: the dates decide
-/// where they stand, the document's order where they do not.
-fn keep_newest(reading: &mut Reading) {
-    let entries = std::mem::take(&mut reading.document.entries);
-    let mut both: Vec<_> = entries.into_iter().zip(std::mem::take(&mut reading.raw)).collect();
-    let date = |entry: &Entry| entry.published.or(entry.updated);
-    if let (Some((first, _)), Some((last, _))) = (both.first(), both.last())
-        && date(first) < date(last)
-    {
-        both.drain(..both.len() - MAX_ENTRIES);
-    }
-    both.truncate(MAX_ENTRIES);
-    (reading.document.entries, reading.raw) = both.into_iter().unzip();
-}
-
+/// What a text is; servers are often wrong about it.
 enum Shape {
+    Empty,
     Json,
-    Xml,
+    /// It begins at this byte.
+    Feed(usize),
     Html,
     Unknown,
 }
 
-/// Tells what a text is by how it begins; servers are often wrong about it.
+/// How far into a document its first element is looked for.
+const HEAD: usize = 256 * 1024;
+/// The first elements of feeds. `channel` is CDF's.
+const FEEDS: [&str; 4] = ["rss", "feed", "rdf", "channel"];
+/// Elements that only pages have, or begin with.
+const PAGES: [&str; 20] = [
+    "html", "head", "body", "title", "meta", "link", "div", "p", "main", "article", "section", "h1", "a", "script",
+    "style", "table", "span", "b", "br", "center",
+];
+
 fn shape(text: &str) -> Shape {
+    if text.trim().is_empty() {
+        return Shape::Empty;
+    }
     if text.starts_with('{') {
         return Shape::Json;
     }
-    if !text.starts_with('<') {
-        return Shape::Unknown;
-    }
-    // The first element's name decides, behind declarations and comments.
-    let mut rest = text;
-    while let Some(at) = rest.find('<') {
-        rest = rest.get(at + 1..).unwrap_or_default();
-        if let Some(comment) = rest.strip_prefix("!--") {
-            rest = comment.split_once("-->").map_or("", |(_, behind)| behind);
+    let text = text.get(..text.floor_char_boundary(HEAD)).unwrap_or_default();
+    // Where the declarations began that lead up to the next element; whether the first element is a page's.
+    let (mut at, mut head, mut page) = (0, None, None);
+    while let Some(begin) = text.get(at..).and_then(|rest| rest.find('<')).map(|found| at + found) {
+        let rest = text.get(begin + 1..).unwrap_or_default();
+        let doctype = rest.get(..8).is_some_and(|word| word.eq_ignore_ascii_case("!doctype"));
+        let end = if rest.starts_with("!--") {
+            rest.find("-->").map(|end| end + 3)
         } else if rest.starts_with('?') {
-            rest = rest.split_once("?>").map_or("", |(_, behind)| behind);
-        } else if rest.get(..8).is_some_and(|head| head.eq_ignore_ascii_case("!doctype")) {
-            if rest
-                .get(8..)
-                .is_some_and(|name| name.trim_start().get(..4).is_some_and(|n| n.eq_ignore_ascii_case("html")))
-            {
+            rest.find("?>").map(|end| end + 2)
+        } else if doctype && rest.find('[').is_some_and(|open| open < rest.find('>').unwrap_or(0)) {
+            rest.find("]>").map(|end| end + 2)
+        } else if doctype {
+            rest.find('>').map(|end| end + 1)
+        } else {
+            let name =
+                rest.split(|c: char| !c.is_alphanumeric() && !matches!(c, ':' | '_' | '-')).next().unwrap_or_default();
+            let local = names::split(name).1;
+            let is = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(local));
+            if is(&FEEDS) {
+                return Shape::Feed(head.unwrap_or(begin));
+            }
+            if local.eq_ignore_ascii_case("html") {
                 return Shape::Html;
             }
-            // An internal subset ends at "]>", a plain declaration at ">".
-            let plain = rest.find('>').unwrap_or(rest.len());
-            let end = match rest.find('[') {
-                Some(open) if open < plain => rest.find("]>").map_or(rest.len(), |at| at + 2),
-                _ => plain,
-            };
-            rest = rest.get(end..).unwrap_or_default();
-        } else {
-            let name: String =
-                rest.chars().take_while(|c| c.is_alphanumeric() || matches!(c, ':' | '_' | '-')).collect();
-            let local = name.rsplit(':').next().unwrap_or_default().to_ascii_lowercase();
-            return match local.as_str() {
-                "html" | "head" | "body" | "title" | "meta" | "link" | "div" | "p" | "main" | "article" | "section"
-                | "h1" | "a" | "script" | "style" | "table" | "span" => Shape::Html,
-                _ => Shape::Xml,
-            };
+            page = page.or(Some(is(&PAGES)));
+            at = begin + 1;
+            head = None;
+            continue;
+        };
+        let declares = |name: &str| {
+            doctype
+                && rest.get(8..).is_some_and(|rest| {
+                    rest.trim_start().get(..name.len()).is_some_and(|word| word.eq_ignore_ascii_case(name))
+                })
+        };
+        if declares("html") {
+            return Shape::Html;
+        }
+        head = head.or(Some(begin));
+        let Some(end) = end else { break };
+        at = begin + 1 + end;
+        // Words between declarations are no part of the head.
+        if text.get(at..).is_some_and(|rest| !rest.trim_start().starts_with('<')) {
+            head = None;
         }
     }
-    Shape::Unknown
+    if page == Some(true) { Shape::Html } else { Shape::Unknown }
 }

@@ -1,7 +1,7 @@
 //! An HTML page: what it is called, and the feeds that it points to.
 
 use super::text::plain_text;
-use super::{FeedLink, Reading};
+use super::{FeedLink, Pace, Reading, Repairs};
 use crate::domain::html::bounded;
 use crate::domain::post::{Document, DocumentKind};
 use crate::domain::url::HttpUrl;
@@ -11,7 +11,7 @@ use dom_query::{Document as Html, Selection};
 const FEED_TYPES: [&str; 5] =
     ["application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml", "application/json"];
 
-pub(super) fn read(text: &str, base: Option<&HttpUrl>) -> Reading {
+pub(super) fn read(text: &str, base: Option<&HttpUrl>, repairs: Repairs) -> Reading {
     let html = Html::from(bounded(text).as_ref());
     let base = html
         .select("base[href]")
@@ -35,7 +35,14 @@ pub(super) fn read(text: &str, base: Option<&HttpUrl>) -> Reading {
         language,
         entries: Vec::new(),
     };
-    Reading { document, raw: Vec::new(), feeds: feeds(&html, base.as_ref()), older: None }
+    Reading {
+        document,
+        raw: Vec::new(),
+        feeds: feeds(&html, base.as_ref()),
+        older: None,
+        pace: Pace::default(),
+        repairs,
+    }
 }
 
 fn feeds(html: &Html, base: Option<&HttpUrl>) -> Vec<FeedLink> {

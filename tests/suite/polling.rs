@@ -490,6 +490,21 @@ async fn what_cannot_be_read_advances_nothing() {
 }
 
 #[tokio::test]
+async fn what_was_cut_short_is_kept_and_asked_for_again() {
+    for bench in engines::all().await {
+        let origin = Origin::start().await;
+        let whole = feed(1..=3);
+        let cut = &whole[..whole.rfind("<item>").unwrap() + 10];
+        origin.set("/feed", Answer::ok(cut).etag("\"a\""));
+        let world = World::following(&bench, &origin.url("/feed")).await;
+        world.read().await;
+        origin.set("/feed", Answer::ok(whole).etag("\"a\""));
+        world.clock.advance(25 * HOUR);
+        assert_eq!(world.read().await.new.len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn bombs_floods_and_drips_are_cut() {
     use tokio::io::AsyncWriteExt as _;
     let bench = &engines::all().await[0];
