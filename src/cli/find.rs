@@ -97,12 +97,8 @@ async fn fetch(client: &Client, url: &HttpUrl) -> anyhow::Result<Found> {
         Outcome::NotModified { .. } => bail!("{url} answered 304 Not Modified without being asked"),
         Outcome::Gone => bail!("{url} answered 410 Gone: there is no such feed any more"),
     };
-    let input = Input {
-        bytes: &fetched.bytes,
-        content_type: fetched.content_type.as_deref(),
-        base: Some(&fetched.final_url),
-        raw: false,
-    };
+    let input =
+        Input { bytes: &fetched.bytes, content_type: fetched.content_type.as_deref(), base: Some(&fetched.final_url) };
     let reading = read(&input).with_context(|| format!("{url} cannot be read"))?;
     Ok(Found { reading, bytes: fetched.bytes.len(), feed: fetched.final_url, is_first: true })
 }

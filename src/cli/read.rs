@@ -11,7 +11,7 @@ use crate::domain::schedule;
 use crate::domain::time::Timestamp;
 use crate::domain::url::{BadUrl, HttpUrl};
 use crate::net::{Client, Names, Outcome, Request};
-use crate::read::{Input, RawHtml, Reading, plain_text, read};
+use crate::read::{Input, Pace, RawHtml, Reading, plain_text, read};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
@@ -50,8 +50,7 @@ pub(super) async fn run(command: Read, setting: &Setting, out: &mut Out) -> anyh
     let source = get(&command.what, setting).await?;
     let base = base.or(source.base);
     let content_type = command.content_type.or(source.content_type);
-    let input =
-        Input { bytes: &source.bytes, content_type: content_type.as_deref(), base: base.as_ref(), raw: command.raw };
+    let input = Input { bytes: &source.bytes, content_type: content_type.as_deref(), base: base.as_ref() };
     let reading = read(&input).with_context(|| command.what.clone())?;
     if command.json.json { Ok(out.json(&shown(&reading, command.raw))?) } else { tell(&reading, command.raw, out) }
 }
@@ -164,6 +163,23 @@ fn shown_entry<'a>(entry: &'a Entry, raw: Option<&'a RawHtml>) -> ShownEntry<'a>
     }
 }
 
+/// What a feed asks of those who poll it, a line each.
+fn wishes(pace: &Pace) -> Vec<String> {
+    let mut wishes = Vec::new();
+    if let Some(wait) = pace.at_least {
+        wishes.push(format!("asks to be polled at most every {} min", wait.as_secs() / 60));
+    }
+    let hours: Vec<String> = pace.skip_hours.iter().map(ToString::to_string).collect();
+    let days: Vec<String> = pace.skip_days.iter().map(ToString::to_string).collect();
+    for (unit, list) in [("hours", hours), ("days", days)] {
+        if !list.is_empty() {
+            wishes.push(format!("asks not to be polled in the {unit} {} (UTC)", list.join(", ")));
+        }
+    }
+    wishes.extend(pace.hubs.iter().map(|hub| format!("announces changes through {hub}")));
+    wishes
+}
+
 /// So much of a text is shown.
 const EXCERPT: usize = 300;
 
@@ -180,8 +196,11 @@ fn tell(reading: &Reading, raw: bool, out: &mut Out) -> anyhow::Result<()> {
         ("language", language.clone().unwrap_or_default()),
         ("entries", count(entries.len(), "entry", "entries")),
     ])?;
-    if !reading.repairs.kinds().is_empty() {
+    if !reading.repairs.is_empty() {
         out.line(format!("repaired: {}", reading.repairs))?;
+    }
+    for wish in wishes(&reading.pace) {
+        out.line(wish)?;
     }
     for feed in &reading.feeds {
         let title = feed.title.as_ref().map(|title| format!(" ({title})")).unwrap_or_default();

@@ -328,10 +328,8 @@ impl Poller {
         next_poll_at: Timestamp,
     ) -> Result<PollOutcome, StoreError> {
         let believed = self.follow_move(&claim, arrived.permanent_to.as_ref()).await?;
-        // Of a document that was cut off, the rest is asked for again (P1).
         let repairs = &arrived.feed.reading.repairs;
-        let repaired = (!repairs.kinds().is_empty()).then(|| repairs.to_string());
-        let is_whole = !arrived.feed.reading.repairs.cut_off();
+        let repaired = (!repairs.is_empty()).then(|| repairs.to_string());
         let document = arrived.feed.reading.document;
         let arrival = Arrival {
             entries: arrived.feed.entries,
@@ -339,8 +337,8 @@ impl Poller {
             link: document.link,
             language: document.language,
             feed_url: arrived.discovered.or(believed).or_else(|| claim.feed_url.clone()),
-            etag: arrived.etag.filter(|_| is_whole),
-            last_modified: arrived.last_modified.filter(|_| is_whole),
+            etag: arrived.etag,
+            last_modified: arrived.last_modified,
             repaired,
             seed: source.seed,
             next_poll_at,

@@ -1,18 +1,54 @@
-//! From bytes to characters.
+//! From bytes to characters, and from characters that were damaged on their way
+//! to those that were meant.
 //!
 //! The byte order mark decides, then the `Content-Type` header's charset, then
-//! the document's own declaration, then UTF-8 when the bytes are valid UTF-8,
-//! and at last windows-1252, which every byte is a character of. A declared
-//! UTF-8 that the bytes break yields to the document's other word, if any.
+//! the document's own declaration, then what the bytes look like. A word that
+//! the bytes break yields to the next; and bytes that are beyond doubt UTF-8 are
+//! UTF-8, whatever a server that never looked at them says.
 
-use super::{Repair, Repairs};
-use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
+use super::repair::{Repair, Repairs};
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use std::borrow::Cow;
+use std::io::Read as _;
 
 /// How far into a document its declaration is looked for (HTML gives 1,024).
 const HEAD: usize = 2_048;
+/// What a document may unpack to, and how often it may have been packed.
+const MOST_UNPACKED: u64 = 20 * 1024 * 1024;
+const MOST_LAYERS: usize = 2;
 
+/// The bytes without the compression that their headers did not tell of.
+pub(super) fn unpacked<'a>(bytes: &'a [u8], repairs: &mut Repairs) -> Cow<'a, [u8]> {
+    let mut bytes = Cow::Borrowed(bytes);
+    for _ in 0..MOST_LAYERS {
+        let mut plain = Vec::new();
+        let packed: Box<dyn std::io::Read> = match bytes.as_ref() {
+            [0x1F, 0x8B, 8, ..] => Box::new(flate2::read::MultiGzDecoder::new(bytes.as_ref())),
+            [0x78, 0x01 | 0x5E | 0x9C | 0xDA, ..] => Box::new(flate2::read::ZlibDecoder::new(bytes.as_ref())),
+            _ => break,
+        };
+        // A stream that breaks off still gave what came before.
+        let _ = packed.take(MOST_UNPACKED).read_to_end(&mut plain);
+        if plain.is_empty() {
+            break;
+        }
+        repairs.note(Repair::Compressed);
+        bytes = plain.into();
+    }
+    bytes
+}
+
+/// The characters of a document.
 pub(super) fn decode<'a>(bytes: &'a [u8], content_type: Option<&str>, repairs: &mut Repairs) -> Cow<'a, str> {
+    let text = characters(bytes, content_type, repairs);
+    without_controls(encoded_once(text, repairs), repairs)
+}
+
+fn characters<'a>(bytes: &'a [u8], content_type: Option<&str>, repairs: &mut Repairs) -> Cow<'a, str> {
+    if let Some(text) = utf32(bytes) {
+        return text.into();
+    }
     if let Some((encoding, length)) = Encoding::for_bom(bytes) {
         return encoding.decode_without_bom_handling(bytes.get(length..).unwrap_or_default()).0;
     }
@@ -21,15 +57,54 @@ pub(super) fn decode<'a>(bytes: &'a [u8], content_type: Option<&str>, repairs: &
     }
     let header = content_type.and_then(charset_parameter).and_then(|label| Encoding::for_label(label.as_bytes()));
     let declared = declared(bytes);
-    for encoding in [header, declared, Some(UTF_8)].into_iter().flatten() {
+    let word = header.or(declared);
+    let utf8 = std::str::from_utf8(bytes).ok();
+    if let Some(text) = utf8.filter(|_| word.is_none_or(|word| word == UTF_8 || beyond_doubt(bytes, word))) {
+        if word.is_some_and(|word| word != UTF_8) && !text.is_ascii() {
+            repairs.note(Repair::Encoding);
+        }
+        return Cow::Borrowed(text);
+    }
+    for encoding in [header, declared].into_iter().flatten() {
         if let Some(text) = encoding.decode_without_bom_handling_and_without_replacement(bytes) {
+            if Some(encoding) != word {
+                repairs.note(Repair::Encoding);
+            }
             return text;
         }
     }
-    repairs.note(Repair::Charset);
+    if let Some(text) = utf8 {
+        repairs.note(Repair::Encoding);
+        return Cow::Borrowed(text);
+    }
+    if let Some(text) = in_pieces(bytes, word.unwrap_or(UTF_8)) {
+        repairs.note(Repair::MixedEncodings);
+        return text.into();
+    }
+    let guess = guess(bytes);
+    if let Some(text) = guess.decode_without_bom_handling_and_without_replacement(bytes) {
+        // Whoever declares nothing declares UTF-8.
+        repairs.note(Repair::Encoding);
+        return text;
+    }
     // Nothing fits wholly: the first word given, with marks where it is wrong.
-    let best = header.or(declared).unwrap_or(if mostly_utf8(bytes) { UTF_8 } else { WINDOWS_1252 });
-    best.decode_without_bom_handling(bytes).0
+    repairs.note(Repair::Encoding);
+    word.unwrap_or(guess).decode_without_bom_handling(bytes).0
+}
+
+/// What bytes look like that are not UTF-8.
+fn guess(bytes: &[u8]) -> &'static Encoding {
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
+    detector.feed(bytes, true);
+    detector.guess(None, Utf8Detection::Deny)
+}
+
+/// Valid UTF-8 is no accident when there is enough of it: a declared encoding of
+/// one byte a character makes nonsense of it, one of several seldom decodes it.
+fn beyond_doubt(bytes: &[u8], word: &'static Encoding) -> bool {
+    let characters = bytes.iter().filter(|byte| **byte >= 0xC2).count();
+    let needed = if word.is_single_byte() { 1 } else { 8 };
+    word != encoding_rs::ISO_2022_JP && characters >= needed
 }
 
 /// `charset=…` of a media type (RFC 9110 section 8.3.2).
@@ -43,8 +118,9 @@ fn charset_parameter(content_type: &str) -> Option<&str> {
 /// What the document says of itself: an XML declaration or an HTML `meta`.
 fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
     let head: String = bytes.iter().take(HEAD).map(|&byte| char::from(byte).to_ascii_lowercase()).collect();
-    let label = if let Some(at) = head.find("encoding=").filter(|_| head.trim_start().starts_with("<?xml")) {
-        quoted(head.get(at + "encoding=".len()..)?)
+    let xml = head.find("<?xml").and_then(|at| head.get(at..)?.split("?>").next());
+    let label = if let Some((_, value)) = xml.and_then(|xml| xml.split_once("encoding")) {
+        quoted(value.trim_start().strip_prefix('=')?.trim_start())
     } else {
         let at = head.find("charset=")?;
         let value = head.get(at + "charset=".len()..)?.trim_start_matches(['"', '\'']);
@@ -63,38 +139,180 @@ fn quoted(text: &str) -> Option<&str> {
 /// UTF-16 without a mark shows as every other byte being zero.
 fn utf16_by_shape(bytes: &[u8]) -> Option<&'static Encoding> {
     match bytes {
-        [b'<', 0, _, 0, ..] => Some(encoding_rs::UTF_16LE),
-        [0, b'<', 0, _, ..] => Some(encoding_rs::UTF_16BE),
+        [b'<', 0, _, 0, ..] => Some(UTF_16LE),
+        [0, b'<', 0, _, ..] => Some(UTF_16BE),
         _ => None,
     }
 }
 
-fn mostly_utf8(bytes: &[u8]) -> bool {
-    let broken = String::from_utf8_lossy(bytes).chars().filter(|&c| c == char::REPLACEMENT_CHARACTER).count();
-    broken * 100 < bytes.len()
+/// UTF-32, which browsers know no more, by its mark or its zeros.
+fn utf32(bytes: &[u8]) -> Option<String> {
+    let (skip, number): (usize, fn([u8; 4]) -> u32) = match bytes {
+        [0xFF, 0xFE, 0, 0, ..] => (4, u32::from_le_bytes),
+        [0, 0, 0xFE, 0xFF, ..] => (4, u32::from_be_bytes),
+        [b'<', 0, 0, 0, ..] => (0, u32::from_le_bytes),
+        [0, 0, 0, b'<', ..] => (0, u32::from_be_bytes),
+        _ => return None,
+    };
+    let (numbers, _) = bytes.get(skip..)?.as_chunks::<4>();
+    Some(numbers.iter().map(|&bytes| char::from_u32(number(bytes)).unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
+}
+
+/// A document that was put together from texts in two encodings: what stands
+/// between two tags was written at once, so each such piece is either UTF-8, or
+/// the other one. `None` when hardly any of it is UTF-8.
+fn in_pieces(bytes: &[u8], word: &'static Encoding) -> Option<String> {
+    let pieces = || bytes.split_inclusive(|byte| matches!(byte, b'<' | b'>' | b'\n'));
+    let is_utf8 = |piece: &[u8]| std::str::from_utf8(piece).is_ok() || mostly_utf8(piece);
+    let strange = pieces().filter(|piece| !piece.is_ascii());
+    let (sound, broken): (Vec<&[u8]>, Vec<&[u8]>) = strange.partition(|piece| is_utf8(piece));
+    if sound.is_empty() {
+        return None;
+    }
+    let other = broken.concat();
+    let fits = |encoding: &'static Encoding| {
+        encoding != UTF_8 && encoding.decode_without_bom_handling_and_without_replacement(&other).is_some()
+    };
+    let other = if fits(word) { word } else { Some(guess(&other)).filter(|guess| fits(guess)).unwrap_or(WINDOWS_1252) };
+    let mut text = String::with_capacity(bytes.len() + bytes.len() / 8);
+    for piece in pieces() {
+        // A few bytes lost inside a long text are not another encoding.
+        let piece =
+            if is_utf8(piece) { String::from_utf8_lossy(piece) } else { other.decode_without_bom_handling(piece).0 };
+        text.push_str(&piece);
+    }
+    Some(text)
+}
+
+fn mostly_utf8(piece: &[u8]) -> bool {
+    let (mut sound, mut broken) = (0, 0);
+    for chunk in piece.utf8_chunks() {
+        sound += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
+        broken += usize::from(!chunk.invalid().is_empty());
+    }
+    sound > 4 * broken
+}
+
+/// UTF-8 that somebody took for windows-1252 and encoded again: every character
+/// outside ASCII is then a byte of what was meant.
+fn encoded_once<'a>(text: Cow<'a, str>, repairs: &mut Repairs) -> Cow<'a, str> {
+    if text.is_ascii() || text.chars().any(|c| !c.is_ascii() && byte_of(c).is_none()) {
+        return text;
+    }
+    let bytes: Vec<u8> = text.chars().filter_map(byte_of).collect();
+    // One accented letter by chance is not enough.
+    if bytes.iter().filter(|byte| **byte >= 0xC2).count() < 2 {
+        return text;
+    }
+    match String::from_utf8(bytes) {
+        Ok(meant) => {
+            repairs.note(Repair::EncodedTwice);
+            meant.into()
+        }
+        Err(_) => text,
+    }
+}
+
+/// The byte that windows-1252 has for a character.
+fn byte_of(c: char) -> Option<u8> {
+    const SPECIAL: [(char, u8); 27] = [
+        ('€', 0x80),
+        ('‚', 0x82),
+        ('ƒ', 0x83),
+        ('„', 0x84),
+        ('…', 0x85),
+        ('†', 0x86),
+        ('‡', 0x87),
+        ('ˆ', 0x88),
+        ('‰', 0x89),
+        ('Š', 0x8A),
+        ('‹', 0x8B),
+        ('Œ', 0x8C),
+        ('Ž', 0x8E),
+        ('‘', 0x91),
+        ('’', 0x92),
+        ('“', 0x93),
+        ('”', 0x94),
+        ('•', 0x95),
+        ('–', 0x96),
+        ('—', 0x97),
+        ('˜', 0x98),
+        ('™', 0x99),
+        ('š', 0x9A),
+        ('›', 0x9B),
+        ('œ', 0x9C),
+        ('ž', 0x9E),
+        ('Ÿ', 0x9F),
+    ];
+    u8::try_from(u32::from(c)).ok().or_else(|| SPECIAL.iter().find(|(known, _)| *known == c).map(|(_, byte)| *byte))
+}
+
+/// The text without the control characters that XML forbids. Those that part
+/// lines and pages become spaces.
+fn without_controls<'a>(text: Cow<'a, str>, repairs: &mut Repairs) -> Cow<'a, str> {
+    let forbidden =
+        |c: char| matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
+    if !text.contains(forbidden) {
+        return text;
+    }
+    repairs.note(Repair::ControlCharacters);
+    text.chars()
+        .filter_map(|c| match c {
+            '\u{b}' | '\u{c}' => Some(' '),
+            c => (!forbidden(c)).then_some(c),
+        })
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn decode<'a>(bytes: &'a [u8], content_type: Option<&str>) -> Cow<'a, str> {
-        super::decode(bytes, content_type, &mut Repairs::default())
+    fn decoded(bytes: &[u8], content_type: Option<&str>) -> (String, String) {
+        let mut repairs = Repairs::default();
+        let text = decode(bytes, content_type, &mut repairs).into_owned();
+        (text, repairs.to_string())
     }
 
     #[test]
     fn the_mark_then_the_header_then_the_declaration_decide() {
         let (korean, _, _) = encoding_rs::EUC_KR.encode("안녕하세요");
-        assert_eq!(decode(&korean, Some("text/xml; charset=euc-kr")), "안녕하세요");
-        let page = [b"<html><meta charset=\"euc-kr\"><p>".as_slice(), &korean].concat();
-        assert!(decode(&page, None).ends_with("안녕하세요"));
         let feed = [b"<?xml version='1.0' encoding='EUC-KR'?><rss>".as_slice(), &korean].concat();
-        assert!(decode(&feed, Some("text/xml")).ends_with("안녕하세요"));
-        assert_eq!(decode(b"\xef\xbb\xbfa", Some("text/xml; charset=euc-kr")), "a");
-        assert_eq!(decode("é".as_bytes(), Some("text/xml; charset=us-ascii; x")), "Ã©");
-        assert_eq!(decode(b"caf\xe9", None), "café");
-        // The header says UTF-8, the bytes and the declaration say otherwise.
-        assert!(decode(&feed, Some("text/xml; charset=utf-8")).ends_with("안녕하세요"));
-        assert_eq!(decode(b"<\0a\0>\0", None), "<a>");
+        let page = [b"<html><meta charset=\"euc-kr\"><p>".as_slice(), &korean].concat();
+        for (bytes, content_type, end, repairs) in [
+            (korean.as_ref(), Some("text/xml; charset=euc-kr"), "안녕하세요", ""),
+            (&page, None, "안녕하세요", ""),
+            (&feed, Some("text/xml"), "안녕하세요", ""),
+            (b"\xef\xbb\xbfa", Some("text/xml; charset=euc-kr"), "a", ""),
+            (b"<\0a\0>\0", None, "<a>", ""),
+            (b"\xff\xfe\0\0<\0\0\0\0\xac\0\0", None, "<가", ""),
+            // The header says UTF-8, the bytes and the declaration say otherwise.
+            (&feed, Some("text/xml; charset=utf-8"), "안녕하세요", "wrong encoding declared"),
+            (b"caf\xe9", None, "café", "wrong encoding declared"),
+            // The bytes are UTF-8, whatever a server says of them.
+            ("é".as_bytes(), Some("text/xml; charset=us-ascii; x"), "é", "wrong encoding declared"),
+            ("안녕하세요".as_bytes(), Some("text/xml; charset=gbk"), "안녕하세요", "wrong encoding declared"),
+        ] {
+            let (text, noted) = decoded(bytes, content_type);
+            assert!(text.ends_with(end), "{text}");
+            assert_eq!(noted, repairs, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_was_damaged_on_its_way_is_put_right() {
+        let (korean, _, _) = encoding_rs::EUC_KR.encode("느린 편지를 씁니다. 오월의 마당에서.");
+        let mixed = ["<a>안녕</a><b>".as_bytes(), &korean, b"</b>"].concat();
+        assert_eq!(
+            decoded(&mixed, None),
+            ("<a>안녕</a><b>느린 편지를 씁니다. 오월의 마당에서.</b>".into(), "mixed encodings".into())
+        );
+        let lost = "<a>오월은 푸르구나 우리들은 자란다".as_bytes();
+        let lost = [lost.get(..14).unwrap(), lost.get(15..).unwrap()].concat();
+        assert!(decoded(&lost, None).0.ends_with("르구나 우리들은 자란다"));
+        let (once, _, _) = WINDOWS_1252.decode("Café – naïve".as_bytes());
+        assert_eq!(decoded(once.as_bytes(), None), ("Café – naïve".into(), "encoded twice".into()));
+        assert_eq!(decoded("Ã© la carte – naïve".as_bytes(), None).1, "");
+        assert_eq!(decoded(b"a\x07b\x0bc", None), ("ab c".into(), "control characters".into()));
     }
 }

@@ -1,68 +1,144 @@
-//! Character references, XML's and HTML's: feeds use the latter without the DTD
-//! that would declare them.
+//! Character references: XML's five, numbers, HTML's names, and what a document
+//! declares for itself. Nothing expands to markup or to another reference, and
+//! what a document's own entities may add is counted (P15).
 
-use markup5ever::data::{C1_REPLACEMENTS, NAMED_ENTITIES};
+use super::repair::{Repair, Repairs};
+use quick_xml::escape::{resolve_html5_entity, resolve_xml_entity};
+use std::borrow::Cow;
 
-/// Whether a reference could have this name.
-pub(super) fn is_name(name: &str) -> bool {
-    let digits = name.strip_prefix('#').unwrap_or(name);
-    (1..=32).contains(&name.len()) && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_alphanumeric())
+/// More than this is no entity's name.
+const LONGEST_NAME: usize = 40;
+/// A declared entity's value may be this long.
+const LONGEST_VALUE: usize = 200;
+/// So many bytes may come from declared entities in one document.
+const MOST_EXPANDED: usize = 1024 * 1024;
+
+/// The entities that a document declares in its own head.
+#[derive(Debug, Default)]
+pub(super) struct Entities {
+    declared: Vec<(String, String)>,
+    expanded: usize,
 }
 
-/// What `&name;` stands for, `name` being `amp`, `#39`, `#x27`, `nbsp` and so on.
-pub(super) fn resolve(name: &str) -> Option<String> {
-    match name {
-        "amp" => return Some("&".to_owned()),
-        "lt" => return Some("<".to_owned()),
-        "gt" => return Some(">".to_owned()),
-        "quot" => return Some("\"".to_owned()),
-        "apos" => return Some("'".to_owned()),
-        _ => {}
+impl Entities {
+    /// Takes note of `<!ENTITY name "value">` in a document type declaration.
+    /// Values with markup or further references in them are left out.
+    pub(super) fn declare(&mut self, doctype: &str) {
+        for declaration in doctype.split("<!ENTITY").skip(1).take(300) {
+            let mut words = declaration.trim_start().splitn(2, char::is_whitespace);
+            let (Some(name), Some(rest)) = (words.next(), words.next()) else { continue };
+            let rest = rest.trim_start();
+            let Some(quote) = rest.chars().next().filter(|c| matches!(c, '"' | '\'')) else { continue };
+            let Some(value) = rest.get(1..).and_then(|rest| rest.split(quote).next()) else { continue };
+            let value = match value.strip_prefix("&#").and_then(|rest| rest.strip_suffix(';')) {
+                Some(number) => number_of(number).map(String::from),
+                None => Some(value.to_owned()),
+            };
+            if let Some(value) = value.filter(|value| value.len() <= LONGEST_VALUE && !value.contains(['&', '<'])) {
+                self.declared.push((name.to_owned(), value));
+            }
+        }
     }
-    if !is_name(name) {
-        return None;
+
+    /// What `&name;` stands for.
+    pub(super) fn resolve(&mut self, name: &str, repairs: &mut Repairs) -> Option<Cow<'static, str>> {
+        if let Some(known) = resolve_xml_entity(name) {
+            return Some(Cow::Borrowed(known));
+        }
+        if let Some(number) = name.strip_prefix('#') {
+            let text = number_of(number)?;
+            return Some(Cow::Owned(text.to_string()));
+        }
+        if let Some((_, value)) = self.declared.iter().find(|(declared, _)| declared == name) {
+            self.expanded += value.len();
+            return Some(Cow::Owned(if self.expanded > MOST_EXPANDED { String::new() } else { value.clone() }));
+        }
+        let known = resolve_html5_entity(name)?;
+        repairs.note(Repair::Entities);
+        Some(Cow::Borrowed(known))
     }
-    if let Some(number) = name.strip_prefix('#') {
-        let number = match number.strip_prefix(['x', 'X']) {
-            Some(hex) => u32::from_str_radix(hex, 16).ok()?,
-            None => number.parse().ok()?,
-        };
-        return character(number).map(String::from);
+
+    /// Text with its references resolved. An ampersand that begins none is an
+    /// ampersand.
+    pub(super) fn decode<'a>(&mut self, text: &'a str, repairs: &mut Repairs) -> Cow<'a, str> {
+        let Some(first) = text.find('&') else { return Cow::Borrowed(text) };
+        let (plain, mut rest) = text.split_at(first);
+        let mut decoded = String::with_capacity(text.len());
+        decoded.push_str(plain);
+        while let Some(behind) = rest.strip_prefix('&') {
+            let end = behind.as_bytes().iter().take(LONGEST_NAME).position(|byte| *byte == b';');
+            let name = end.and_then(|end| behind.get(..end));
+            let found = name.and_then(|name| Some((self.resolve(name, repairs)?, name.len() + 1)));
+            rest = if let Some((value, length)) = found {
+                decoded.push_str(&value);
+                behind.get(length..).unwrap_or_default()
+            } else {
+                repairs.note(Repair::Ampersands);
+                decoded.push('&');
+                behind
+            };
+            let (plain, further) = rest.split_at(rest.find('&').unwrap_or(rest.len()));
+            decoded.push_str(plain);
+            rest = further;
+        }
+        Cow::Owned(decoded)
     }
-    let mut key = name.to_owned();
-    key.push(';');
-    // A name that only begins one has no characters of its own.
-    let (first, second) = *NAMED_ENTITIES.get(&key).filter(|(first, _)| *first != 0)?;
-    Some([first, second].into_iter().filter(|code| *code != 0).filter_map(char::from_u32).collect())
 }
 
-/// The character of a number: 128 to 159 are meant as windows-1252 has them
-/// (HTML, "numeric character reference end state").
-fn character(number: u32) -> Option<char> {
-    let meant =
-        number.checked_sub(0x80).and_then(|at| C1_REPLACEMENTS.get(usize::try_from(at).ok()?).copied().flatten());
-    meant.or_else(|| char::from_u32(number)).filter(|c| !c.is_control() || matches!(c, '\t' | '\n' | '\r'))
+/// The character of `38` or `x26`. Numbers between 128 and 159 mean what they
+/// mean in windows-1252, as in HTML.
+fn number_of(number: &str) -> Option<char> {
+    let code = match number.strip_prefix(['x', 'X']) {
+        Some(hex) => u32::from_str_radix(hex, 16),
+        None => number.parse(),
+    };
+    // A plus sign is a number to Rust, and nothing to XML.
+    let code = code.ok().filter(|_| number.bytes().all(|byte| byte.is_ascii_alphanumeric()))?;
+    if let Ok(byte @ 0x80..=0x9F) = u8::try_from(code) {
+        let bytes = [byte];
+        return encoding_rs::WINDOWS_1252.decode_without_bom_handling(&bytes).0.chars().next();
+    }
+    let character = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
+    let forbidden = character.is_control() && !matches!(character, '\t' | '\n' | '\r');
+    Some(if forbidden { ' ' } else { character })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn decoded(text: &str) -> (String, Repairs) {
+        let mut repairs = Repairs::default();
+        let mut entities = Entities::default();
+        entities.declare("rss [<!ENTITY our 'Our Blog'> <!ENTITY odd \"a&amp;b\"> <!ENTITY nb \"&#160;\"> <!ENTITY f SYSTEM \"file:///x\">]");
+        (entities.decode(text, &mut repairs).into_owned(), repairs)
+    }
+
     #[test]
-    fn names_and_numbers_stand_for_characters() {
-        for (name, text) in [
-            ("amp", Some("&")),
-            ("nbsp", Some("\u{a0}")),
-            ("hellip", Some("…")),
-            ("#8217", Some("’")),
-            ("#x2019", Some("’")),
-            ("#146", Some("’")),
-            ("#0", None),
-            ("#xD800", None),
-            ("nosuch", None),
-            ("T and more", None),
+    fn references_mean_what_they_mean_and_a_bare_ampersand_is_one() {
+        for (text, meant) in [
+            ("a &amp; b &lt;c&gt; &quot;d&quot; &apos;", "a & b <c> \"d\" '"),
+            ("&#44032;&#xAC00;&#XAC00;", "가가가"),
+            ("&#146;s &#x93;q&#x94;", "’s “q”"),
+            ("&#0;&#8;x", "  x"),
+            ("&#xD800;&#99999999;", "\u{fffd}\u{fffd}"),
+            ("&our; and &nb;", "Our Blog and \u{a0}"),
+            ("&odd;&f;&nope;", "&odd;&f;&nope;"),
+            ("AT&T & co &", "AT&T & co &"),
+            ("?a=1&b=2;c", "?a=1&b=2;c"),
         ] {
-            assert_eq!(resolve(name).as_deref(), text, "{name}");
+            assert_eq!(decoded(text).0, meant, "{text}");
         }
+        assert_eq!(decoded("&eacute;&mdash;").0, "é—");
+        assert_eq!(decoded("&eacute;").1.to_string(), "HTML entities");
+        assert_eq!(decoded("a & b").1.to_string(), "bare ampersands");
+    }
+
+    #[test]
+    fn what_entities_add_is_bounded() {
+        let mut entities = Entities::default();
+        entities.declare(&format!("[<!ENTITY a \"{}\">]", "x".repeat(LONGEST_VALUE)));
+        let text = "&a;".repeat(100_000);
+        assert!(entities.decode(&text, &mut Repairs::default()).len() <= MOST_EXPANDED);
     }
 }

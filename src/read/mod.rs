@@ -3,23 +3,27 @@
 //! with a [`Reading`] or one sentence that says why not (P15).
 
 mod also_at;
+mod builder;
 mod dates;
 mod decode;
 mod discover;
-mod draft;
 mod entities;
+mod entry;
 mod feed;
 mod fingerprint;
-mod json;
-mod mend;
+mod json_feed;
+mod lenient;
 mod names;
+mod pace;
 mod page;
 mod repair;
+mod strict;
 mod text;
+mod tree;
 mod url_key;
-mod xml;
 
 pub use fingerprint::fingerprint;
+pub use pace::Pace;
 pub use repair::{Repair, Repairs};
 pub use text::plain_text;
 pub use url_key::url_key;
@@ -36,8 +40,6 @@ pub struct Input<'a> {
     pub content_type: Option<&'a str>,
     /// Where it came from: relative links are resolved against it.
     pub base: Option<&'a HttpUrl>,
-    /// Whether to keep the HTML as it stood, for the eyes of an operator.
-    pub raw: bool,
 }
 
 /// What was read.
@@ -45,8 +47,8 @@ pub struct Input<'a> {
 pub struct Reading {
     /// The document, cleaned.
     pub document: Document,
-    /// For each entry, its summary and content as they stood, unsanitised, where
-    /// that was wanted.
+    /// For each entry, its summary and content as they stood, unsanitised: for
+    /// the eyes of an operator only.
     pub raw: Vec<RawHtml>,
     /// The feeds that a page names, best first.
     pub feeds: Vec<FeedLink>,
@@ -54,8 +56,19 @@ pub struct Reading {
     pub guesses: Vec<HttpUrl>,
     /// The page of the feed with the entries before these (RFC 5005 section 4).
     pub older: Option<HttpUrl>,
-    /// How it had to be mended.
+    /// What the feed asks of those who poll it.
+    pub pace: Pace,
+    /// What had to be put right before it could be read.
     pub repairs: Repairs,
+}
+
+impl Reading {
+    /// Whether the document was read to its end. What comes behind a cut is not
+    /// known, so that a document which is not whole must be asked for again (P1).
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        !self.repairs.iter().any(|repair| repair == Repair::Truncated)
+    }
 }
 
 /// An entry's HTML as it stood in the document.
@@ -88,113 +101,105 @@ pub enum ReadError {
     /// A feed that does not parse.
     #[error("the feed is broken: {0}")]
     Broken(String),
-    /// Elements nested beyond reason.
-    #[error("the feed nests its elements deeper than {0} levels")]
-    TooDeep(usize),
 }
 
-/// Elements may be nested this deep. Real feeds stay under 30.
-const MAX_DEPTH: usize = 128;
 /// The newest of so many entries are kept.
 const MAX_ENTRIES: usize = 5_000;
 
 /// Reads a document.
 pub fn read(input: &Input<'_>) -> Result<Reading, ReadError> {
     let mut repairs = Repairs::default();
-    let text = decode::decode(input.bytes, input.content_type, &mut repairs);
-    let trimmed = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}' || c.is_control());
-    if trimmed.is_empty() {
-        return Err(ReadError::Empty);
-    }
-    match shape(trimmed) {
-        Shape::Json => json::read(trimmed, input.base, repairs).map(|feed| feed.finish(input.raw)),
-        Shape::Feed(at) => {
-            if at > 0 {
+    let bytes = decode::unpacked(input.bytes, &mut repairs);
+    let text = decode::decode(&bytes, input.content_type, &mut repairs);
+    let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    match shape(text) {
+        Shape::Empty => Err(ReadError::Empty),
+        Shape::Json => json_feed::read(text, input.base, repairs),
+        Shape::Feed(begin) => {
+            let (before, feed) = text.split_at(begin);
+            if !before.is_empty() {
                 repairs.note(Repair::Junk);
             }
-            let text = trimmed.get(at..).unwrap_or_default();
-            feed::read(text, input.base, repairs).map(|feed| feed.finish(input.raw))
+            feed::read(feed, input.base, repairs)
         }
-        Shape::Html => Ok(page::read(trimmed, input.base, repairs)),
-        Shape::Unknown => Err(ReadError::Unknown(trimmed.chars().take(40).collect())),
+        Shape::Html => Ok(page::read(text, input.base, repairs)),
+        Shape::Unknown => Err(ReadError::Unknown(text.chars().take(40).collect())),
     }
 }
 
+/// What a text is; servers are often wrong about it.
 enum Shape {
+    Empty,
     Json,
-    /// A feed that begins at that byte.
+    /// It begins at this byte.
     Feed(usize),
     Html,
     Unknown,
 }
 
-/// Tells what a text is by how it begins; servers are often wrong about it.
+/// How far into a document its first element is looked for.
+const HEAD: usize = 256 * 1024;
+/// The first elements of feeds. `channel` is CDF's.
+const FEEDS: [&str; 4] = ["rss", "feed", "rdf", "channel"];
+/// Elements that only pages have, or begin with.
+const PAGES: [&str; 20] = [
+    "html", "head", "body", "title", "meta", "link", "div", "p", "main", "article", "section", "h1", "a", "script",
+    "style", "table", "span", "b", "br", "center",
+];
+
 fn shape(text: &str) -> Shape {
+    if text.trim().is_empty() {
+        return Shape::Empty;
+    }
     if text.starts_with('{') {
         return Shape::Json;
     }
-    let root = first_element(text);
-    let (prefix, local) = root.rsplit_once(':').unwrap_or(("", root));
-    let local = local.to_ascii_lowercase();
-    if feed::ROOTS.contains(&local.as_str()) && !(local == "entry" && prefix.is_empty() && !text.contains("xmlns")) {
-        return Shape::Feed(0);
-    }
-    // A server's notice, a debug line or half a page may stand before the feed.
-    if let Some(at) = feed_inside(text) {
-        return Shape::Feed(at);
-    }
-    if HTML.contains(&local.as_str()) {
-        Shape::Html
-    } else if text.starts_with('<') && !local.is_empty() {
-        Shape::Feed(0)
-    } else {
-        Shape::Unknown
-    }
-}
-
-/// Elements with which pages begin.
-const HTML: [&str; 19] = [
-    "html", "head", "body", "title", "meta", "link", "div", "p", "main", "article", "section", "h1", "a", "script",
-    "style", "table", "span", "br", "b",
-];
-
-/// The qualified name of the first element, behind declarations and comments;
-/// `html` for a document type that says so.
-fn first_element(text: &str) -> &str {
-    let mut rest = text;
-    while let Some(at) = rest.find('<') {
-        rest = rest.get(at + 1..).unwrap_or_default();
-        if let Some(comment) = rest.strip_prefix("!--") {
-            rest = comment.split_once("-->").map_or("", |(_, behind)| behind);
+    let text = text.get(..text.floor_char_boundary(HEAD)).unwrap_or_default();
+    // Where the declarations began that lead up to the next element; whether the first element is a page's.
+    let (mut at, mut head, mut page) = (0, None, None);
+    while let Some(begin) = text.get(at..).and_then(|rest| rest.find('<')).map(|found| at + found) {
+        let rest = text.get(begin + 1..).unwrap_or_default();
+        let doctype = rest.get(..8).is_some_and(|word| word.eq_ignore_ascii_case("!doctype"));
+        let end = if rest.starts_with("!--") {
+            rest.find("-->").map(|end| end + 3)
         } else if rest.starts_with('?') {
-            rest = rest.split_once('>').map_or("", |(_, behind)| behind);
-        } else if rest.get(..8).is_some_and(|head| head.eq_ignore_ascii_case("!doctype")) {
-            let name = rest.get(8..).unwrap_or_default().trim_start();
-            if name.get(..4).is_some_and(|name| name.eq_ignore_ascii_case("html")) {
-                return "html";
-            }
-            // An internal subset ends at "]>", a plain declaration at ">".
-            let plain = rest.find('>').unwrap_or(rest.len());
-            let end = match rest.find('[') {
-                Some(open) if open < plain => rest.find("]>").map_or(rest.len(), |at| at + 2),
-                _ => plain,
-            };
-            rest = rest.get(end..).unwrap_or_default();
+            rest.find("?>").map(|end| end + 2)
+        } else if doctype && rest.find('[').is_some_and(|open| open < rest.find('>').unwrap_or(0)) {
+            rest.find("]>").map(|end| end + 2)
+        } else if doctype {
+            rest.find('>').map(|end| end + 1)
         } else {
-            let name = |c: char| c.is_alphanumeric() || matches!(c, ':' | '_' | '-' | '.');
-            let end = rest.find(|c| !name(c)).unwrap_or(rest.len());
-            return rest.get(..end).unwrap_or_default();
+            let name =
+                rest.split(|c: char| !c.is_alphanumeric() && !matches!(c, ':' | '_' | '-')).next().unwrap_or_default();
+            let local = names::split(name).1;
+            let is = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(local));
+            if is(&FEEDS) {
+                return Shape::Feed(head.unwrap_or(begin));
+            }
+            if local.eq_ignore_ascii_case("html") {
+                return Shape::Html;
+            }
+            page = page.or(Some(is(&PAGES)));
+            at = begin + 1;
+            head = None;
+            continue;
+        };
+        let declares = |name: &str| {
+            doctype
+                && rest.get(8..).is_some_and(|rest| {
+                    rest.trim_start().get(..name.len()).is_some_and(|word| word.eq_ignore_ascii_case(name))
+                })
+        };
+        if declares("html") {
+            return Shape::Html;
+        }
+        head = head.or(Some(begin));
+        let Some(end) = end else { break };
+        at = begin + 1 + end;
+        // Words between declarations are no part of the head.
+        if text.get(at..).is_some_and(|rest| !rest.trim_start().starts_with('<')) {
+            head = None;
         }
     }
-    ""
-}
-
-/// Where a whole feed begins in something else.
-fn feed_inside(text: &str) -> Option<usize> {
-    [("<rss", "</rss>"), ("<feed", "</feed>"), ("<rdf:RDF", "</rdf:RDF>")].into_iter().find_map(|(begin, end)| {
-        let at = text.find(begin)?;
-        let behind = text.get(at + begin.len()..)?;
-        let is_tag = behind.starts_with(|c: char| c.is_whitespace() || c == '>');
-        (is_tag && behind.contains(end)).then_some(at)
-    })
+    if page == Some(true) { Shape::Html } else { Shape::Unknown }
 }

@@ -1,118 +1,151 @@
-//! What an element's name means, whatever prefix a feed gives its vocabulary.
+//! The vocabularies that feeds speak, told by namespace, and by prefix where a
+//! feed forgot to say which namespace it means.
 
-/// The vocabularies that feeds are written in.
+/// A vocabulary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Space {
-    /// RSS 0.9x, 1.0, 1.1 and 2.0, and CDF: what has no namespace, or RSS's own.
-    Rss,
-    /// Atom 0.3 and 1.0.
-    Atom,
+pub(super) enum Ns {
+    /// RSS in all its versions, Atom, CDF, and whatever has no namespace.
+    Feed,
     /// Dublin Core, elements and terms.
     Dc,
-    /// RSS 1.0's content module.
+    /// RSS 1.0's module for whole texts.
     Content,
-    /// Apple's podcast vocabulary.
     Itunes,
-    /// Media RSS.
     Media,
-    /// HTML inside a feed.
-    Xhtml,
-    /// RDF's own syntax.
+    /// When a feed is written anew.
+    Syndication,
+    /// RFC 5005.
+    History,
+    /// The true address behind a counting proxy.
+    Proxy,
     Rdf,
-    /// `xml:base` and `xml:lang`.
+    Xhtml,
     Xml,
-    /// Anything else: read over.
     Other,
 }
 
-/// Namespace names without their scheme, in lower case, and a slash or `#` less
-/// at the end: feeds spell them in all ways.
-const SPACES: [(&str, Space); 21] = [
-    ("my.netscape.com/rdf/simple/0.9", Space::Rss),
-    ("channel.netscape.com/rdf/simple/0.9", Space::Rss),
-    ("purl.org/rss/1.0", Space::Rss),
-    ("purl.org/net/rss1.1", Space::Rss),
-    ("my.netscape.com/publish/formats/rss-0.91.dtd", Space::Rss),
-    ("backend.userland.com/rss", Space::Rss),
-    ("backend.userland.com/rss2", Space::Rss),
-    ("blogs.law.harvard.edu/tech/rss", Space::Rss),
-    ("cyber.law.harvard.edu/rss", Space::Rss),
-    ("www.w3.org/2005/atom", Space::Atom),
-    ("purl.org/atom/ns", Space::Atom),
-    ("purl.org/dc/elements/1.1", Space::Dc),
-    ("purl.org/dc/elements/1.0", Space::Dc),
-    ("purl.org/dc/terms", Space::Dc),
-    ("purl.org/rss/1.0/modules/content", Space::Content),
-    ("www.itunes.com/dtds/podcast-1.0.dtd", Space::Itunes),
-    ("itunes.apple.com/dtds/podcast-1.0.dtd", Space::Itunes),
-    ("search.yahoo.com/mrss", Space::Media),
-    ("www.w3.org/1999/xhtml", Space::Xhtml),
-    ("www.w3.org/1999/02/22-rdf-syntax-ns", Space::Rdf),
-    ("www.w3.org/xml/1998/namespace", Space::Xml),
+/// Namespaces as they are compared: without scheme and `www.`, in lower case,
+/// without what ends them. What begins with one of these is it.
+const NAMESPACES: [(&str, Ns); 23] = [
+    ("w3.org/2005/atom", Ns::Feed),
+    ("purl.org/atom/", Ns::Feed),
+    ("purl.org/net/rss", Ns::Feed),
+    ("purl.org/rss/1.0/modules/content", Ns::Content),
+    ("purl.org/rss/1.0/modules/syndication", Ns::Syndication),
+    ("purl.org/rss/1.0/modules", Ns::Other),
+    ("purl.org/rss/1.0", Ns::Feed),
+    ("my.netscape.com/", Ns::Feed),
+    ("channel.netscape.com/", Ns::Feed),
+    ("backend.userland.com/", Ns::Feed),
+    ("blogs.law.harvard.edu/tech/rss", Ns::Feed),
+    ("cyber.law.harvard.edu/rss", Ns::Feed),
+    ("purl.org/dc/", Ns::Dc),
+    ("itunes.com/", Ns::Itunes),
+    ("itunes.apple.com/", Ns::Itunes),
+    ("search.yahoo.com/mrss", Ns::Media),
+    ("purl.org/syndication/history", Ns::History),
+    ("rssnamespace.org/feedburner", Ns::Proxy),
+    ("pheedo.com/namespace/pheedo", Ns::Proxy),
+    ("w3.org/1999/02/22-rdf-syntax-ns", Ns::Rdf),
+    ("w3.org/1999/xhtml", Ns::Xhtml),
+    ("w3.org/xml/1998/namespace", Ns::Xml),
+    ("google.com/schemas/play-podcasts", Ns::Itunes),
 ];
 
-/// What a prefix means to everybody, for feeds that forget to declare it.
-const PREFIXES: [(&str, Space); 12] = [
-    ("atom", Space::Atom),
-    ("atom10", Space::Atom),
-    ("a10", Space::Atom),
-    ("dc", Space::Dc),
-    ("dcterms", Space::Dc),
-    ("content", Space::Content),
-    ("itunes", Space::Itunes),
-    ("media", Space::Media),
-    ("xhtml", Space::Xhtml),
-    ("rdf", Space::Rdf),
-    ("rss", Space::Rss),
-    ("xml", Space::Xml),
+/// What prefixes mean where nothing says so.
+const PREFIXES: [(&str, Ns); 19] = [
+    ("atom", Ns::Feed),
+    ("atom10", Ns::Feed),
+    ("a10", Ns::Feed),
+    ("rss", Ns::Feed),
+    ("dc", Ns::Dc),
+    ("dcterms", Ns::Dc),
+    ("dct", Ns::Dc),
+    ("content", Ns::Content),
+    ("itunes", Ns::Itunes),
+    ("googleplay", Ns::Itunes),
+    ("media", Ns::Media),
+    ("sy", Ns::Syndication),
+    ("fh", Ns::History),
+    ("feedburner", Ns::Proxy),
+    ("pheedo", Ns::Proxy),
+    ("rdf", Ns::Rdf),
+    ("xhtml", Ns::Xhtml),
+    ("xml", Ns::Xml),
+    ("xmlns", Ns::Other),
 ];
 
-impl Space {
-    fn of_uri(uri: &str) -> Self {
-        let uri = uri.trim().to_ascii_lowercase();
-        let name = uri.strip_prefix("http://").or_else(|| uri.strip_prefix("https://")).unwrap_or(&uri);
-        let name = name.trim_end_matches(['/', '#']);
-        SPACES.iter().find(|(known, _)| *known == name).map_or(Self::Other, |(_, space)| *space)
+impl Ns {
+    /// The vocabulary of a namespace; `None` when it is not one of ours.
+    pub(super) fn of_namespace(name: &str) -> Option<Self> {
+        let name = name.trim().to_ascii_lowercase();
+        let name = name.strip_prefix("https://").or_else(|| name.strip_prefix("http://")).unwrap_or(&name);
+        let name = name.strip_prefix("www.").unwrap_or(name);
+        NAMESPACES.iter().find(|(known, _)| name.starts_with(known)).map(|(_, ns)| *ns)
+    }
+
+    /// What a prefix usually stands for.
+    pub(super) fn of_prefix(prefix: &str) -> Option<Self> {
+        PREFIXES.iter().find(|(known, _)| known.eq_ignore_ascii_case(prefix)).map(|(_, ns)| *ns)
     }
 }
 
-/// The namespace declarations in force, innermost last.
-#[derive(Debug, Default)]
-pub(super) struct Declarations(Vec<(usize, String, Space)>);
+/// A name's prefix, empty when it has none, and the rest.
+pub(super) fn split(name: &str) -> (&str, &str) {
+    name.split_once(':').unwrap_or(("", name))
+}
 
-impl Declarations {
-    /// Adds what an element at `depth` declares; `attribute` is `xmlns` or `xmlns:prefix`.
-    pub(super) fn add(&mut self, depth: usize, attribute: &str, uri: &str) {
-        let prefix = attribute.strip_prefix("xmlns").unwrap_or_default().trim_start_matches(':');
-        let mut space = Space::of_uri(uri);
-        // A made-up default namespace does not make a feed's elements strange.
-        if prefix.is_empty() && space == Space::Other {
-            space = self.default();
-        }
-        self.0.push((depth, prefix.to_owned(), space));
+/// Elements that hold others. Everything else holds text, and what looks like
+/// elements in there is the text's own markup.
+pub(super) fn holds_elements(ns: Ns, name: &str) -> bool {
+    let among = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+    match ns {
+        Ns::Feed => among(&[
+            "rss",
+            "rdf",
+            "channel",
+            "feed",
+            "item",
+            "entry",
+            "author",
+            "contributor",
+            "source",
+            "image",
+            "textinput",
+            "items",
+            "skiphours",
+            "skipdays",
+            "schedule",
+        ]),
+        Ns::Rdf => true,
+        Ns::Itunes => among(&["owner"]),
+        Ns::Media => among(&["group", "content"]),
+        _ => false,
     }
+}
 
-    /// Forgets what an element at `depth` declared.
-    pub(super) fn leave(&mut self, depth: usize) {
-        while self.0.last().is_some_and(|(declared, ..)| *declared >= depth) {
-            self.0.pop();
+/// Whether an element is one post.
+pub(super) fn is_entry(ns: Ns, name: &str) -> bool {
+    ns == Ns::Feed && (name.eq_ignore_ascii_case("item") || name.eq_ignore_ascii_case("entry"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_is_known_however_it_is_spelt() {
+        for (name, ns) in [
+            ("http://www.w3.org/2005/Atom", Some(Ns::Feed)),
+            ("https://www.w3.org/2005/atom/", Some(Ns::Feed)),
+            ("http://purl.org/dc/elements/1.1/", Some(Ns::Dc)),
+            ("http://purl.org/rss/1.0/", Some(Ns::Feed)),
+            ("http://purl.org/rss/1.0/modules/content/", Some(Ns::Content)),
+            ("http://purl.org/rss/1.0/modules/slash/", Some(Ns::Other)),
+            ("http://www.itunes.com/DTDs/Podcast-1.0.dtd", Some(Ns::Itunes)),
+            ("http://example.org/mine", None),
+        ] {
+            assert_eq!(Ns::of_namespace(name), ns, "{name}");
         }
-    }
-
-    fn default(&self) -> Space {
-        self.0.iter().rev().find(|(_, prefix, _)| prefix.is_empty()).map_or(Space::Rss, |(.., space)| *space)
-    }
-
-    /// The vocabulary of a qualified name and its local part, in lower case.
-    pub(super) fn resolve(&self, qualified: &str) -> (Space, String) {
-        let (prefix, local) = qualified.split_once(':').unwrap_or(("", qualified));
-        let local = local.to_ascii_lowercase();
-        if prefix.is_empty() {
-            return (self.default(), local);
-        }
-        let declared = self.0.iter().rev().find(|(_, known, _)| known == prefix).map(|(.., space)| *space);
-        let space = declared
-            .or_else(|| PREFIXES.iter().find(|(known, _)| known.eq_ignore_ascii_case(prefix)).map(|(_, space)| *space));
-        (space.unwrap_or(Space::Other), local)
     }
 }

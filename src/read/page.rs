@@ -1,7 +1,7 @@
 //! An HTML page: what it is called, and the feeds that it points to.
 
 use super::text::plain_text;
-use super::{FeedLink, Reading, Repairs, discover};
+use super::{FeedLink, Pace, Reading, Repairs, discover};
 use crate::domain::html::bounded;
 use crate::domain::post::{Document, DocumentKind};
 use crate::domain::url::HttpUrl;
@@ -26,7 +26,7 @@ pub(super) fn read(text: &str, base: Option<&HttpUrl>, repairs: Repairs) -> Read
     let language = html
         .select("html[lang]")
         .attr("lang")
-        .map(|tag| tag.trim().to_owned())
+        .map(|tag| tag.trim().to_ascii_lowercase())
         .filter(|tag| !tag.is_empty())
         .or_else(|| super::text::language(&html.select("body").text().chars().take(2_000).collect::<String>()));
     let document = Document {
@@ -36,7 +36,15 @@ pub(super) fn read(text: &str, base: Option<&HttpUrl>, repairs: Repairs) -> Read
         language,
         entries: Vec::new(),
     };
-    Reading { document, raw: Vec::new(), feeds: feeds(&html, base.as_ref()), guesses, older: None, repairs }
+    Reading {
+        document,
+        raw: Vec::new(),
+        feeds: feeds(&html, base.as_ref()),
+        guesses,
+        older: None,
+        pace: Pace::default(),
+        repairs,
+    }
 }
 
 fn feeds(html: &Html, base: Option<&HttpUrl>) -> Vec<FeedLink> {

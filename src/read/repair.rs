@@ -1,77 +1,89 @@
-//! How a document had to be mended before it could be read.
+//! What had to be put right before a document could be read, in words that the
+//! owner of the feed can act on.
 
 use std::fmt;
 
-/// One kind of mending.
+/// One kind of fault that was put right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Repair {
-    /// Something stood before the feed.
+    /// It was compressed once more than its headers say.
+    Compressed,
+    /// It is not in the encoding that it or its server declares.
+    Encoding,
+    /// It holds text in more than one encoding.
+    MixedEncodings,
+    /// Its text was encoded twice.
+    EncodedTwice,
+    /// Something else stands before it.
     Junk,
-    /// Bytes that are no characters in the encoding that was declared.
-    Charset,
-    /// Control characters that XML forbids.
-    Control,
-    /// `<` that begins no tag.
-    Angle,
-    /// `&` that begins no reference, or one that nobody knows.
-    Ampersand,
-    /// HTML's entities, which XML does not know.
-    Entity,
-    /// Attributes that are not `name="value"`.
-    Attribute,
-    /// End tags that are missing, or that end nothing.
-    EndTag,
-    /// The document ends in the middle; what was whole is kept.
+    /// It holds control characters that XML forbids.
+    ControlCharacters,
+    /// It uses HTML's entities without declaring them.
+    Entities,
+    /// It writes `&` where `&amp;` is due.
+    Ampersands,
+    /// It uses prefixes without declaring their namespaces.
+    Namespaces,
+    /// Its tags do not match, or `<` stands where `&lt;` is due.
+    Markup,
+    /// Its end is missing; entries that were whole were kept.
     Truncated,
-    /// It was not JSON to its end; what was whole is kept.
-    Json,
 }
 
-impl fmt::Display for Repair {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Junk => "something stood before the feed",
-            Self::Charset => "bytes that its encoding does not have",
-            Self::Control => "control characters",
-            Self::Angle => "< that begins no tag",
-            Self::Ampersand => "& that begins no reference",
-            Self::Entity => "HTML entities in XML",
-            Self::Attribute => "broken attributes",
-            Self::EndTag => "end tags missing or too many",
-            Self::Truncated => "it ends in the middle",
-            Self::Json => "broken JSON",
-        })
+impl Repair {
+    /// In a few words.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Compressed => "compressed twice",
+            Self::Encoding => "wrong encoding declared",
+            Self::MixedEncodings => "mixed encodings",
+            Self::EncodedTwice => "encoded twice",
+            Self::Junk => "something before the feed",
+            Self::ControlCharacters => "control characters",
+            Self::Entities => "HTML entities",
+            Self::Ampersands => "bare ampersands",
+            Self::Namespaces => "undeclared namespaces",
+            Self::Markup => "broken markup",
+            Self::Truncated => "cut short",
+        }
     }
 }
 
-/// What was mended in one document: each kind once.
+/// The faults that were put right, each named once, in the order of [`Repair`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Repairs(Vec<Repair>);
 
 impl Repairs {
     pub(super) fn note(&mut self, repair: Repair) {
-        if !self.0.contains(&repair) {
-            self.0.push(repair);
+        if let Err(place) = self.0.binary_search(&repair) {
+            self.0.insert(place, repair);
         }
     }
 
-    /// Whether a part of the document is missing.
-    #[must_use]
-    pub fn cut_off(&self) -> bool {
-        self.0.iter().any(|repair| matches!(repair, Repair::Truncated | Repair::Json))
+    pub(super) fn note_all(&mut self, others: &Self) {
+        for repair in others.iter() {
+            self.note(repair);
+        }
     }
 
-    /// Each kind once, in the order in which it was met; empty for a sound document.
+    /// Whether the document was sound.
     #[must_use]
-    pub fn kinds(&self) -> &[Repair] {
-        &self.0
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = Repair> + '_ {
+        self.0.iter().copied()
     }
 }
 
 impl fmt::Display for Repairs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, repair) in self.0.iter().enumerate() {
-            write!(f, "{}{repair}", if at == 0 { "" } else { "; " })?;
+        for (number, repair) in self.iter().enumerate() {
+            f.write_str(if number == 0 { "" } else { ", " })?;
+            f.write_str(repair.as_str())?;
         }
         Ok(())
     }

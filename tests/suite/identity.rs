@@ -331,7 +331,7 @@ fn cases() -> Vec<Case> {
 /// A document's entries, as a poll would bring them.
 pub(crate) fn arrival(items: &[Item], now: Timestamp) -> Arrival {
     let text = rss(items, "");
-    let input = read::Input { bytes: text.as_bytes(), content_type: None, base: None, raw: false };
+    let input = read::Input { bytes: text.as_bytes(), content_type: None, base: None };
     let key = |entry: Entry| Arriving {
         fingerprint: read::fingerprint(&entry),
         url_key: entry.url.as_ref().map(read::url_key),

@@ -440,7 +440,7 @@ async fn a_feed_that_had_to_be_mended_says_so_until_it_is_sound() {
         let world = World::following(&bench, &origin.url("/feed")).await;
         assert_eq!(world.read().await.seeded.len(), 1);
         let repaired = world.row().await.repaired.unwrap();
-        assert_eq!(repaired, "< that begins no tag; & that begins no reference; HTML entities in XML");
+        assert_eq!(repaired, "HTML entities, bare ampersands, broken markup");
         origin.set("/feed", Answer::ok(feed(1..=2)));
         world.next().await;
         world.read().await;
@@ -537,6 +537,21 @@ async fn what_cannot_be_read_advances_nothing() {
         world.clock.advance(25 * HOUR);
         assert_eq!(world.read().await.new.len(), 1);
         assert_eq!(origin.asked().pop().unwrap().headers.get("if-none-match"), None);
+    }
+}
+
+#[tokio::test]
+async fn what_was_cut_short_is_kept_and_asked_for_again() {
+    for bench in engines::all().await {
+        let origin = Origin::start().await;
+        let whole = feed(1..=3);
+        let cut = &whole[..whole.rfind("<item>").unwrap() + 10];
+        origin.set("/feed", Answer::ok(cut).etag("\"a\""));
+        let world = World::following(&bench, &origin.url("/feed")).await;
+        world.read().await;
+        origin.set("/feed", Answer::ok(whole).etag("\"a\""));
+        world.clock.advance(25 * HOUR);
+        assert_eq!(world.read().await.new.len(), 1);
     }
 }
 

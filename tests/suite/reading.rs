@@ -126,7 +126,7 @@ fn raw_gives_the_html_as_it_stands() {
 /// Reading ends, and soon, whatever is read.
 fn read_soon(name: &str, bytes: &[u8], content_type: Option<&str>) -> Result<Reading, ReadError> {
     let begin = Instant::now();
-    let reading = read(&Input { bytes, content_type, base: Some(&base()), raw: true });
+    let reading = read(&Input { bytes, content_type, base: Some(&base()) });
     let took = begin.elapsed();
     // A debug build on a busy machine; what is meant is seconds, not minutes.
     assert!(took < Duration::from_secs(20), "{name} took {took:?}");

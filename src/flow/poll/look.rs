@@ -100,11 +100,13 @@ impl Poller {
                 (fetched, feed, Some(url))
             }
         };
+        // What was cut short is asked for again: its validators would hide the rest (P1).
+        let whole = feed.reading.is_whole();
         let feed = self.close_gap(claim, feed).await;
         Ok(Found::Document(Box::new(Arrived {
             feed,
-            etag: fetched.etag,
-            last_modified: fetched.last_modified,
+            etag: fetched.etag.filter(|_| whole),
+            last_modified: fetched.last_modified.filter(|_| whole),
             permanent_to: fetched.permanent_to.filter(|_| discovered.is_none()),
             discovered,
         })))
@@ -159,7 +161,6 @@ impl Poller {
                 bytes: &fetched.bytes,
                 content_type: fetched.content_type.as_deref(),
                 base: Some(&fetched.final_url),
-                raw: false,
             };
             let mut reading = read::read(&input).map_err(|error| error.to_string())?;
             let entries = std::mem::take(&mut reading.document.entries)

@@ -1,0 +1,342 @@
+//! How a tree grows from tags and text. Depth, attributes, fields, elements and
+//! entries are bounded while it grows (P15), so that its size follows from the
+//! document's whatever stands in there.
+
+use super::MAX_ENTRIES;
+use super::entities::Entities;
+use super::names::{Ns, holds_elements, is_entry, split};
+use super::repair::{Repair, Repairs};
+use super::tree::{Attribute, Element, Tree, escaped};
+use crate::domain::url::HttpUrl;
+use std::borrow::Cow;
+use std::collections::VecDeque;
+
+/// Elements may be nested this deep; the tags of deeper ones are left out.
+const MAX_DEPTH: usize = 128;
+/// A tag keeps so many attributes.
+const MAX_ATTRIBUTES: usize = 256;
+/// More of one field than this is cut (at a character).
+const MAX_FIELD: usize = 1024 * 1024;
+/// Elements beyond so many are left out; 5,000 entries of 60 elements fit.
+const MAX_ELEMENTS: usize = 300_000;
+/// So many changes of `xml:base` are followed.
+const MAX_BASES: usize = 20_000;
+
+const VOID: [&str; 14] =
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"];
+
+/// An element inside a leaf.
+#[derive(Debug)]
+struct Inner<'a> {
+    name: &'a str,
+    base: usize,
+    /// The `div` around XHTML is no part of it (RFC 4287 section 3.1.1.3).
+    hidden: bool,
+}
+
+/// Grows a tree from tags and text.
+#[derive(Debug)]
+pub(super) struct Builder<'a> {
+    open: Vec<Element<'a>>,
+    inner: Vec<Inner<'a>>,
+    /// How many open elements are too deep to be kept.
+    too_deep: usize,
+    scopes: Vec<(usize, &'a str, Ns)>,
+    bases: Vec<Option<HttpUrl>>,
+    root: Option<Element<'a>>,
+    entries: Vec<Element<'a>>,
+    last: VecDeque<Element<'a>>,
+    seen: usize,
+    elements: usize,
+    pub(super) entities: Entities,
+    pub(super) repairs: Repairs,
+}
+
+impl<'a> Builder<'a> {
+    pub(super) fn new(base: Option<&HttpUrl>) -> Self {
+        Self {
+            open: Vec::new(),
+            inner: Vec::new(),
+            too_deep: 0,
+            scopes: Vec::new(),
+            bases: vec![base.cloned()],
+            root: None,
+            entries: Vec::new(),
+            last: VecDeque::new(),
+            seen: 0,
+            elements: 0,
+            entities: Entities::default(),
+            repairs: Repairs::default(),
+        }
+    }
+
+    /// Whether any element is open.
+    pub(super) fn is_open(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// The innermost open element, when it is a leaf.
+    pub(super) fn leaf(&self) -> Option<&Element<'a>> {
+        self.open.last().filter(|top| self.too_deep == 0 && !holds_elements(top.ns, top.name))
+    }
+
+    /// A tag without its angle brackets and closing slash: `a href="x"`.
+    pub(super) fn open(&mut self, tag: &'a str) {
+        let depth = self.open.len() + self.inner.len();
+        if depth >= MAX_DEPTH || self.too_deep > 0 {
+            self.too_deep += 1;
+            return;
+        }
+        let (name, rest) = tag.split_at(tag.find(|c: char| c.is_ascii_whitespace() || c == '/').unwrap_or(tag.len()));
+        let attributes = self.attributes(rest, depth + 1);
+        let ns = self.resolve(name);
+        let (_, name) = split(name);
+        let outer = self.inner.last().map(|inner| inner.base).or_else(|| self.open.last().map(|open| open.base));
+        let base = self.base_in(&attributes, outer.unwrap_or(0));
+        if self.leaf().is_some() {
+            self.open_inner(name, base, &attributes);
+        } else {
+            // An entry inside an entry is one whose end was forgotten.
+            if is_entry(ns, name)
+                && let Some(place) = self.open.iter().position(|open| is_entry(open.ns, open.name))
+            {
+                self.repairs.note(Repair::Markup);
+                self.close_down_to(place);
+            }
+            self.elements += 1;
+            self.open.push(Element {
+                ns,
+                name,
+                attributes,
+                text: "".into(),
+                markup: false,
+                children: Vec::new(),
+                base,
+            });
+        }
+    }
+
+    /// Characters, their references resolved.
+    pub(super) fn text(&mut self, text: Cow<'a, str>) {
+        let in_markup = !self.inner.is_empty();
+        let Some(top) = self.open.last_mut() else { return };
+        // White space between elements is nobody's text.
+        if text.is_empty() || (holds_elements(top.ns, top.name) && text.trim().is_empty()) {
+            return;
+        }
+        let text = if in_markup || top.markup { escaped(text) } else { text };
+        add(&mut top.text, text);
+    }
+
+    /// The whole text of the leaf that is open, made elsewhere.
+    pub(super) fn set_text(&mut self, text: Cow<'a, str>, markup: bool) {
+        if let Some(top) = self.open.last_mut() {
+            top.text = "".into();
+            add(&mut top.text, text);
+            top.markup = markup;
+        }
+    }
+
+    /// The end of what was opened last.
+    pub(super) fn close(&mut self) {
+        if self.too_deep > 0 {
+            self.too_deep -= 1;
+        } else if let Some(inner) = self.inner.pop() {
+            if !inner.hidden && !VOID.contains(&inner.name) {
+                self.write("</", inner.name, ">");
+            }
+        } else {
+            self.close_down_to(self.open.len().saturating_sub(1));
+        }
+        let depth = self.open.len() + self.inner.len();
+        while self.scopes.last().is_some_and(|(of, _, _)| *of > depth) {
+            self.scopes.pop();
+        }
+    }
+
+    /// The end of the innermost open element of this name and of all in it;
+    /// `false` when none is open.
+    pub(super) fn close_named(&mut self, name: &str) -> bool {
+        let (_, name) = split(name);
+        let Some(place) = self.open.iter().rposition(|open| open.name.eq_ignore_ascii_case(name)) else { return false };
+        if place + 1 != self.open.len() {
+            self.repairs.note(Repair::Markup);
+        }
+        (self.too_deep, self.inner) = (0, Vec::new());
+        while self.open.len() > place {
+            self.close();
+        }
+        true
+    }
+
+    /// The tree. What is still open ends here, except for an entry, whose rest is missing.
+    pub(super) fn finish(mut self) -> Option<Tree<'a>> {
+        if self.is_open() {
+            self.repairs.note(Repair::Truncated);
+        }
+        if let Some(place) = self.open.iter().position(|open| is_entry(open.ns, open.name)) {
+            self.open.truncate(place);
+        }
+        self.close_down_to(0);
+        self.entries.extend(self.last);
+        let (entries, seen, repairs, bases) = (self.entries, self.seen, self.repairs, self.bases);
+        Some(Tree { root: self.root?, entries, seen, repairs, bases })
+    }
+
+    fn close_down_to(&mut self, depth: usize) {
+        self.inner.clear();
+        while self.open.len() > depth {
+            if let Some(element) = self.open.pop() {
+                self.attach(element);
+            }
+        }
+    }
+
+    fn attach(&mut self, element: Element<'a>) {
+        if is_entry(element.ns, element.name) {
+            self.seen += 1;
+            if self.entries.len() < MAX_ENTRIES {
+                self.entries.push(element);
+                return;
+            }
+            self.last.push_back(element);
+            if self.last.len() > MAX_ENTRIES
+                && let Some(gone) = self.last.pop_front()
+            {
+                self.elements = self.elements.saturating_sub(gone.size());
+            }
+        } else if let Some(parent) = self.open.last_mut() {
+            if self.elements < MAX_ELEMENTS {
+                parent.children.push(element);
+            }
+        } else if self.root.is_none() {
+            self.root = Some(element);
+        }
+    }
+
+    fn open_inner(&mut self, name: &'a str, base: usize, attributes: &[Attribute<'a>]) {
+        let Some(leaf) = self.open.last_mut() else { return };
+        let is_xhtml = leaf.attribute("type").is_some_and(|kind| kind.eq_ignore_ascii_case("xhtml"));
+        let hidden = is_xhtml && self.inner.is_empty() && name == "div" && leaf.text.trim().is_empty();
+        if !leaf.markup {
+            leaf.text = escaped(std::mem::take(&mut leaf.text));
+            leaf.markup = true;
+        }
+        let moved = base != leaf.base;
+        self.inner.push(Inner { name, base, hidden });
+        if hidden {
+            return;
+        }
+        self.write("<", name, "");
+        for Attribute { ns, name, value } in attributes {
+            if *ns == Ns::Feed {
+                let place = matches!(*name, "href" | "src" | "cite" | "poster" | "longdesc").then_some(base);
+                let whole = place.filter(|_| moved).and_then(|at| self.bases.get(at)?.as_ref()?.join(value));
+                let value = whole.as_ref().map_or(value.as_ref(), HttpUrl::as_str);
+                self.write(" ", name, "=\"");
+                self.write(&escaped(value.into()).replace('"', "&quot;"), "\"", "");
+            }
+        }
+        self.write(">", "", "");
+    }
+
+    fn write(&mut self, one: &str, two: &str, three: &str) {
+        if let Some(leaf) = self.open.last_mut()
+            && leaf.text.len() < MAX_FIELD
+        {
+            let text = leaf.text.to_mut();
+            for piece in [one, two, three] {
+                text.push_str(piece);
+            }
+        }
+    }
+
+    /// The attributes of a tag, as lenient as browsers are; declarations of
+    /// namespaces open their scopes.
+    fn attributes(&mut self, text: &'a str, depth: usize) -> Vec<Attribute<'a>> {
+        let mut attributes = Vec::new();
+        let mut rest = text.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '/');
+        while !rest.is_empty() && attributes.len() < MAX_ATTRIBUTES {
+            let end = rest.find(|c: char| c == '=' || c.is_ascii_whitespace()).unwrap_or(rest.len());
+            let (name, behind) = rest.split_at(end);
+            let behind = behind.trim_start();
+            let (value, behind) = match behind.strip_prefix('=').map(str::trim_start) {
+                Some(value) => self.value(value),
+                None => {
+                    self.repairs.note(Repair::Markup);
+                    ("", behind)
+                }
+            };
+            rest = behind.trim_start();
+            let (prefix, local) = split(name);
+            if name.eq_ignore_ascii_case("xmlns") {
+                self.scopes.push((depth, "", Ns::of_namespace(value).unwrap_or(Ns::Feed)));
+            } else if prefix.eq_ignore_ascii_case("xmlns") {
+                let ns = Ns::of_namespace(value).or_else(|| Ns::of_prefix(local)).unwrap_or(Ns::Other);
+                self.scopes.push((depth, local, ns));
+            } else if !local.is_empty() {
+                let ns = if prefix.is_empty() { Ns::Feed } else { self.prefixed(prefix) };
+                let value = self.entities.decode(value, &mut self.repairs);
+                attributes.push(Attribute { ns, name: local, value });
+            }
+        }
+        attributes
+    }
+
+    fn value(&mut self, text: &'a str) -> (&'a str, &'a str) {
+        if let Some(quote) = text.chars().next().filter(|c| matches!(c, '"' | '\''))
+            && let Some((value, behind)) = text.get(1..).and_then(|text| text.split_once(quote))
+        {
+            return (value, behind);
+        }
+        self.repairs.note(Repair::Markup);
+        let text = text.trim_start_matches(['"', '\'']);
+        text.split_at(text.find(|c: char| c.is_ascii_whitespace()).unwrap_or(text.len()))
+    }
+
+    /// The vocabulary of an element's name.
+    fn resolve(&mut self, name: &str) -> Ns {
+        match split(name) {
+            ("", _) => {
+                self.scopes.iter().rev().find(|(_, known, _)| known.is_empty()).map_or(Ns::Feed, |scope| scope.2)
+            }
+            (prefix, _) => self.prefixed(prefix),
+        }
+    }
+
+    fn prefixed(&mut self, prefix: &str) -> Ns {
+        if let Some((_, _, ns)) = self.scopes.iter().rev().find(|(_, known, _)| *known == prefix) {
+            return *ns;
+        }
+        if !matches!(prefix, "xml" | "xmlns") {
+            self.repairs.note(Repair::Namespaces);
+        }
+        Ns::of_prefix(prefix).unwrap_or(Ns::Other)
+    }
+
+    fn base_in(&mut self, attributes: &[Attribute<'_>], outer: usize) -> usize {
+        let Some(own) = attributes.iter().find(|known| known.ns == Ns::Xml && known.name == "base") else {
+            return outer;
+        };
+        let known = self.bases.get(outer).and_then(Option::as_ref);
+        let whole = own.value.parse().ok().or_else(|| known?.join(&own.value));
+        if whole.is_none() || whole.as_ref() == known || self.bases.len() >= MAX_BASES {
+            return outer;
+        }
+        self.bases.push(whole);
+        self.bases.len() - 1
+    }
+}
+
+/// Adds to a field what still fits into it.
+fn add<'a>(field: &mut Cow<'a, str>, text: Cow<'a, str>) {
+    let room = MAX_FIELD.saturating_sub(field.len());
+    let fits = text.floor_char_boundary(room);
+    if !field.is_empty() {
+        field.to_mut().push_str(text.get(..fits).unwrap_or_default());
+    } else if fits == text.len() {
+        *field = text;
+    } else {
+        *field = text.get(..fits).unwrap_or_default().to_owned().into();
+    }
+}

@@ -1,0 +1,161 @@
+//! JSON Feed 1 and 1.1. Identities may be numbers, and a document that was cut
+//! or written by hand is mended as far as whole items go.
+
+use super::also_at::also_at;
+use super::entry::html_of_text;
+use super::feed::detect_language;
+use super::pace::{Pace, resolve};
+use super::repair::{Repair, Repairs};
+use super::text::plain_text;
+use super::{MAX_ENTRIES, RawHtml, ReadError, Reading, dates};
+use crate::domain::html::CleanHtml;
+use crate::domain::post::{Document, DocumentKind, Enclosure, Entry};
+use crate::domain::token::sha256_hex;
+use crate::domain::url::HttpUrl;
+use serde_json::Value;
+
+pub(super) fn read(text: &str, base: Option<&HttpUrl>, mut repairs: Repairs) -> Result<Reading, ReadError> {
+    let feed = match serde_json::from_str::<Value>(text) {
+        Ok(feed) => feed,
+        Err(why) => {
+            let broken = || ReadError::Broken(format!("it is not JSON: {why}"));
+            let mended = whole_items(text).ok_or_else(broken)?;
+            repairs.note(Repair::Truncated);
+            serde_json::from_str(&mended).map_err(|_| broken())?
+        }
+    };
+    let Some(items) = feed.get("items").and_then(Value::as_array) else {
+        return Err(ReadError::Broken("it is JSON without `items`".to_owned()));
+    };
+    if items.len() > MAX_ENTRIES {
+        tracing::warn!(entries = items.len(), kept = MAX_ENTRIES, "a feed of too many entries was cut");
+    }
+    let first = items.first().and_then(|item| date(item, "date_published"));
+    let oldest_first = first < items.last().and_then(|item| date(item, "date_published"));
+    let skipped = if oldest_first { items.len().saturating_sub(MAX_ENTRIES) } else { 0 };
+    let link = text_of(&feed, "home_page_url").and_then(|href| resolve(href, base));
+    let authors = authors(&feed);
+    let base = base.or(link.as_ref());
+    let (entries, raw): (Vec<_>, Vec<_>) =
+        items.iter().skip(skipped).take(MAX_ENTRIES).map(|item| entry(item, base, &authors)).unzip();
+    let related = |name| text_of(&feed, name).and_then(|href| resolve(href, base));
+    let hubs = feed.get("hubs").and_then(Value::as_array).into_iter().flatten();
+    Ok(Reading {
+        older: related("next_url"),
+        pace: Pace {
+            hubs: hubs.filter_map(|hub| resolve(text_of(hub, "url")?, base)).collect(),
+            self_url: related("feed_url"),
+            ..Pace::default()
+        },
+        document: Document {
+            kind: DocumentKind::Feed,
+            title: text_of(&feed, "title").map(plain_text).filter(|title| !title.is_empty()),
+            language: text_of(&feed, "language").map(str::to_owned).or_else(|| detect_language(&entries)),
+            link,
+            entries,
+        },
+        raw,
+        feeds: Vec::new(),
+        guesses: Vec::new(),
+        repairs,
+    })
+}
+
+fn entry(item: &Value, base: Option<&HttpUrl>, feed_authors: &[String]) -> (Entry, RawHtml) {
+    let raw = RawHtml {
+        summary: text_of(item, "summary").map(html_of_text),
+        content: text_of(item, "content_html")
+            .map(str::to_owned)
+            .or_else(|| text_of(item, "content_text").map(html_of_text)),
+    };
+    let id = match item.get("id") {
+        Some(Value::Number(number)) => number.to_string(),
+        _ => text_of(item, "id").unwrap_or_default().to_owned(),
+    };
+    let url = ["url", "external_url"].into_iter().find_map(|name| resolve(text_of(item, name)?, base));
+    let url = url.or_else(|| id.parse().ok());
+    let clean = |html: &Option<String>| {
+        let html = html.as_deref().map(|html| CleanHtml::sanitise(html, base.or(url.as_ref())));
+        html.filter(|html| !html.is_empty())
+    };
+    let (summary, content) = (clean(&raw.summary), clean(&raw.content));
+    let own_authors = authors(item);
+    let mut entry = Entry {
+        guid: id,
+        title: text_of(item, "title").map(plain_text).unwrap_or_default(),
+        authors: if own_authors.is_empty() { feed_authors.to_vec() } else { own_authors },
+        published: date(item, "date_published"),
+        updated: date(item, "date_modified"),
+        categories: list(item, "tags")
+            .filter_map(Value::as_str)
+            .map(plain_text)
+            .filter(|tag| !tag.is_empty())
+            .collect(),
+        enclosures: list(item, "attachments").filter_map(|file| attachment(file, base)).collect(),
+        also_at: content.as_ref().or(summary.as_ref()).map(|html| also_at(html.as_str())).unwrap_or_default(),
+        summary,
+        content,
+        url,
+    };
+    if entry.guid.is_empty() {
+        entry.guid = match &entry.url {
+            Some(url) => url.to_string(),
+            None => format!("text:{}", sha256_hex(super::fingerprint(&entry).as_bytes())),
+        };
+    }
+    (entry, raw)
+}
+
+fn text_of<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
+    value.get(name)?.as_str().map(str::trim).filter(|text| !text.is_empty())
+}
+
+fn list<'v>(value: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
+    value.get(name).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn date(item: &Value, name: &str) -> Option<crate::domain::time::Timestamp> {
+    dates::parse(text_of(item, name)?)
+}
+
+/// Version 1.1's `authors`, or version 1's `author`.
+fn authors(value: &Value) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for author in list(value, "authors").chain(value.get("author")) {
+        let name = text_of(author, "name").or_else(|| author.as_str()).map(plain_text).unwrap_or_default();
+        if !name.is_empty() && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn attachment(file: &Value, base: Option<&HttpUrl>) -> Option<Enclosure> {
+    Some(Enclosure {
+        url: resolve(text_of(file, "url")?, base)?,
+        media_type: text_of(file, "mime_type").map(str::to_owned),
+        length: file.get("size_in_bytes").and_then(Value::as_u64),
+    })
+}
+
+/// The document up to the end of its last whole item, closed.
+fn whole_items(text: &str) -> Option<String> {
+    let (mut depth, mut in_string, mut escaped, mut end) = (0_usize, false, false, None);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => {
+                depth = depth.checked_sub(1)?;
+                if depth == 2 && byte == b'}' {
+                    end = Some(at + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+    Some(format!("{}]}}", text.get(..end?)?))
+}

@@ -1,0 +1,354 @@
+//! Broken XML into a tree, the way its author meant it. Tags that do not match,
+//! `<` in the middle of text, fields and entries that are never closed, a cut
+//! end: each is read as the nearest sound feed.
+//!
+//! A field's text is everything up to its own end tag, markup and all. Where
+//! that is missing, the next field or the entry's end will do. Scanning never
+//! goes back further than it has paid for, so that it stays linear (P15).
+
+use super::builder::Builder;
+use super::names::{Ns, split};
+use super::repair::Repair;
+use super::tree::Tree;
+use crate::domain::url::HttpUrl;
+use std::borrow::Cow;
+
+/// What a search for a missing end may look at in all, in times of the document's length.
+const PATIENCE: usize = 20;
+
+/// Fields of feeds, at whose beginning a field before them must have ended.
+const FIELDS: [&str; 26] = [
+    "title",
+    "link",
+    "description",
+    "guid",
+    "pubdate",
+    "author",
+    "category",
+    "comments",
+    "enclosure",
+    "source",
+    "id",
+    "updated",
+    "published",
+    "issued",
+    "modified",
+    "created",
+    "content",
+    "summary",
+    "language",
+    "copyright",
+    "generator",
+    "lastbuilddate",
+    "ttl",
+    "image",
+    "subtitle",
+    "rights",
+];
+
+/// Elements at whose beginning or end every open field ends.
+const ENTRIES: [&str; 2] = ["item", "entry"];
+const FRAMES: [&str; 4] = ["channel", "rss", "feed", "rdf"];
+
+/// The tree of a document; `None` when there is no element in it.
+pub(super) fn parse<'a>(text: &'a str, base: Option<&HttpUrl>) -> Option<Tree<'a>> {
+    let mut scan = Scan {
+        text,
+        at: 0,
+        patience: text.len().saturating_mul(PATIENCE),
+        comments: Ends::new("-->"),
+        sections: Ends::new("]]>"),
+        builder: Builder::new(base),
+    };
+    while let Some(found) = scan.rest().find('<') {
+        scan.characters(found);
+        scan.markup();
+    }
+    scan.characters(scan.rest().len());
+    scan.builder.finish()
+}
+
+/// Where a field ends.
+struct End {
+    /// Its text ends here,
+    text: usize,
+    /// and reading goes on there.
+    next: usize,
+    /// Whether its own end tag was found.
+    own: bool,
+    /// Whether anything was found at all, before the document ended.
+    found: bool,
+}
+
+struct Scan<'a> {
+    text: &'a str,
+    at: usize,
+    patience: usize,
+    comments: Ends,
+    sections: Ends,
+    builder: Builder<'a>,
+}
+
+/// Where the next end of a kind is, looked for once.
+struct Ends {
+    mark: &'static str,
+    /// Between these two places there is none; at the second there is.
+    known: (usize, usize),
+}
+
+impl Ends {
+    fn new(mark: &'static str) -> Self {
+        Self { mark, known: (0, 0) }
+    }
+
+    /// The place behind the first end from `at` on.
+    fn after(&mut self, text: &str, at: usize) -> Option<usize> {
+        if !(self.known.0..=self.known.1).contains(&at) || at == 0 || self.known.1 == 0 {
+            let found = text.get(at..)?.find(self.mark).map_or(usize::MAX, |found| at + found);
+            self.known = (at, found);
+        }
+        Some(self.known.1).filter(|end| *end != usize::MAX).map(|end| end + self.mark.len())
+    }
+}
+
+impl<'a> Scan<'a> {
+    fn rest(&self) -> &'a str {
+        self.from(self.at)
+    }
+
+    fn from(&self, at: usize) -> &'a str {
+        self.text.get(at..).unwrap_or_default()
+    }
+
+    fn slice(&self, begin: usize, end: usize) -> &'a str {
+        self.text.get(begin..end).unwrap_or_default()
+    }
+
+    /// The end of the comment or marked section that begins at `at`, if it has one.
+    fn section(&mut self, at: usize) -> Option<usize> {
+        let rest = self.from(at);
+        if rest.starts_with("<![CDATA[") {
+            self.sections.after(self.text, at)
+        } else if rest.starts_with("<!--") {
+            self.comments.after(self.text, at)
+        } else {
+            None
+        }
+    }
+
+    fn characters(&mut self, length: usize) {
+        let text = self.slice(self.at, self.at + length);
+        self.at += length;
+        if !text.trim().is_empty() {
+            let text = self.builder.entities.decode(text, &mut self.builder.repairs);
+            self.builder.text(text);
+        }
+    }
+
+    /// What begins with the `<` here.
+    fn markup(&mut self) {
+        let rest = self.rest();
+        if let Some(behind) = rest.strip_prefix("<![CDATA[") {
+            let length = behind.find("]]>").unwrap_or(behind.len());
+            self.builder.text(behind.get(..length).unwrap_or_default().into());
+            self.at += (9 + length + 3).min(rest.len());
+        } else if rest.starts_with("<!--") {
+            self.at += rest.find("-->").map_or(rest.len(), |end| end + 3);
+        } else if rest.starts_with("<!") {
+            self.declaration();
+        } else if rest.starts_with("<?") {
+            self.at +=
+                rest.find("?>").map(|end| end + 2).or_else(|| rest.find('>').map(|end| end + 1)).unwrap_or(rest.len());
+        } else if let Some(end) = tag_end(rest) {
+            self.at += end;
+            let tag = rest.get(1..end - 1).unwrap_or_default();
+            match tag.strip_prefix('/') {
+                Some(name) => {
+                    if !self.builder.close_named(name_of(name)) {
+                        self.builder.repairs.note(Repair::Markup);
+                    }
+                }
+                None => self.tag(tag),
+            }
+        } else if tag_begins(rest) && !rest.get(1..).unwrap_or_default().contains('<') {
+            // The document was cut inside a tag.
+            self.at = self.text.len();
+        } else {
+            self.builder.repairs.note(Repair::Markup);
+            self.builder.text("<".into());
+            self.at += 1;
+        }
+    }
+
+    /// `<!DOCTYPE …>`, with declarations in brackets or without.
+    fn declaration(&mut self) {
+        let rest = self.rest();
+        let plain = rest.find('>').map_or(rest.len(), |end| end + 1);
+        let end = match rest.find('[') {
+            Some(open) if open < plain => rest.find("]>").map_or(plain, |end| end + 2),
+            _ => plain,
+        };
+        self.builder.entities.declare(rest.get(..end).unwrap_or_default());
+        self.at += end;
+    }
+
+    fn tag(&mut self, tag: &'a str) {
+        let closed = tag.ends_with('/');
+        self.builder.open(tag.strip_suffix('/').unwrap_or(tag));
+        if closed {
+            self.builder.close();
+        } else if self.builder.leaf().is_some() {
+            self.field(name_of(tag));
+        }
+    }
+
+    /// All of a field, which has just been opened.
+    fn field(&mut self, name: &str) {
+        let end = self.end_of(name);
+        let keep_references = self.builder.leaf().is_some_and(|leaf| {
+            leaf.ns == Ns::Xhtml || leaf.attribute("type").is_some_and(|kind| kind.eq_ignore_ascii_case("xhtml"))
+        });
+        let (text, markup) = self.field_text(end.text, keep_references);
+        self.builder.set_text(text, markup);
+        self.at = end.next;
+        if end.own {
+            self.builder.close();
+        } else if end.found {
+            self.builder.repairs.note(Repair::Markup);
+            self.builder.close();
+        }
+    }
+
+    /// Looks for the end of the field `name` from here on.
+    fn end_of(&mut self, name: &str) -> End {
+        let (mut at, mut sibling) = (self.at, None);
+        let found = loop {
+            let Some(next) = self.from(at).find('<').map(|found| at + found) else { break None };
+            let rest = self.from(next);
+            if let Some(end) = self.section(next) {
+                at = end;
+            } else {
+                let closes = rest.starts_with("</");
+                let tag = name_of(rest.get(1 + usize::from(closes)..).unwrap_or_default());
+                let local = split(tag).1;
+                let is = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(local));
+                if closes && tag.eq_ignore_ascii_case(name) {
+                    let next_at = next + rest.find('>').map_or(rest.len(), |end| end + 1);
+                    return End { text: next, next: next_at, own: true, found: true };
+                }
+                if (is(&ENTRIES) || is(&FRAMES) && closes) && tag_end(rest).is_some() {
+                    break Some(next);
+                }
+                if sibling.is_none() && !closes && (is(&FIELDS) || known_prefix(tag)) {
+                    sibling = Some(next);
+                }
+                at = next + 1;
+            }
+            // Only a search that fails costs: its way is gone a second time.
+            if at - self.at > self.patience {
+                break Some(next);
+            }
+        };
+        self.patience = self.patience.saturating_sub(at - self.at);
+        let end = sibling.or(found);
+        let place = end.unwrap_or(self.text.len());
+        End { text: place, next: place, own: false, found: end.is_some() }
+    }
+
+    /// The text of a field up to `end`, and whether tags stand in it.
+    fn field_text(&mut self, end: usize, keep_references: bool) -> (Cow<'a, str>, bool) {
+        let (mut text, mut markup, mut at) = (Cow::Borrowed(""), false, self.at);
+        loop {
+            let rest = self.slice(at, end);
+            let (plain, behind) = rest.split_at(rest.find('<').unwrap_or(rest.len()));
+            let decoded = if keep_references {
+                plain.into()
+            } else {
+                self.builder.entities.decode(plain, &mut self.builder.repairs)
+            };
+            add(&mut text, decoded);
+            if behind.is_empty() {
+                return (text, markup);
+            }
+            at += plain.len();
+            let closed = self.section(at).filter(|closed| *closed <= end);
+            if let Some(inside) = behind.strip_prefix("<![CDATA[") {
+                let length = closed.map_or(inside.len(), |closed| closed - at - "<![CDATA[]]>".len());
+                add(&mut text, inside.get(..length).unwrap_or_default().into());
+                at = closed.unwrap_or(end);
+                // Of a section in a section only the inner end counts to XML.
+                at += if self.slice(at, end).starts_with("]]>") { 3 } else { 0 };
+            } else if let Some(closed) = closed {
+                at = closed;
+            } else if let Some(length) = tag_end(behind) {
+                markup = true;
+                add(&mut text, unprefixed(behind.get(..length).unwrap_or_default()));
+                at += length;
+            } else {
+                self.builder.repairs.note(Repair::Markup);
+                add(&mut text, "<".into());
+                at += 1;
+            }
+        }
+    }
+}
+
+fn add<'a>(text: &mut Cow<'a, str>, more: Cow<'a, str>) {
+    if text.is_empty() {
+        *text = more;
+    } else if !more.is_empty() {
+        text.to_mut().push_str(&more);
+    }
+}
+
+fn tag_begins(rest: &str) -> bool {
+    let behind = rest.get(1..).unwrap_or_default();
+    behind.strip_prefix('/').unwrap_or(behind).starts_with(|c: char| c.is_alphabetic() || c == '_')
+}
+
+/// The length of the tag that begins here: up to its `>`, which does not count
+/// inside quotes, but for quotes that are never closed. `None` when this is
+/// not a tag, but a `<` in front of a word.
+fn tag_end(rest: &str) -> Option<usize> {
+    if !tag_begins(rest) {
+        return None;
+    }
+    let (mut quote, mut plain, mut before) = (None, None, b'<');
+    for (at, byte) in rest.bytes().enumerate().skip(1) {
+        // An apostrophe in the middle of a word opens nothing.
+        let opens = matches!(byte, b'"' | b'\'') && before == b'=';
+        if !byte.is_ascii_whitespace() {
+            before = byte;
+        }
+        match (byte, quote) {
+            (b'>', None) => return Some(at + 1),
+            // Perhaps the quote is never closed: then the tag ended here.
+            (b'>', Some(_)) => plain = plain.or(Some(at + 1)),
+            (b'<', None) => return None,
+            (b'<', Some(_)) if plain.is_some() => return plain,
+            (_, None) if opens => quote = Some(byte),
+            (_, Some(open)) if open == byte => quote = None,
+            _ => {}
+        }
+    }
+    plain
+}
+
+fn name_of(tag: &str) -> &str {
+    let end = tag.find(|c: char| c.is_ascii_whitespace() || matches!(c, '/' | '>' | '<')).unwrap_or(tag.len());
+    tag.get(..end).unwrap_or_default()
+}
+
+fn known_prefix(tag: &str) -> bool {
+    let (prefix, _) = split(tag);
+    !prefix.is_empty() && Ns::of_prefix(prefix).is_some_and(|ns| ns != Ns::Xhtml)
+}
+
+/// `<xhtml:p>` as `<p>`.
+fn unprefixed(tag: &str) -> Cow<'_, str> {
+    let name = name_of(tag.trim_start_matches(['<', '/']));
+    match split(name) {
+        (prefix, local) if Ns::of_prefix(prefix) == Some(Ns::Xhtml) => tag.replacen(name, local, 1).into(),
+        _ => tag.into(),
+    }
+}

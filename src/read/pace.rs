@@ -1,0 +1,77 @@
+//! What a feed asks of those who poll it: when not to come, and where to be
+//! told instead.
+
+use super::names::Ns;
+use super::tree::{Element, Tree};
+use crate::domain::url::HttpUrl;
+use chrono::Weekday;
+use std::time::Duration;
+
+/// A feed's own wishes. They never make anyone poll more often.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pace {
+    /// It need not be asked again sooner (`ttl`, `sy:updatePeriod`).
+    pub at_least: Option<Duration>,
+    /// Hours of the day, in UTC, at which it does not change (`skipHours`).
+    pub skip_hours: Vec<u8>,
+    /// Days of the week, in UTC, on which it does not change (`skipDays`).
+    pub skip_days: Vec<Weekday>,
+    /// Where changes are announced (WebSub).
+    pub hubs: Vec<HttpUrl>,
+    /// What the feed calls itself; to a hub, its name.
+    pub self_url: Option<HttpUrl>,
+}
+
+/// No wish is taken for longer than this.
+const LONGEST: Duration = Duration::from_hours(24 * 366);
+
+pub(super) fn pace(tree: &Tree<'_>, channel: &Element<'_>) -> Pace {
+    let ttl = channel.text_of(Ns::Feed, "ttl").and_then(|minutes| minutes.parse::<u64>().ok());
+    let ttl = ttl.map(|minutes| Duration::from_secs(minutes.saturating_mul(60)));
+    let listed = |list: &str, item: &str| -> Vec<String> {
+        let hours = channel.all(Ns::Feed, list).flat_map(|list| &list.children);
+        hours.filter(|child| child.is(Ns::Feed, item)).map(|child| child.text.trim().to_owned()).collect()
+    };
+    let mut skip_hours: Vec<u8> = listed("skipHours", "hour")
+        .iter()
+        .filter_map(|hour| hour.parse().ok())
+        // Some feeds count from 1 to 24.
+        .map(|hour: u8| if hour == 24 { 0 } else { hour })
+        .filter(|hour| *hour < 24)
+        .collect();
+    skip_hours.sort_unstable();
+    skip_hours.dedup();
+    let mut skip_days: Vec<Weekday> = listed("skipDays", "day").iter().filter_map(|day| day.parse().ok()).collect();
+    skip_days.dedup();
+    let related = |rel: &'static str| {
+        let links = channel.all(Ns::Feed, "link").filter(move |link| link.attribute("rel") == Some(rel));
+        links.filter_map(|link| resolve(link.attribute("href")?, tree.base(link)))
+    };
+    Pace {
+        at_least: ttl.or_else(|| syndication(channel)).filter(|wait| !wait.is_zero()).map(|wait| wait.min(LONGEST)),
+        skip_hours,
+        skip_days,
+        hubs: related("hub").collect(),
+        self_url: related("self").next(),
+    }
+}
+
+/// `sy:updatePeriod` and `sy:updateFrequency`: so many times in each period.
+fn syndication(channel: &Element<'_>) -> Option<Duration> {
+    let period = match channel.text_of(Ns::Syndication, "updatePeriod")?.to_ascii_lowercase().as_str() {
+        "hourly" => Duration::from_hours(1),
+        "daily" => Duration::from_hours(24),
+        "weekly" => Duration::from_hours(24 * 7),
+        "monthly" => Duration::from_hours(24 * 30),
+        "yearly" => Duration::from_hours(24 * 365),
+        _ => return None,
+    };
+    let times = channel.text_of(Ns::Syndication, "updateFrequency").and_then(|times| times.parse::<u32>().ok());
+    period.checked_div(times.unwrap_or(1).max(1))
+}
+
+/// A link, made absolute.
+pub(super) fn resolve(href: &str, base: Option<&HttpUrl>) -> Option<HttpUrl> {
+    let href = href.trim();
+    href.parse().ok().or_else(|| base?.join(href))
+}

@@ -1,0 +1,61 @@
+//! Well-formed XML into a tree, on quick-xml's tokens.
+
+use super::builder::Builder;
+use super::repair::Repair;
+use super::tree::Tree;
+use crate::domain::url::HttpUrl;
+use quick_xml::Reader;
+use quick_xml::events::Event;
+
+/// The tree of a document, or what is wrong with it.
+pub(super) fn parse<'a>(text: &'a str, base: Option<&HttpUrl>) -> Result<Tree<'a>, String> {
+    let mut reader = Reader::from_str(text);
+    // An ampersand alone loses nothing: it is noted, and stands for itself.
+    reader.config_mut().allow_dangling_amp = true;
+    let mut builder = Builder::new(base);
+    loop {
+        let begin = position(&reader);
+        let event = reader.read_event().map_err(|error| error.to_string())?;
+        match event {
+            Event::Start(_) => builder.open(tag(text, begin, position(&reader))),
+            Event::Empty(_) => {
+                builder.open(tag(text, begin, position(&reader)).trim_end_matches('/'));
+                builder.close();
+            }
+            Event::End(_) => builder.close(),
+            Event::Text(characters) => {
+                let characters = characters.into_inner();
+                if characters.starts_with('&') {
+                    builder.repairs.note(Repair::Ampersands);
+                }
+                builder.text(characters);
+            }
+            Event::CData(characters) => builder.text(characters.into_inner()),
+            Event::GeneralRef(name) => {
+                let name = name.into_inner();
+                match builder.entities.resolve(&name, &mut builder.repairs) {
+                    Some(meant) => builder.text(meant),
+                    None => {
+                        builder.repairs.note(Repair::Ampersands);
+                        builder.text(format!("&{name};").into());
+                    }
+                }
+            }
+            Event::DocType(declaration) => builder.entities.declare(&declaration),
+            Event::Eof if builder.is_open() => return Err("it ends in the middle".to_owned()),
+            Event::Eof => return builder.finish().ok_or_else(|| "it has no elements".to_owned()),
+            Event::Comment(_) | Event::PI(_) | Event::Decl(_) => {}
+        }
+    }
+}
+
+fn position(reader: &Reader<&[u8]>) -> usize {
+    usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX)
+}
+
+/// What stands between a tag's angle brackets.
+fn tag(text: &str, begin: usize, end: usize) -> &str {
+    let tag = text.get(begin..end).unwrap_or_default();
+    let tag = tag.strip_prefix('<').unwrap_or(tag);
+    tag.strip_suffix('>').unwrap_or(tag)
+}
