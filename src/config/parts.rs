@@ -11,7 +11,7 @@ use crate::domain::language::Language;
 use crate::domain::newsletter::{Cadence, Newsletter, Rhythm};
 use crate::domain::schedule::Schedule;
 use crate::domain::slug::Slug;
-use crate::domain::source::{Seed, Source};
+use crate::domain::source::{Rules, Seed, Source, TextFrom};
 use crate::domain::span;
 use crate::domain::url::{BadUrl, HttpUrl};
 use chrono_tz::{TZ_VARIANTS, Tz};
@@ -174,8 +174,33 @@ pub(super) fn source(mut table: Table<'_>, site_zone: Tz) -> Option<Source> {
         }
         seed
     });
+    let content = table.parsed("content", str::parse::<TextFrom>).unwrap_or_default();
+    let article = table.parsed("article", selector);
+    let listed = table.texts("remove").map_or_else(Vec::new, |list| list.value);
+    let mut remove = Vec::new();
+    for Located { spot, value } in listed {
+        match selector(value) {
+            Ok(selector) => remove.push(selector),
+            Err(why) => table.faults().add(&spot, why),
+        }
+    }
     table.finish();
-    Some(Source { name: name?, url: url?, schedule: schedule.or_else(usual)?, seed: seed.unwrap_or_default() })
+    Some(Source {
+        name: name?,
+        url: url?,
+        schedule: schedule.or_else(usual)?,
+        seed: seed.unwrap_or_default(),
+        content,
+        rules: Rules { article, remove },
+    })
+}
+
+/// A CSS selector that parses.
+fn selector(text: &str) -> Result<String, String> {
+    match dom_query::Matcher::new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(format!("`{text}` is not a CSS selector, such as \".post-body\"")),
+    }
 }
 
 /// `[[newsletter]]`, and the sources that it lists.

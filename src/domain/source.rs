@@ -16,6 +16,44 @@ pub struct Source {
     pub schedule: Schedule,
     /// What the first poll may mail.
     pub seed: Seed,
+    /// Where the text of its posts comes from.
+    pub content: TextFrom,
+    /// How the article on a post's page is found.
+    pub rules: Rules,
+}
+
+/// Where the text of a post is taken from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TextFrom {
+    /// The feed, as it is.
+    #[default]
+    Feed,
+    /// The post's own page.
+    Page,
+    /// The page where the feed gives only a beginning, else the feed.
+    Auto,
+}
+
+impl std::str::FromStr for TextFrom {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "feed" => Ok(Self::Feed),
+            "page" => Ok(Self::Page),
+            "auto" => Ok(Self::Auto),
+            other => Err(format!("`{other}` is none of \"feed\", \"page\", \"auto\"")),
+        }
+    }
+}
+
+/// How the article on a page is found; both are CSS selectors that were tried.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rules {
+    /// Where its text stands; found without it when left out.
+    pub article: Option<String>,
+    /// What in it does not belong to it.
+    pub remove: Vec<String>,
 }
 
 /// Which of the posts found by a source's first poll count as new.

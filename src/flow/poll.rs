@@ -7,6 +7,7 @@
 //! what was not finished, and no write is ever cut.
 
 mod look;
+mod pages;
 
 use crate::clock::{Chance, Clock};
 use crate::config::{Config, Live};
@@ -289,7 +290,7 @@ impl Poller {
         };
         let next = next_slot(&source.schedule, started, config.fetch.min_interval);
         match found {
-            Ok(Found::Document(arrived)) => self.admit(claim, source, *arrived, next).await,
+            Ok(Found::Document(arrived)) => self.admit(claim, source, *arrived, (next, stop)).await,
             Ok(Found::Unchanged { permanent_to }) => {
                 self.follow_move(&claim, permanent_to.as_ref()).await?;
                 self.finish(claim, &config, PollEnd::Unchanged, next).await
@@ -325,14 +326,16 @@ impl Poller {
         claim: SourceClaim,
         source: &Source,
         arrived: Arrived,
-        next_poll_at: Timestamp,
+        (next_poll_at, stop): (Timestamp, &CancellationToken),
     ) -> Result<PollOutcome, StoreError> {
         let believed = self.follow_move(&claim, arrived.permanent_to.as_ref()).await?;
         let repairs = &arrived.feed.reading.repairs;
         let repaired = (!repairs.is_empty()).then(|| repairs.to_string());
         let document = arrived.feed.reading.document;
+        let mut entries = arrived.feed.entries;
+        self.complete(&claim, source, &mut entries, stop).await?;
         let arrival = Arrival {
-            entries: arrived.feed.entries,
+            entries,
             title: document.title,
             link: document.link,
             language: document.language,

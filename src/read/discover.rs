@@ -16,16 +16,26 @@ struct Platforms {
     platform: Vec<Platform>,
 }
 
+/// What is known of a platform.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Platform {
+pub(super) struct Platform {
     #[expect(dead_code, reason = "for those who read the file")]
     name: String,
     host: Option<String>,
+    /// Where the text of an article stands (CSS).
+    pub(super) article: Option<String>,
+    /// What in it does not belong to it (CSS).
+    #[serde(default)]
+    pub(super) remove: Vec<String>,
+    /// What stands on a page that says, with status 200, that it has no article.
+    #[serde(default)]
+    pub(super) sorry: Vec<String>,
     #[serde(default, deserialize_with = "regex")]
     path: Option<Regex>,
     #[serde(default, deserialize_with = "regex")]
     page: Option<Regex>,
+    #[serde(default)]
     feeds: Vec<String>,
 }
 
@@ -54,6 +64,11 @@ pub(super) fn guesses(url: &HttpUrl, page: &str) -> Vec<HttpUrl> {
     }
     found.truncate(MOST);
     found
+}
+
+/// What is known of articles at this address.
+pub(super) fn platform_of(url: &HttpUrl) -> Option<&'static Platform> {
+    PLATFORMS.iter().find(|platform| platform.article.is_some() && platform.matches(url, "").is_some())
 }
 
 impl Platform {

@@ -3,6 +3,7 @@
 //! with a [`Reading`] or one sentence that says why not (P15).
 
 mod also_at;
+mod article;
 mod builder;
 mod dates;
 mod decode;
@@ -22,6 +23,7 @@ mod text;
 mod tree;
 mod url_key;
 
+pub use article::article;
 pub use fingerprint::fingerprint;
 pub use pace::Pace;
 pub use repair::{Repair, Repairs};
@@ -101,6 +103,12 @@ pub enum ReadError {
     /// A feed that does not parse.
     #[error("the feed is broken: {0}")]
     Broken(String),
+    /// A page that says that it has nothing, with a status that says otherwise.
+    #[error("the page says that it has nothing to show: `{0}`")]
+    Sorry(String),
+    /// A page on which no article stands.
+    #[error("no article was found on the page; say where its text is with `article = \"CSS selector\"`")]
+    NoArticle,
 }
 
 /// The newest of so many entries are kept.

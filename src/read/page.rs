@@ -1,9 +1,11 @@
-//! An HTML page: what it is called, and the feeds that it points to.
+//! An HTML page: what it is called, the feeds that it points to, and its article
+//! when it is one.
 
 use super::text::plain_text;
-use super::{FeedLink, Pace, Reading, Repairs, discover};
+use super::{FeedLink, Pace, Reading, Repairs, article, discover};
 use crate::domain::html::bounded;
 use crate::domain::post::{Document, DocumentKind};
+use crate::domain::source::Rules;
 use crate::domain::url::HttpUrl;
 use dom_query::{Document as Html, Selection};
 
@@ -13,7 +15,8 @@ const FEED_TYPES: [&str; 5] =
 
 pub(super) fn read(text: &str, base: Option<&HttpUrl>, repairs: Repairs) -> Reading {
     let html = Html::from(bounded(text).as_ref());
-    let guesses = base.map_or_else(Vec::new, |address| discover::guesses(address, text));
+    let address = base;
+    let guesses = address.map_or_else(Vec::new, |address| discover::guesses(address, text));
     let base = html
         .select("base[href]")
         .attr("href")
@@ -29,22 +32,14 @@ pub(super) fn read(text: &str, base: Option<&HttpUrl>, repairs: Repairs) -> Read
         .map(|tag| tag.trim().to_ascii_lowercase())
         .filter(|tag| !tag.is_empty())
         .or_else(|| super::text::language(&html.select("body").text().chars().take(2_000).collect::<String>()));
-    let document = Document {
-        kind: DocumentKind::Page,
-        title,
-        link: link.or_else(|| base.clone()),
-        language,
-        entries: Vec::new(),
+    let article = if article::is_article(&html, address) {
+        article::of_page(text, address, &Rules::default()).ok()
+    } else {
+        None
     };
-    Reading {
-        document,
-        raw: Vec::new(),
-        feeds: feeds(&html, base.as_ref()),
-        guesses,
-        older: None,
-        pace: Pace::default(),
-        repairs,
-    }
+    let (entries, raw) = article.into_iter().unzip();
+    let document = Document { kind: DocumentKind::Page, title, link: link.or_else(|| base.clone()), language, entries };
+    Reading { document, raw, feeds: feeds(&html, base.as_ref()), guesses, older: None, pace: Pace::default(), repairs }
 }
 
 fn feeds(html: &Html, base: Option<&HttpUrl>) -> Vec<FeedLink> {

@@ -131,6 +131,22 @@ impl Store {
         Ok(admitted)
     }
 
+    /// Which of these texts are stored already, as they stand.
+    pub async fn known_texts(&self, claim: &SourceClaim, entries: &[Arriving]) -> Result<HashSet<String>, StoreError> {
+        let mut known = HashSet::new();
+        for arriving in entries {
+            let found: Option<(String,)> = each!(&self.reader, |db| {
+                sqlx::query_as("SELECT fingerprint FROM post WHERE source_id = $1 AND fingerprint = $2 LIMIT 1")
+                    .bind(claim.id.0)
+                    .bind(&arriving.fingerprint)
+                    .fetch_optional(db)
+                    .await
+            })?;
+            known.extend(found.map(|(fingerprint,)| fingerprint));
+        }
+        Ok(known)
+    }
+
     /// Whether any of these entries is stored already.
     pub async fn knows_any(&self, claim: &SourceClaim, entries: &[Arriving]) -> Result<bool, StoreError> {
         for arriving in entries {

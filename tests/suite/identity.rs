@@ -6,7 +6,7 @@ use crate::origin::{Item, rss};
 use std::time::Duration;
 use syndicated::domain::post::{Entry, Standing};
 use syndicated::domain::schedule::Schedule;
-use syndicated::domain::source::{Seed, Source};
+use syndicated::domain::source::{Rules, Seed, Source, TextFrom};
 use syndicated::domain::time::Timestamp;
 use syndicated::read;
 use syndicated::store::{Admitted, Arrival, Arriving, PostFilter, Store};
@@ -362,6 +362,8 @@ pub(crate) fn follow(number: usize) -> Source {
         url: format!("https://{number}.example.com/").parse().unwrap(),
         schedule: Schedule::parse("0 * * * *", chrono_tz::Tz::UTC).unwrap(),
         seed: Seed::None,
+        content: TextFrom::Feed,
+        rules: Rules::default(),
     }
 }
 

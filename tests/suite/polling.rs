@@ -13,7 +13,7 @@ use syndicated::domain::language::Language;
 use syndicated::domain::post::Standing;
 use syndicated::domain::schedule::Schedule;
 use syndicated::domain::slug::Slug;
-use syndicated::domain::source::{Seed, Source, SourceState};
+use syndicated::domain::source::{Rules, Seed, Source, SourceState, TextFrom};
 use syndicated::domain::time::Timestamp;
 use syndicated::domain::token::SecretKey;
 use syndicated::domain::url::HttpUrl;
@@ -36,6 +36,8 @@ fn source(name: &str, url: &HttpUrl) -> Source {
         url: url.clone(),
         schedule: Schedule::parse("*/15 * * * *", chrono_tz::Tz::UTC).unwrap(),
         seed: Seed::None,
+        content: TextFrom::Feed,
+        rules: Rules::default(),
     }
 }
 
@@ -376,6 +378,61 @@ async fn redirects_are_followed_five_times_with_their_cookies() {
     origin.set("/0", Answer::to(302, "ftp://example.com/"));
     world.clock.advance(HOUR);
     assert!(world.failed().await.contains("without a usable address"));
+}
+
+#[tokio::test]
+async fn a_post_is_read_in_full_from_its_own_page_once() {
+    for bench in engines::all().await {
+        let origin = Origin::start().await;
+        let item = |number: u32| Item { link: origin.url(&format!("/{number}")).to_string(), ..Item::number(number) };
+        let page = |number: u32| {
+            let text =
+                format!("<p>The whole text of post {number}, which goes on for much longer than its feed says.</p>");
+            let page = format!(
+                "<html><body><nav>Home</nav><article>{}</article><footer>End</footer></body></html>",
+                text.repeat(9)
+            );
+            Answer::ok(page).header("Content-Type", "text/html; charset=utf-8")
+        };
+        // The pages that were asked for since the last look.
+        let pages = || -> Vec<String> {
+            origin.asked().into_iter().map(|asked| asked.path).filter(|path| path != "/feed").collect()
+        };
+        origin.set("/feed", Answer::ok(rss(&[item(2), item(1)], "")));
+        origin.set("/1", page(1));
+        // The second page is down at first.
+        origin.set("/2", Answer::status(503));
+        let whole = Source { content: TextFrom::Page, ..source("blog", &origin.url("/feed")) };
+        let world = World::new(&bench, config(vec![whole])).await;
+        world.read().await;
+        let content = async |title: &str| {
+            let posts = world.store.post_list(&PostFilter { limit: 9, ..PostFilter::default() }).await.unwrap();
+            let post = posts.into_iter().find(|post| post.entry.title == title).unwrap();
+            post.entry.content.map(|html| html.to_string()).unwrap_or_default()
+        };
+        assert!(
+            content("Post 1").await.contains("The whole text of post 1") && !content("Post 1").await.contains("Home")
+        );
+        assert_eq!(content("Post 2").await, "");
+
+        origin.set("/2", page(2));
+        world.next().await;
+        assert_eq!(world.read().await.changed.len(), 1);
+        assert!(content("Post 2").await.contains("The whole text of post 2"));
+        assert_eq!(pages().iter().filter(|path| *path == "/1").count(), 1);
+        for _ in 0..2 {
+            world.next().await;
+            assert_eq!(world.read().await.same, 2);
+        }
+        assert!(pages().is_empty(), "a page is read once");
+
+        // The feed says that the first has changed: its page is read again.
+        origin.set("/feed", Answer::ok(rss(&[item(2), Item { text: "Edited.".to_owned(), ..item(1) }], "")));
+        world.next().await;
+        assert_eq!(world.read().await.changed.len(), 1);
+        assert_eq!(pages(), ["/1"]);
+        assert!(content("Post 1").await.contains("The whole text of post 1"));
+    }
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use syndicated::domain::newsletter::Newsletter;
 use syndicated::domain::post::{Enclosure, Entry, Place, Post, Standing};
 use syndicated::domain::schedule::Schedule;
 use syndicated::domain::slug::Slug;
-use syndicated::domain::source::{Seed, Source};
+use syndicated::domain::source::{Rules, Seed, Source, TextFrom};
 use syndicated::domain::time::Timestamp;
 use syndicated::domain::token::SecretKey;
 use syndicated::domain::url::HttpUrl;
@@ -349,6 +349,8 @@ fn config(bench: &engines::Bench) -> Config {
         url: url(&format!("https://{name}.example.com/feed")),
         schedule: Schedule::parse("0 * * * *", chrono_tz::Tz::UTC).unwrap(),
         seed: Seed::None,
+        content: TextFrom::Feed,
+        rules: Rules::default(),
     };
     let newsletter = |name: &str, sources: Option<Vec<Slug>>| Newsletter {
         name: name.parse().unwrap(),
