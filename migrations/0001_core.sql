@@ -39,6 +39,8 @@ CREATE TABLE source (
     told          BOOLEAN NOT NULL DEFAULT FALSE,
     -- How the last document had to be mended; NULL when it was sound.
     repaired      TEXT,
+    -- What the feed asks of those who poll it; NULL when it asks for nothing.
+    pace          TEXT,
     -- A permanent redirect that is being watched before it is believed.
     moved_to      TEXT,
     moved_since   BIGINT

@@ -8,6 +8,7 @@ pub mod html;
 pub mod id;
 pub mod language;
 pub mod newsletter;
+pub mod pace;
 pub mod post;
 pub mod schedule;
 pub mod slug;

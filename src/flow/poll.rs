@@ -11,6 +11,7 @@ mod pages;
 
 use crate::clock::{Chance, Clock};
 use crate::config::{Config, Live};
+use crate::domain::pace::Pace;
 use crate::domain::schedule::Schedule;
 use crate::domain::slug::Slug;
 use crate::domain::source::{Source, SourceState};
@@ -121,7 +122,8 @@ impl Poller {
         for row in self.store.source_rows().await? {
             // A schedule may have become denser; a source is never asked more often than allowed.
             let Some(source) = config.source(&row.name) else { continue };
-            let next = next_slot(&source.schedule, row.polled_at.unwrap_or(now), config.fetch.min_interval).max(now);
+            let next = next_slot(&source.schedule, row.polled_at.unwrap_or(now), config.fetch.min_interval, &row.pace)
+                .max(now);
             if row.state == SourceState::Active && row.failures == 0 && next < row.next_poll_at {
                 self.store.hasten_poll(&row.name, next).await?;
             }
@@ -288,11 +290,15 @@ impl Poller {
                 return Ok(PollOutcome::Deferred("stopped before it answered".to_owned()));
             }
         };
-        let next = next_slot(&source.schedule, started, config.fetch.min_interval);
+        let next = |pace: &Pace| next_slot(&source.schedule, started, config.fetch.min_interval, pace);
         match found {
-            Ok(Found::Document(arrived)) => self.admit(claim, source, *arrived, (next, stop)).await,
+            Ok(Found::Document(arrived)) => {
+                let next = next(&arrived.feed.reading.pace);
+                self.admit(claim, source, *arrived, (next, stop)).await
+            }
             Ok(Found::Unchanged { permanent_to }) => {
                 self.follow_move(&claim, permanent_to.as_ref()).await?;
+                let next = next(&claim.pace);
                 self.finish(claim, &config, PollEnd::Unchanged, next).await
             }
             Ok(Found::Gone) => {
@@ -304,6 +310,7 @@ impl Poller {
                     claim.name,
                     claim.name
                 );
+                let next = next(&claim.pace);
                 self.finish(claim, &config, PollEnd::Gone(why), next).await
             }
             Err(trouble) if trouble.deferred => {
@@ -343,6 +350,7 @@ impl Poller {
             etag: arrived.etag,
             last_modified: arrived.last_modified,
             repaired,
+            pace: arrived.feed.reading.pace,
             seed: source.seed,
             next_poll_at,
         };
@@ -401,13 +409,13 @@ impl Poller {
     }
 }
 
-/// The next slot that keeps the source's distance. A slot may fall short of it by
+/// The next slot that keeps the source's distance, and the feed's own. A slot may fall short of it by
 /// a tenth, or a minute: a poll that began late is no reason to skip a slot.
-fn next_slot(schedule: &Schedule, started: Timestamp, min_interval: Duration) -> Timestamp {
+fn next_slot(schedule: &Schedule, started: Timestamp, min_interval: Duration, pace: &Pace) -> Timestamp {
     let slack = (min_interval / 10).min(Duration::from_mins(1));
     let earliest = started.plus(min_interval.saturating_sub(slack));
     // A calendar that ends is asked again after the longest rest.
-    schedule.next_after(earliest).map_or(started.plus(LONGEST_REST), |slot| slot.due)
+    pace.next_slot(schedule, started, earliest).unwrap_or_else(|| started.plus(LONGEST_REST))
 }
 
 fn lost_claim() -> PollOutcome {

@@ -24,6 +24,21 @@ pub(super) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     Some(http_date(value)?.since(now))
 }
 
+/// How long `Cache-Control` calls an answer fresh (RFC 9111 section 5.2.2.1);
+/// `None` when that is not at all.
+pub(super) fn max_age(control: &str) -> Option<Duration> {
+    let mut age = None;
+    for directive in control.split(',') {
+        let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+        match name.trim().to_ascii_lowercase().as_str() {
+            "no-cache" | "no-store" => return None,
+            "max-age" => age = value.trim().trim_matches('"').parse().ok(),
+            _ => {}
+        }
+    }
+    age.filter(|seconds| *seconds > 0).map(Duration::from_secs)
+}
+
 /// An HTTP-date in any of its three forms (RFC 9110 section 5.6.7).
 fn http_date(value: &str) -> Option<Timestamp> {
     if let Ok(at) = DateTime::parse_from_rfc2822(value) {
@@ -38,6 +53,21 @@ fn http_date(value: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn freshness_is_what_max_age_says_unless_nothing_may_be_kept() {
+        for (control, seconds) in [
+            ("max-age=600", Some(600)),
+            ("public, Max-Age=\"60\", must-revalidate", Some(60)),
+            ("max-age=600, no-cache", None),
+            ("max-age=0", None),
+            ("max-age=-1", None),
+            ("s-maxage=600", None),
+            ("", None),
+        ] {
+            assert_eq!(max_age(control).map(|age| age.as_secs()), seconds, "{control}");
+        }
+    }
 
     #[test]
     fn retry_after_is_read_in_every_form() {

@@ -101,6 +101,8 @@ pub struct Fetched {
     pub etag: Option<String>,
     /// Its `Last-Modified`.
     pub last_modified: Option<String>,
+    /// How long it stays as it is, says its `Cache-Control`.
+    pub max_age: Option<Duration>,
     /// Held while a large document is in memory, so that there are few of them.
     _room: Option<OwnedSemaphorePermit>,
 }
@@ -275,6 +277,8 @@ impl Client {
                 let content_type = headers::text(headers, &header::CONTENT_TYPE);
                 let etag = headers::text(headers, &header::ETAG);
                 let last_modified = headers::text(headers, &header::LAST_MODIFIED);
+                let max_age =
+                    headers::text(headers, &header::CACHE_CONTROL).and_then(|control| headers::max_age(&control));
                 let body = self.rooms.read(answer, limits.max_bytes).await?;
                 Ok(Hop::Fresh(Fetched {
                     bytes: body.bytes,
@@ -283,6 +287,7 @@ impl Client {
                     permanent_to: None,
                     etag,
                     last_modified,
+                    max_age,
                     _room: body.room,
                 }))
             }

@@ -4,11 +4,12 @@
 use super::also_at::also_at;
 use super::entry::html_of_text;
 use super::feed::detect_language;
-use super::pace::{Pace, resolve};
+use super::pace::resolve;
 use super::repair::{Repair, Repairs};
 use super::text::plain_text;
 use super::{MAX_ENTRIES, RawHtml, ReadError, Reading, dates};
 use crate::domain::html::CleanHtml;
+use crate::domain::pace::Pace;
 use crate::domain::post::{Document, DocumentKind, Enclosure, Entry};
 use crate::domain::token::sha256_hex;
 use crate::domain::url::HttpUrl;

@@ -25,11 +25,11 @@ mod url_key;
 
 pub use article::article;
 pub use fingerprint::fingerprint;
-pub use pace::Pace;
 pub use repair::{Repair, Repairs};
 pub use text::plain_text;
 pub use url_key::url_key;
 
+use crate::domain::pace::Pace;
 use crate::domain::post::Document;
 use crate::domain::url::HttpUrl;
 

@@ -3,24 +3,10 @@
 
 use super::names::Ns;
 use super::tree::{Element, Tree};
+use crate::domain::pace::Pace;
 use crate::domain::url::HttpUrl;
 use chrono::Weekday;
 use std::time::Duration;
-
-/// A feed's own wishes. They never make anyone poll more often.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Pace {
-    /// It need not be asked again sooner (`ttl`, `sy:updatePeriod`).
-    pub at_least: Option<Duration>,
-    /// Hours of the day, in UTC, at which it does not change (`skipHours`).
-    pub skip_hours: Vec<u8>,
-    /// Days of the week, in UTC, on which it does not change (`skipDays`).
-    pub skip_days: Vec<Weekday>,
-    /// Where changes are announced (WebSub).
-    pub hubs: Vec<HttpUrl>,
-    /// What the feed calls itself; to a hub, its name.
-    pub self_url: Option<HttpUrl>,
-}
 
 /// No wish is taken for longer than this.
 const LONGEST: Duration = Duration::from_hours(24 * 366);

@@ -2,8 +2,9 @@
 //! when it is one.
 
 use super::text::plain_text;
-use super::{FeedLink, Pace, Reading, Repairs, article, discover};
+use super::{FeedLink, Reading, Repairs, article, discover};
 use crate::domain::html::bounded;
+use crate::domain::pace::Pace;
 use crate::domain::post::{Document, DocumentKind};
 use crate::domain::source::Rules;
 use crate::domain::url::HttpUrl;

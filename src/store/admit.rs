@@ -8,6 +8,7 @@ use super::identity::{Known, Match, Matcher};
 use super::{Store, StoreError, Tx, each};
 use crate::domain::html::CleanHtml;
 use crate::domain::id::{PostId, SourceId};
+use crate::domain::pace::Pace;
 use crate::domain::post::{Entry, Standing};
 use crate::domain::source::Seed;
 use crate::domain::time::Timestamp;
@@ -40,6 +41,8 @@ pub struct Arrival {
     pub last_modified: Option<String>,
     /// How the document had to be mended; `None` when it was sound.
     pub repaired: Option<String>,
+    /// What the feed asks of those who poll it.
+    pub pace: Pace,
     /// What a first poll may mail.
     pub seed: Seed,
     /// When to poll next.
@@ -200,11 +203,12 @@ async fn advance_source(
     arrival: &Arrival,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
+    let pace = if arrival.pace == Pace::default() { None } else { Some(to_json(&arrival.pace)?) };
     let written = each!(tx, |db| {
         sqlx::query(
             "UPDATE source SET title = $3, link = $4, language = $5, feed_url = $6, etag = $7, last_modified = $8,
                  next_poll_at = $9, polled_at = $10, ok_at = $10, seeded = TRUE, failures = 0, trouble = NULL,
-                 failing_since = NULL, repaired = $11,
+                 failing_since = NULL, repaired = $11, pace = $12,
                  state = CASE WHEN state = 'gone' THEN 'active' ELSE state END, lease_until = 0
              WHERE id = $1 AND fence = $2",
         )
@@ -219,6 +223,7 @@ async fn advance_source(
         .bind(arrival.next_poll_at.millis())
         .bind(now.millis())
         .bind(&arrival.repaired)
+        .bind(&pace)
         .execute(&mut **db)
         .await
         .map(|done| done.rows_affected())

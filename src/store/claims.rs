@@ -4,6 +4,7 @@ use super::letters::insert_owner_letter;
 use super::{Engine, Store, StoreError, each};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::id::SourceId;
+use crate::domain::pace::Pace;
 use crate::domain::slug::{BadSlug, Slug};
 use crate::domain::source::SourceState;
 use crate::domain::time::Timestamp;
@@ -37,6 +38,8 @@ pub struct SourceClaim {
     pub ok_at: Option<Timestamp>,
     /// A permanent redirect that was seen before, and since when.
     pub moved: Option<(HttpUrl, Timestamp)>,
+    /// What the feed asked for when it was last read.
+    pub pace: Pace,
     pub(super) state: SourceState,
 }
 
@@ -71,6 +74,7 @@ struct ClaimRow {
     ok_at: Option<i64>,
     moved_to: Option<String>,
     moved_since: Option<i64>,
+    pace: Option<String>,
 }
 
 impl TryFrom<ClaimRow> for SourceClaim {
@@ -91,6 +95,7 @@ impl TryFrom<ClaimRow> for SourceClaim {
             polled_at: row.polled_at.map(Timestamp::from_millis),
             ok_at: row.ok_at.map(Timestamp::from_millis),
             moved: moved_to.zip(row.moved_since.map(Timestamp::from_millis)),
+            pace: super::sources::pace(row.pace),
         })
     }
 }
@@ -111,7 +116,7 @@ macro_rules! claim_where {
             $lock,
             ") UPDATE source SET lease_until = $2, fence = fence + 1 WHERE id IN (SELECT id FROM pick)
              RETURNING id, fence, name, state, feed_url, etag, last_modified, failures, seeded, polled_at, ok_at,
-                       moved_to, moved_since"
+                       moved_to, moved_since, pace"
         )
     };
 }

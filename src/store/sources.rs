@@ -2,6 +2,7 @@
 
 use super::{Engine, Store, StoreError, Tx, each};
 use crate::domain::id::SourceId;
+use crate::domain::pace::Pace;
 use crate::domain::slug::Slug;
 use crate::domain::source::{Source, SourceState};
 use crate::domain::time::Timestamp;
@@ -40,6 +41,8 @@ pub struct SourceRow {
     pub failing_since: Option<Timestamp>,
     /// How the last document had to be mended.
     pub repaired: Option<String>,
+    /// What the feed asked for when it was last read.
+    pub pace: Pace,
     /// How many of its posts are stored.
     pub posts: u64,
 }
@@ -61,6 +64,7 @@ struct Row {
     trouble: Option<String>,
     failing_since: Option<i64>,
     repaired: Option<String>,
+    pace: Option<String>,
     posts: i64,
 }
 
@@ -68,12 +72,18 @@ fn slug(name: &str) -> Result<Slug, StoreError> {
     name.parse().map_err(|error: crate::domain::slug::BadSlug| StoreError::Corrupt(error.to_string()))
 }
 
+/// A feed's wishes as they were stored; those of another version of this program
+/// are none.
+pub(super) fn pace(json: Option<String>) -> Pace {
+    json.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default()
+}
+
 /// The columns of a [`Row`]; each query adds its own `WHERE`.
 macro_rules! select_sources {
     ($rest:literal) => {
         concat!(
             "SELECT s.id, s.name, s.url, s.feed_url, s.title, s.link, s.language, s.state, s.next_poll_at, s.polled_at,
-                    s.ok_at, s.failures, s.trouble, s.failing_since, s.repaired,
+                    s.ok_at, s.failures, s.trouble, s.failing_since, s.repaired, s.pace,
                     (SELECT COUNT(*) FROM post p WHERE p.source_id = s.id) AS posts
              FROM source s ",
             $rest
@@ -101,6 +111,7 @@ impl TryFrom<Row> for SourceRow {
             trouble: row.trouble,
             failing_since: row.failing_since.map(Timestamp::from_millis),
             repaired: row.repaired,
+            pace: pace(row.pace),
             posts: u64::try_from(row.posts).unwrap_or(0),
         })
     }
@@ -230,7 +241,7 @@ async fn move_source(tx: &mut Tx, source: &Source, now: Timestamp) -> Result<(),
         sqlx::query(
             "UPDATE source SET url = $2, feed_url = NULL, etag = NULL, last_modified = NULL, moved_to = NULL,
                  moved_since = NULL, state = CASE WHEN state = 'gone' THEN 'active' ELSE state END, removed = FALSE,
-                 failures = 0, trouble = NULL, failing_since = NULL, repaired = NULL, ok_at = NULL, next_poll_at = $3, fence = fence + 1, lease_until = 0
+                 failures = 0, trouble = NULL, failing_since = NULL, repaired = NULL, pace = NULL, ok_at = NULL, next_poll_at = $3, fence = fence + 1, lease_until = 0
              WHERE name = $1",
         )
         .bind(source.name.as_str())

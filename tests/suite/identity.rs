@@ -4,6 +4,7 @@
 use crate::engines;
 use crate::origin::{Item, rss};
 use std::time::Duration;
+use syndicated::domain::pace::Pace;
 use syndicated::domain::post::{Entry, Standing};
 use syndicated::domain::schedule::Schedule;
 use syndicated::domain::source::{Rules, Seed, Source, TextFrom};
@@ -346,6 +347,7 @@ pub(crate) fn arrival(items: &[Item], now: Timestamp) -> Arrival {
         etag: None,
         last_modified: None,
         repaired: None,
+        pace: Pace::default(),
         seed: Seed::None,
         next_poll_at: now.plus(Duration::from_hours(1)),
     }

@@ -381,6 +381,31 @@ async fn redirects_are_followed_five_times_with_their_cookies() {
 }
 
 #[tokio::test]
+async fn a_feed_that_asks_for_rest_gets_it_also_when_nothing_changed() {
+    for bench in engines::all().await {
+        let origin = Origin::start().await;
+        origin.set("/feed", Answer::ok(rss(&[Item::number(1)], "<ttl>180</ttl>")).etag("\"a\""));
+        let world = World::following(&bench, &origin.url("/feed")).await;
+        world.read().await;
+        let rests = async || {
+            let waited = world.next().await;
+            assert!((175 * MINUTE..=195 * MINUTE).contains(&waited), "{waited:?}");
+        };
+        rests().await;
+        assert_eq!(world.poll().await, PollOutcome::Unchanged);
+        // A reload does not hasten it.
+        world.poller.adopt_config().await.unwrap();
+        rests().await;
+        origin.set("/feed", Answer::ok(feed(1..=2)).header("Cache-Control", "public, max-age=10800"));
+        world.read().await;
+        rests().await;
+        origin.set("/feed", Answer::ok(feed(1..=3)).header("Cache-Control", "no-cache, max-age=10800"));
+        world.read().await;
+        assert!(world.next().await <= 16 * MINUTE);
+    }
+}
+
+#[tokio::test]
 async fn a_post_is_read_in_full_from_its_own_page_once() {
     for bench in engines::all().await {
         let origin = Origin::start().await;

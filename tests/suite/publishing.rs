@@ -10,6 +10,7 @@ use syndicated::domain::html::CleanHtml;
 use syndicated::domain::id::{PostId, SourceId};
 use syndicated::domain::language::Language;
 use syndicated::domain::newsletter::Newsletter;
+use syndicated::domain::pace::Pace;
 use syndicated::domain::post::{Enclosure, Entry, Place, Post, Standing};
 use syndicated::domain::schedule::Schedule;
 use syndicated::domain::slug::Slug;
@@ -416,6 +417,7 @@ async fn arrive(store: &Store, source: &str, now: Timestamp, entries: Vec<Entry>
         etag: None,
         last_modified: None,
         repaired: None,
+        pace: Pace::default(),
         seed: Seed::None,
         next_poll_at: now.plus(Duration::from_hours(1)),
     };

@@ -11,6 +11,7 @@ use syndicated::domain::digest::Edition;
 use syndicated::domain::html::CleanHtml;
 use syndicated::domain::id::PostId;
 use syndicated::domain::language::Language;
+use syndicated::domain::pace::Pace;
 use syndicated::domain::post::Entry;
 use syndicated::domain::source::Seed;
 use syndicated::domain::time::Timestamp;
@@ -162,6 +163,7 @@ pub(crate) fn arrival(titles: &[&str], now: Timestamp) -> Arrival {
         etag: Some("\"1\"".to_owned()),
         last_modified: None,
         repaired: None,
+        pace: Pace::default(),
         seed: Seed::None,
         next_poll_at: now.plus(Duration::from_hours(1)),
     }

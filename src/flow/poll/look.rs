@@ -86,7 +86,7 @@ impl Poller {
             }
             Outcome::Gone => return Ok(Found::Gone),
         };
-        let (fetched, feed, discovered) = match self.read(fetched).await? {
+        let (fetched, mut feed, discovered) = match self.read(fetched).await? {
             (fetched, feed) if feed.reading.document.kind == DocumentKind::Feed => (fetched, feed, None),
             (page, feed) => {
                 let Reading { feeds, guesses, .. } = feed.reading;
@@ -100,6 +100,8 @@ impl Poller {
                 (fetched, feed, Some(url))
             }
         };
+        let wishes = &mut feed.reading.pace;
+        wishes.at_least = wishes.at_least.max(fetched.max_age);
         // What was cut short is asked for again: its validators would hide the rest (P1).
         let whole = feed.reading.is_whole();
         let feed = self.close_gap(claim, feed).await;
