@@ -76,7 +76,7 @@ pub struct Request<'a> {
 #[derive(Debug)]
 pub enum Outcome {
     /// A document.
-    Fresh(Fetched),
+    Fresh(Box<Fetched>),
     /// 304: the document is the one that the validators named.
     NotModified {
         /// Where permanent redirects led, if there were any.
@@ -210,7 +210,7 @@ impl Client {
                     }
                     url = to;
                 }
-                Hop::Fresh(fetched) => return Ok(Outcome::Fresh(Fetched { permanent_to, ..fetched })),
+                Hop::Fresh(fetched) => return Ok(Outcome::Fresh(Box::new(Fetched { permanent_to, ..*fetched }))),
                 Hop::NotModified => return Ok(Outcome::NotModified { permanent_to }),
                 // A redirect's target that is gone says nothing about where it was redirected from.
                 Hop::Gone if url == *request.url || permanent_to.as_ref() == Some(&url) => return Ok(Outcome::Gone),
@@ -280,7 +280,7 @@ impl Client {
                 let max_age =
                     headers::text(headers, &header::CACHE_CONTROL).and_then(|control| headers::max_age(&control));
                 let body = self.rooms.read(answer, limits.max_bytes).await?;
-                Ok(Hop::Fresh(Fetched {
+                Ok(Hop::Fresh(Box::new(Fetched {
                     bytes: body.bytes,
                     content_type,
                     final_url: url.clone(),
@@ -289,7 +289,7 @@ impl Client {
                     last_modified,
                     max_age,
                     _room: body.room,
-                }))
+                })))
             }
             301 | 302 | 303 | 307 | 308 => {
                 let location = headers::text(answer.headers(), &header::LOCATION);
@@ -322,7 +322,7 @@ const ACCEPT: &str = "application/atom+xml, application/rss+xml, application/fee
 /// One answer on the way to a document.
 enum Hop {
     Moved { to: HttpUrl, permanent: bool },
-    Fresh(Fetched),
+    Fresh(Box<Fetched>),
     NotModified,
     Gone,
 }

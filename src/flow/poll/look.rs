@@ -115,7 +115,7 @@ impl Poller {
     }
 
     /// The feed of a page that names none, where platforms keep theirs.
-    async fn guess(&self, page: &HttpUrl, guesses: Vec<HttpUrl>) -> Result<(HttpUrl, Fetched, Feed), Trouble> {
+    async fn guess(&self, page: &HttpUrl, guesses: Vec<HttpUrl>) -> Result<(HttpUrl, Box<Fetched>, Feed), Trouble> {
         let tried = guesses.len();
         for url in guesses {
             match self.follow(&url).await {
@@ -133,7 +133,7 @@ impl Poller {
     }
 
     /// Fetches and reads what must be a feed.
-    async fn follow(&self, url: &HttpUrl) -> Result<(Fetched, Feed), Trouble> {
+    async fn follow(&self, url: &HttpUrl) -> Result<(Box<Fetched>, Feed), Trouble> {
         let fetched = match self.client.fetch(Request { url, etag: None, last_modified: None }).await? {
             Outcome::Fresh(fetched) => fetched,
             Outcome::NotModified { .. } | Outcome::Gone => {
@@ -153,7 +153,7 @@ impl Poller {
 
     /// Reads a document on a thread of its own, a few at once. A reader that
     /// fails hard takes nothing else with it (P15).
-    async fn read(&self, fetched: Fetched) -> Result<(Fetched, Feed), Trouble> {
+    async fn read(&self, fetched: Box<Fetched>) -> Result<(Box<Fetched>, Feed), Trouble> {
         // The semaphore is never closed; should it be, all read at once.
         let permit = Arc::clone(&self.readers).acquire_owned().await.ok();
         let url = fetched.final_url.clone();
