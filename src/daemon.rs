@@ -23,6 +23,7 @@ use arc_swap::ArcSwap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
@@ -181,6 +182,15 @@ fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
+/// Waits until a second signal says that the operator is in a hurry. One that
+/// comes at once is the first one's echo: a shell or a wrapper passes on what its
+/// whole process group was sent already.
+async fn hurry(signals: &mut Signals) {
+    const ECHO: Duration = Duration::from_secs(1);
+    let asked = Instant::now();
+    while signals.next().await != Asked::Stop || asked.elapsed() < ECHO {}
+}
+
 /// Runs the daemon of a configuration file until a signal ends it. `load` reads
 /// the file, at the start and at each SIGHUP; a broken one never takes down a
 /// running daemon.
@@ -215,8 +225,8 @@ pub async fn run(path: &Path, outside: Outside, load: impl Fn(&Path) -> anyhow::
     let stop = daemon.stop_signal().clone();
     let well = tokio::select! {
         well = daemon.stop() => well,
-        // A second signal: the operator is in a hurry.
-        () = async { while signals.next().await != Asked::Stop {} } => {
+        () = hurry(&mut signals) => {
+            tracing::warn!("asked a second time to stop: what is still in hand is left, and those deliveries are in doubt");
             stop.stop_hard();
             false
         }

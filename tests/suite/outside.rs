@@ -222,3 +222,15 @@ async fn a_second_daemon_on_the_same_file_goes_at_once_and_says_why() {
     // The file is free again.
     assert!(Program::start(&path).await.terminate().await.success());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_that_is_said_twice_at_once_is_one_stop() {
+    let bench = engines::all().await.remove(0);
+    let path = bench.folder.path().join("config.toml");
+    std::fs::write(&path, stage::toml(&bench, "maildir:outbox", "{ daily = \"0 7 * * *\" }", "")).unwrap();
+    let program = Program::start(&path).await;
+    // As a terminal does it, whose wrapper passes on what all have heard already.
+    let twice = format!("kill -TERM {0}; kill -INT {0}", program.pid());
+    assert!(Command::new("sh").args(["-c", &twice]).status().await.unwrap().success());
+    assert!(program.ended().await.success());
+}

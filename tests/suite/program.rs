@@ -96,11 +96,16 @@ impl Program {
         assert!(sent.success());
     }
 
-    /// Asks it to end, and waits until it has.
-    pub(crate) async fn terminate(mut self) -> ExitStatus {
-        self.signal("TERM").await;
+    /// Waits until it has ended.
+    pub(crate) async fn ended(mut self) -> ExitStatus {
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         ended.unwrap_or_else(|_| panic!("it does not end: {:?}", self.log())).unwrap()
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) async fn terminate(self) -> ExitStatus {
+        self.signal("TERM").await;
+        self.ended().await
     }
 }
 
