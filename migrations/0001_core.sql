@@ -47,6 +47,33 @@ CREATE TABLE source (
 );
 CREATE INDEX source_due ON source (next_poll_at) WHERE state = 'active' AND NOT removed;
 
+-- What hubs are asked to announce (WebSub): one row for each source, hub and topic.
+CREATE TABLE hub (
+    id           {ID},
+    source_id    BIGINT  NOT NULL REFERENCES source (id),
+    hub          TEXT    NOT NULL,
+    topic        TEXT    NOT NULL,
+    -- FALSE: the hub is to be told that it is over; then the row goes.
+    wanted       BOOLEAN NOT NULL DEFAULT TRUE,
+    -- The site at which the hub was told to call back.
+    site         TEXT,
+    -- When it was asked last, and when it last said yes or no to that.
+    asked_at     BIGINT,
+    answered_at  BIGINT,
+    -- Until when it promised to announce; NULL when it did not.
+    pushed_until BIGINT,
+    -- Its last announcement whose signature was right.
+    pushed_at    BIGINT,
+    -- When it is asked next.
+    next_at      BIGINT  NOT NULL,
+    failures     BIGINT  NOT NULL DEFAULT 0,
+    trouble      TEXT,
+    lease_until  BIGINT  NOT NULL DEFAULT 0,
+    fence        BIGINT  NOT NULL DEFAULT 0,
+    UNIQUE (source_id, hub, topic)
+);
+CREATE INDEX hub_due ON hub (next_at);
+
 CREATE TABLE post (
     id            {ID},
     source_id     BIGINT  NOT NULL REFERENCES source (id),

@@ -12,6 +12,7 @@ use crate::flow::digest::Digester;
 use crate::flow::poll::Poller;
 use crate::flow::publish::Publisher;
 use crate::flow::subscribe::Subscriptions;
+use crate::flow::websub::Hubs;
 use crate::lifecycle::{Asked, Progress, SOFT_STOP, Signals, Stop, Tasks, Word, feed_watchdog, tell};
 use crate::net::{Client, Names};
 use crate::render::Renderer;
@@ -74,7 +75,11 @@ impl Daemon {
         let listen = config.http.listen;
         let config: Live = Arc::new(ArcSwap::from_pointee(config));
         let renderer = Arc::new(Renderer::new()?);
-        let poller = Arc::new(Poller::new(store.clone(), client, clock.clone(), chance.clone(), config.clone()));
+        let poller = Poller::new(store.clone(), client.clone(), clock.clone(), chance.clone(), config.clone());
+        let poller = Arc::new(poller);
+        let wake = poller.wake();
+        let hubs = Hubs::new(store.clone(), client, clock.clone(), chance.clone(), config.clone(), wake);
+        let hubs = Arc::new(hubs);
         let publisher = Arc::new(Publisher::new(store.clone(), config.clone()));
         let digester = Arc::new(Digester::new(store.clone(), config.clone(), renderer.clone(), clock.clone()));
         let deliverer = Arc::new(Deliverer::new(
@@ -96,8 +101,15 @@ impl Daemon {
                 .await
                 .with_context(|| format!("cannot listen on {listen} (http.listen): is another program there?"))?;
             listening = Some(listener.local_addr()?);
-            let web =
-                Web::new(config.clone(), publisher.clone(), subscriptions, renderer, tasks.clone(), clock.clone());
+            let web = Web::new(
+                config.clone(),
+                publisher.clone(),
+                subscriptions,
+                hubs.clone(),
+                renderer,
+                tasks.clone(),
+                clock.clone(),
+            );
             tasks.spawn("web", web::serve(listener, web));
         }
         let progress = Progress::default();
@@ -105,6 +117,7 @@ impl Daemon {
         let scheduler = Scheduler {
             clock: clock.clone(),
             poller: poller.clone(),
+            hubs,
             publisher: publisher.clone(),
             digester,
             deliverer,

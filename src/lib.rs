@@ -14,6 +14,7 @@
 //!    [`mail`] speaks SMTP phase by phase; the verdict settles the attempt.
 //! 8. When the balance of a digest closes, it is done.
 //!
+//! A hub that announces a change makes its source due at once: [`flow::websub`].
 //! Readers come and go through [`web`] and [`flow::subscribe`].
 //!
 //! # Rooms

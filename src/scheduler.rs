@@ -1,5 +1,5 @@
 //! What the clock starts, as loops that each heed the stop: polls (their own
-//! pace is in `flow::poll`), feeds after polls, digests on their slots, mails
+//! pace is in `flow::poll`), subscriptions at hubs, feeds after polls, digests on their slots, mails
 //! (their own pace is in `flow::deliver`).
 
 use crate::clock::Clock;
@@ -7,7 +7,8 @@ use crate::flow::deliver::Deliverer;
 use crate::flow::digest::Digester;
 use crate::flow::poll::{PollOutcome, PollReport, Poller};
 use crate::flow::publish::Publisher;
-use crate::lifecycle::{Progress, Tasks};
+use crate::flow::websub::Hubs;
+use crate::lifecycle::{Progress, Stop, Tasks};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -15,6 +16,9 @@ use tokio::sync::Notify;
 /// The longest that the digest loop sleeps: how late it may notice what another
 /// process (a command, another node) wrote, and what a post's settling costs.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// How often at least it is looked for hubs to ask.
+const HUBS: Duration = Duration::from_mins(1);
 
 /// How often failing sources are looked for.
 const HEALTH: Duration = Duration::from_mins(10);
@@ -29,6 +33,8 @@ pub struct Scheduler {
     pub clock: Clock,
     /// Polls sources.
     pub poller: Arc<Poller>,
+    /// Asks hubs to announce changes.
+    pub hubs: Arc<Hubs>,
     /// Renders feeds.
     pub publisher: Arc<Publisher>,
     /// Composes digests.
@@ -85,6 +91,18 @@ impl Scheduler {
                 }
             });
         }
+        if roles.poll {
+            let (scheduler, stop) = (self.clone(), tasks.stop().clone());
+            tasks.spawn("websub", async move {
+                while !stop.is_soft() {
+                    let pause = scheduler.ask_hubs(&stop).await;
+                    tokio::select! {
+                        () = scheduler.clock.sleep(pause) => {}
+                        () = stop.soft() => {}
+                    }
+                }
+            });
+        }
         let (scheduler, told, stop) = (self.clone(), news.clone(), tasks.stop().clone());
         tasks.spawn("publish", async move {
             while !stop.is_soft() {
@@ -116,6 +134,18 @@ impl Scheduler {
                 }
             }
         });
+    }
+
+    /// Asks the hubs that are due, and says how long until the next look.
+    async fn ask_hubs(&self, stop: &Stop) -> Duration {
+        let asked = async {
+            while !stop.is_soft() && self.hubs.ask_due(&stop.token()).await? > 0 {}
+            self.hubs.pause(HUBS).await
+        };
+        asked.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "cannot see which hubs are to be asked");
+            AFTER_TROUBLE
+        })
     }
 
     async fn tell_of_health(&self) {

@@ -95,6 +95,7 @@ struct Line<'a> {
     trouble: Option<&'a str>,
     failing_since: Option<Timestamp>,
     repaired: Option<&'a str>,
+    pushed_until: Option<Timestamp>,
 }
 
 impl<'a> Line<'a> {
@@ -121,6 +122,7 @@ impl<'a> Line<'a> {
             trouble: row.and_then(|row| row.trouble.as_deref()),
             failing_since: row.and_then(|row| row.failing_since),
             repaired: row.and_then(|row| row.repaired.as_deref()),
+            pushed_until: row.and_then(|row| row.pushed_until),
         }
     }
 }

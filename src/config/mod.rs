@@ -104,6 +104,8 @@ pub struct Fetch {
     pub timeout: Duration,
     /// The most bytes of one document on the wire; twice that decompressed.
     pub max_bytes: u64,
+    /// Whether hubs are asked to announce what feeds change (WebSub).
+    pub websub: bool,
 }
 
 impl Default for Fetch {
@@ -114,6 +116,7 @@ impl Default for Fetch {
             min_interval: Duration::from_mins(1),
             timeout: Duration::from_secs(30),
             max_bytes: 10 * 1024 * 1024,
+            websub: true,
         }
     }
 }

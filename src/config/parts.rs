@@ -78,6 +78,7 @@ pub(super) fn fetch(mut table: Table<'_>) -> Option<Fetch> {
     let min_interval = length(&mut table, "min_interval", Duration::ZERO..=Duration::from_secs(30 * DAY));
     let timeout = length(&mut table, "timeout", Duration::from_secs(1)..=Duration::from_mins(10));
     let max_bytes = table.number("max_bytes", 1024..=1_073_741_824);
+    let websub = table.flag("websub");
     table.finish();
     let usual = Fetch::default();
     Some(Fetch {
@@ -86,6 +87,7 @@ pub(super) fn fetch(mut table: Table<'_>) -> Option<Fetch> {
         min_interval: min_interval.unwrap_or(usual.min_interval),
         timeout: timeout.unwrap_or(usual.timeout),
         max_bytes: max_bytes.unwrap_or(usual.max_bytes),
+        websub: websub.unwrap_or(usual.websub),
     })
 }
 
@@ -162,6 +164,7 @@ pub(super) fn source(mut table: Table<'_>, site_zone: Tz) -> Option<Source> {
     let zone = table.parsed("timezone", zone).unwrap_or(site_zone);
     let schedule = table.parsed("schedule", |line| Schedule::parse(line, zone));
     let usual = || Schedule::parse("*/15 * * * *", zone).ok();
+    let adaptive = table.flag("adaptive").unwrap_or_default();
     let seed = table.word_or_number("seed").and_then(|Located { spot, value }| {
         let seed = match value.as_str() {
             "none" => Some(Seed::None),
@@ -189,6 +192,7 @@ pub(super) fn source(mut table: Table<'_>, site_zone: Tz) -> Option<Source> {
         name: name?,
         url: url?,
         schedule: schedule.or_else(usual)?,
+        adaptive,
         seed: seed.unwrap_or_default(),
         content,
         rules: Rules { article, remove },

@@ -175,6 +175,16 @@ impl<'f> Table<'f> {
         fitting
     }
 
+    /// `true` or `false`.
+    pub(super) fn flag(&mut self, key: &'static str) -> Option<bool> {
+        let Located { spot, value } = self.find(key)?;
+        let flag = value.as_bool();
+        if flag.is_none() {
+            self.faults.add(&spot, format_args!("must be true or false, not {}", kind(value)));
+        }
+        flag
+    }
+
     /// A text or a whole number, as text.
     pub(super) fn word_or_number(&mut self, key: &'static str) -> Option<Located<String>> {
         let Located { spot, value } = self.find(key)?;

@@ -32,6 +32,8 @@ ids! {
     DigestId,
     /// One mail of a digest, or one letter.
     DeliveryId,
+    /// A source's subscription at a hub.
+    HubId,
     /// A mail outside any digest: a confirmation, a note to the owner.
     LetterId,
 }

@@ -18,3 +18,4 @@ pub mod subscriber;
 pub mod time;
 pub mod token;
 pub mod url;
+pub mod websub;

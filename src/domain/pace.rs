@@ -6,6 +6,7 @@ use super::time::Timestamp;
 use super::url::HttpUrl;
 use chrono::{Datelike as _, Timelike as _, Weekday};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A feed's own wishes. They never make anyone poll more often.
@@ -23,11 +24,27 @@ pub struct Pace {
     pub self_url: Option<HttpUrl>,
 }
 
-/// However much rest a feed asks for, it is asked once a day.
+/// However much rest a feed asks for or seems to need, it is asked once a day.
 const LONGEST: Duration = Duration::from_hours(24);
 /// So many slots are looked at for one that the feed does not skip: a week of
 /// the densest calendar.
 const MOST_SLOTS: usize = 7 * 24 * 60;
+/// So many of a blog's newest posts say how often it posts.
+pub const TELLING_POSTS: usize = 10;
+/// A source that adapts is asked so many times between two posts.
+const LOOKS_BETWEEN_POSTS: u32 = 4;
+
+/// How long a source rests that is asked as often as it posts: a quarter of the
+/// mean distance between its newest posts, the silence since the last one
+/// counted in, and a day at the most. Zero when no post is known.
+#[must_use]
+pub fn adapted_rest(dates: impl IntoIterator<Item = Timestamp>, now: Timestamp) -> Duration {
+    let dates: BTreeSet<Timestamp> = dates.into_iter().map(|date| date.min(now)).collect();
+    let mut telling = dates.iter().rev().take(TELLING_POSTS);
+    let Ok(posts) = u32::try_from(telling.len()) else { return Duration::ZERO };
+    let span = telling.next_back().map(|oldest| now.since(*oldest)).unwrap_or_default();
+    (span / posts.max(1) / LOOKS_BETWEEN_POSTS).min(LONGEST)
+}
 
 impl Pace {
     /// The first slot of `schedule` behind `earliest` that the feed does not ask
@@ -79,5 +96,28 @@ mod tests {
         assert_eq!(next(&always), at("2026-11-24T07:15:00Z"));
         let monday = Pace { skip_days: vec![Weekday::Mon], ..Pace::default() };
         assert_eq!(next(&monday), at("2026-11-24T00:00:00Z"));
+    }
+
+    #[test]
+    fn a_source_that_adapts_is_asked_four_times_between_two_posts() {
+        let now = Timestamp::from_millis(1_795_417_200_000);
+        let minutes = Duration::from_mins;
+        // The ages of its posts in hours, and the rest that follows.
+        for (case, ages, rest) in [
+            ("no post yet", vec![], minutes(0)),
+            ("one, just now", vec![0], minutes(0)),
+            ("hourly", (0..50).collect(), minutes(9 * 60 / 10 / 4)),
+            ("daily", (0..10).map(|n| n * 24 + 24).collect(), minutes(6 * 60)),
+            ("weekly", (1..11).map(|n| n * 24 * 7).collect(), minutes(24 * 60)),
+            ("given up for a year", vec![365 * 24], minutes(24 * 60)),
+            ("hourly once, then silent for 4 days", (0..10).map(|n| n + 96).collect(), minutes(157)),
+            ("the same post twice", vec![24, 24], minutes(6 * 60)),
+        ] {
+            let dates = ages.into_iter().map(|age| now.minus(Duration::from_hours(age)));
+            let actual = adapted_rest(dates, now);
+            assert!(actual >= rest && actual < rest + minutes(1), "{case}: {actual:?}");
+        }
+        let ahead = now.plus(Duration::from_hours(1_000));
+        assert_eq!(adapted_rest([ahead], now), Duration::ZERO, "a date in the future is the present one");
     }
 }

@@ -14,6 +14,8 @@ pub struct Source {
     pub url: HttpUrl,
     /// When to look, in the source's or the site's time zone.
     pub schedule: Schedule,
+    /// Whether slots are left out as long as the blog posts more rarely than they come.
+    pub adaptive: bool,
     /// What the first poll may mail.
     pub seed: Seed,
     /// Where the text of its posts comes from.

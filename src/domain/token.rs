@@ -6,7 +6,7 @@
 //! of 256 bits that the database holds, so that it dies with the request it
 //! belongs to, and a stolen database alone confirms nobody.
 
-use super::id::{DigestId, LetterId, SubscriberId, SubscriptionId};
+use super::id::{DigestId, HubId, LetterId, SubscriberId, SubscriptionId};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -67,7 +67,7 @@ impl SecretKey {
     #[must_use]
     pub fn verify(&self, purpose: Purpose, claim: &Claim, nonce: &str) -> bool {
         let mac = self.token_mac(purpose, claim.subscription, claim.counter, nonce);
-        mac.iter().zip(claim.mac).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
+        same(&mac, &claim.mac)
     }
 
     /// The left part of the Message-ID of one reader's copy of a digest: the
@@ -89,6 +89,34 @@ impl SecretKey {
     #[must_use]
     pub fn address_hash(&self, email_key: &str) -> String {
         hex(&self.mac(&[b"suppression", email_key.as_bytes()]))
+    }
+
+    /// The last part of the address at which a hub is answered: nobody else can
+    /// guess it.
+    #[must_use]
+    pub fn callback_token(&self, hub: HubId) -> String {
+        format!("{hub}.{}", URL_SAFE_NO_PAD.encode(self.callback_mac(hub)))
+    }
+
+    /// Whose callback a token is of; `None` when this key never made it. Takes
+    /// the same time whatever the answer.
+    #[must_use]
+    pub fn read_callback(&self, token: &str) -> Option<HubId> {
+        let (id, mac) = token.split_once('.')?;
+        let hub = HubId(id.parse().ok()?);
+        let mac: [u8; 32] = URL_SAFE_NO_PAD.decode(mac).ok()?.try_into().ok()?;
+        same(&self.callback_mac(hub), &mac).then_some(hub)
+    }
+
+    /// What a hub signs its announcements with: fewer than the 200 bytes that
+    /// WebSub allows.
+    #[must_use]
+    pub fn push_secret(&self, hub: HubId) -> String {
+        hex(&self.mac(&[b"websub secret", &hub.0.to_be_bytes()]))
+    }
+
+    fn callback_mac(&self, hub: HubId) -> [u8; 32] {
+        self.mac(&[b"websub callback", &hub.0.to_be_bytes()])
     }
 
     fn token_mac(&self, purpose: Purpose, subscription: SubscriptionId, counter: i64, nonce: &str) -> [u8; 32] {
@@ -129,6 +157,11 @@ impl Claim {
     }
 }
 
+/// Whether two MACs are the same; takes the same time whatever the answer.
+fn same(a: &[u8; 32], b: &[u8; 32]) -> bool {
+    a.iter().zip(b).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
+}
+
 /// SHA-256 as lower-case hexadecimal digits.
 #[must_use]
 pub fn sha256_hex(bytes: &[u8]) -> String {
@@ -165,6 +198,20 @@ mod tests {
         assert!(!key(1).verify(Purpose::Confirm, &claim, "m"));
         assert!(!key(1).verify(Purpose::Confirm, &Claim { counter: 3, ..claim.clone() }, "n"));
         assert!(!key(1).verify(Purpose::Confirm, &Claim { subscription: SubscriptionId(8), ..claim }, "n"));
+    }
+
+    #[test]
+    fn a_callback_is_its_own_hubs_and_key_s_and_its_secret_is_another() {
+        let token = key(1).callback_token(HubId(7));
+        assert_eq!(key(1).read_callback(&token), Some(HubId(7)));
+        assert_eq!(key(2).read_callback(&token), None);
+        assert_eq!(key(1).read_callback(&token.replacen('7', "8", 1)), None);
+        for text in ["", ".", "7", "7.", "x.AAAA"] {
+            assert_eq!(key(1).read_callback(text), None, "{text}");
+        }
+        assert!(
+            key(1).push_secret(HubId(7)) != key(1).push_secret(HubId(8)) && key(1).push_secret(HubId(7)).len() == 64
+        );
     }
 
     #[test]

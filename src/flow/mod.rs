@@ -5,3 +5,4 @@ pub mod digest;
 pub mod poll;
 pub mod publish;
 pub mod subscribe;
+pub mod websub;

@@ -13,15 +13,17 @@ mod rounds;
 
 use crate::clock::{Chance, Clock};
 use crate::config::{Config, Live};
+use crate::domain::id::SourceId;
 use crate::domain::pace::Pace;
 use crate::domain::slug::Slug;
 use crate::domain::source::{Source, SourceState};
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
+use crate::flow::websub::channel;
 use crate::net::{Client, shown};
-use crate::store::{Admitted, Arrival, PollEnd, SourceClaim, Store, StoreError};
+use crate::store::{Admitted, Arrival, PollEnd, Push, SourceClaim, Store, StoreError};
 use look::{Arrived, Found};
-use rest::next_slot;
+use rest::{is_concealed, next_slot};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
@@ -103,12 +105,19 @@ impl Poller {
         let now = self.clock.now();
         self.client.reconfigure(&config.fetch, &config.site.base_url);
         self.store.sync_sources(&config.sources, now).await?;
-        for row in self.store.source_rows().await? {
+        let rows = self.store.source_rows().await?;
+        let channels: Vec<_> = rows.iter().filter_map(|row| Some((row.id, channel(&config, &row.pace)?))).collect();
+        self.store.sync_hubs(&channels, &config.site.base_url, now).await?;
+        for row in rows {
             // A schedule may have become denser; a source is never asked more often than allowed.
             let Some(source) = config.source(&row.name) else { continue };
-            let next = next_slot(&source.schedule, row.polled_at.unwrap_or(now), config.fetch.min_interval, &row.pace)
-                .max(now);
-            if row.state == SourceState::Active && row.failures == 0 && next < row.next_poll_at {
+            if row.state != SourceState::Active || row.failures > 0 {
+                continue;
+            }
+            let (polled_at, push) = (row.polled_at.unwrap_or(now), self.push_of(&config, row.id, &row.pace).await?);
+            let distance = self.distance(source, row.id, push.as_ref(), &[], polled_at).await?;
+            let next = next_slot(&source.schedule, polled_at, distance, &row.pace).max(now);
+            if next < row.next_poll_at {
                 self.store.hasten_poll(&row.name, next).await?;
             }
         }
@@ -122,9 +131,15 @@ impl Poller {
         self.store.tell_of_health(self.config.load().site.owner.as_ref(), self.clock.now()).await
     }
 
-    /// Looks at the plan at once, after something outside changed it.
-    pub fn wake(&self) {
-        self.changed.notify_one();
+    /// Looks at the plan at once, whenever told that something outside changed it.
+    #[must_use]
+    pub fn wake(&self) -> Arc<Notify> {
+        Arc::clone(&self.changed)
+    }
+
+    /// What a hub does for a source of this pace.
+    async fn push_of(&self, config: &Config, id: SourceId, pace: &Pace) -> Result<Option<Push>, StoreError> {
+        if channel(config, pace).is_some() { self.store.push_of(id).await } else { Ok(None) }
     }
 
     /// One poll, from the claim to its end.
@@ -154,15 +169,14 @@ impl Poller {
                 return Ok(PollOutcome::Deferred("stopped before it answered".to_owned()));
             }
         };
-        let next = |pace: &Pace| next_slot(&source.schedule, started, config.fetch.min_interval, pace);
         match found {
-            Ok(Found::Document(arrived)) => {
-                let next = next(&arrived.feed.reading.pace);
-                self.admit(claim, source, *arrived, (next, stop)).await
-            }
-            Ok(Found::Unchanged { permanent_to }) => {
+            Ok(Found::Document(arrived)) => self.admit(claim, (&config, source), *arrived, (started, stop)).await,
+            Ok(Found::Unchanged { permanent_to, max_age }) => {
                 self.follow_move(&claim, permanent_to.as_ref()).await?;
-                let next = next(&claim.pace);
+                let push = self.push_of(&config, claim.id, &claim.pace).await?;
+                let distance = self.distance(source, claim.id, push.as_ref(), &[], started).await?;
+                let pace = Pace { at_least: claim.pace.at_least.max(max_age), ..claim.pace.clone() };
+                let next = next_slot(&source.schedule, started, distance, &pace);
                 self.finish(claim, &config, PollEnd::Unchanged, next).await
             }
             Ok(Found::Gone) => {
@@ -174,12 +188,12 @@ impl Poller {
                     claim.name,
                     claim.name
                 );
-                let next = next(&claim.pace);
+                let next = next_slot(&source.schedule, started, config.fetch.min_interval, &claim.pace);
                 self.finish(claim, &config, PollEnd::Gone(why), next).await
             }
             Err(trouble) if trouble.deferred => {
                 let now = self.clock.now();
-                let back = now.plus(self.chance.jitter(BUSY_REST, 0.1));
+                let back = now.plus(trouble.retry_after.unwrap_or_default()).plus(self.chance.jitter(BUSY_REST, 0.1));
                 self.store.finish_poll(claim, PollEnd::GivenBack, None, back, now).await?;
                 Ok(PollOutcome::Deferred(trouble.why))
             }
@@ -195,9 +209,9 @@ impl Poller {
     async fn admit(
         &self,
         claim: SourceClaim,
-        source: &Source,
+        (config, source): (&Config, &Source),
         arrived: Arrived,
-        (next_poll_at, stop): (Timestamp, &CancellationToken),
+        (started, stop): (Timestamp, &CancellationToken),
     ) -> Result<PollOutcome, StoreError> {
         let believed = self.follow_move(&claim, arrived.permanent_to.as_ref()).await?;
         let repairs = &arrived.feed.reading.repairs;
@@ -205,6 +219,13 @@ impl Poller {
         let document = arrived.feed.reading.document;
         let mut entries = arrived.feed.entries;
         self.complete(&claim, source, &mut entries, stop).await?;
+        let pace = arrived.feed.reading.pace;
+        let channel = channel(config, &pace);
+        // Another channel than before promises nothing yet.
+        let push = if channel == claim.pace.channel() { self.push_of(config, claim.id, &pace).await? } else { None };
+        let dates: Vec<_> = entries.iter().filter_map(|arriving| arriving.entry.published).collect();
+        let distance = self.distance(source, claim.id, push.as_ref(), &dates, started).await?;
+        let concealed = push.filter(|push| is_concealed(push, claim.ok_at, &dates, started));
         let arrival = Arrival {
             entries,
             title: document.title,
@@ -214,11 +235,17 @@ impl Poller {
             etag: arrived.etag,
             last_modified: arrived.last_modified,
             repaired,
-            pace: arrived.feed.reading.pace,
+            next_poll_at: next_slot(&source.schedule, started, distance, &pace),
+            pace,
+            channel,
             seed: source.seed,
-            next_poll_at,
         };
         let admitted = self.store.admit(claim, arrival, self.clock.now()).await?;
+        if let Some(push) = concealed
+            && !admitted.new.is_empty()
+        {
+            self.distrust(source, &push).await?;
+        }
         if !admitted.held.is_empty() {
             tracing::warn!(
                 source = %source.name, held = admitted.held.len(),

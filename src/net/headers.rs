@@ -1,8 +1,10 @@
 //! What an answer's headers say, as values.
 
 use crate::domain::time::Timestamp;
+use crate::domain::url::HttpUrl;
+use crate::domain::websub::Channel;
 use chrono::{DateTime, NaiveDateTime};
-use reqwest::header::{HeaderMap, HeaderName};
+use reqwest::header::{CACHE_CONTROL, HeaderMap, HeaderName, LINK};
 use std::time::Duration;
 
 /// A validator or a type longer than this is not kept: nothing real is.
@@ -26,7 +28,11 @@ pub(super) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
 
 /// How long `Cache-Control` calls an answer fresh (RFC 9111 section 5.2.2.1);
 /// `None` when that is not at all.
-pub(super) fn max_age(control: &str) -> Option<Duration> {
+pub(super) fn max_age(headers: &HeaderMap) -> Option<Duration> {
+    fresh_for(&text(headers, &CACHE_CONTROL)?)
+}
+
+fn fresh_for(control: &str) -> Option<Duration> {
     let mut age = None;
     for directive in control.split(',') {
         let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
@@ -37,6 +43,46 @@ pub(super) fn max_age(control: &str) -> Option<Duration> {
         }
     }
     age.filter(|seconds| *seconds > 0).map(Duration::from_secs)
+}
+
+/// Where a document's changes are announced: its links of the relations `hub`
+/// and `self` (RFC 8288), which count before those in the document (WebSub
+/// section 4).
+pub(super) fn channel(headers: &HeaderMap, base: &HttpUrl) -> Option<Channel> {
+    let lines = headers.get_all(LINK).iter().filter_map(|line| line.to_str().ok());
+    let links: Vec<(&str, &str)> = lines.flat_map(links).collect();
+    let related = |wanted: &str| {
+        let mut found = links.iter().filter(|(_, rels)| rels.split(' ').any(|rel| rel.eq_ignore_ascii_case(wanted)));
+        found.find_map(|(target, _)| base.join(target))
+    };
+    Some(Channel { hub: related("hub")?, topic: related("self")? })
+}
+
+/// The targets of a `Link` line, each with its relations.
+fn links(line: &str) -> Vec<(&str, &str)> {
+    let mut links = Vec::new();
+    let mut rest = line;
+    while let Some((target, behind)) = rest.split_once('<').and_then(|(_, link)| link.split_once('>')) {
+        let end = end_of_link(behind);
+        let (parameters, next) = behind.split_at(end);
+        let rel = parameters.split(';').find_map(|parameter| {
+            let (name, value) = parameter.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("rel").then(|| value.trim().trim_matches('"'))
+        });
+        links.extend(rel.map(|rel| (target, rel)));
+        rest = next;
+    }
+    links
+}
+
+/// Where the comma is that ends a link: the first outside quotation marks.
+fn end_of_link(parameters: &str) -> usize {
+    let mut quoted = false;
+    let comma = parameters.bytes().position(|byte| {
+        quoted ^= byte == b'"';
+        byte == b',' && !quoted
+    });
+    comma.unwrap_or(parameters.len())
 }
 
 /// An HTTP-date in any of its three forms (RFC 9110 section 5.6.7).
@@ -65,7 +111,31 @@ mod tests {
             ("s-maxage=600", None),
             ("", None),
         ] {
-            assert_eq!(max_age(control).map(|age| age.as_secs()), seconds, "{control}");
+            assert_eq!(fresh_for(control).map(|age| age.as_secs()), seconds, "{control}");
+        }
+    }
+
+    #[test]
+    fn links_to_a_hub_are_read_in_every_usual_form() {
+        let base: HttpUrl = "https://blog.example.com/a/feed".parse().unwrap();
+        let both = Some(("https://hub.example.com/", "https://blog.example.com/feed"));
+        for (lines, expected) in [
+            (vec!["<https://hub.example.com/>; rel=\"hub\", <https://blog.example.com/feed>; rel=\"self\""], both),
+            (vec!["<https://hub.example.com/>;rel=hub", "</feed>; title=\"a, <b>\"; REL=Self; type=\"x\""], both),
+            (vec!["<x>; rel=next, <https://hub.example.com/>; rel=\"preconnect hub\", <../feed>; rel=self"], both),
+            (vec!["<https://hub.example.com/>; rel=\"hub\""], None),
+            (vec!["<https://hub.example.com/>; rel=\"hubs\", </feed>; rel=self"], None),
+            (vec!["<ftp://hub.example.com/>; rel=hub, </feed>; rel=self"], None),
+            (vec!["<https://hub.example.com/; rel=hub", "", "<>", "\"", ",;="], None),
+            (vec![], None),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in &lines {
+                headers.append(LINK, line.parse().unwrap());
+            }
+            let expected =
+                expected.map(|(hub, topic)| Channel { hub: hub.parse().unwrap(), topic: topic.parse().unwrap() });
+            assert_eq!(channel(&headers, &base), expected, "{lines:?}");
         }
     }
 

@@ -3,29 +3,32 @@
 //! to a host over one connection at a time (P15), and says honestly who asks.
 
 mod body;
+mod form;
 mod guard;
 mod headers;
 mod names;
 mod politeness;
+mod words;
 
 pub use guard::Guard;
 pub use names::Names;
 
 use crate::clock::Clock;
 use crate::config;
-use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
+use crate::domain::websub::Channel;
 use arc_swap::ArcSwap;
 use body::Rooms;
 use names::Passed;
 use politeness::Politeness;
 use reqwest::cookie::{CookieStore as _, Jar};
 use reqwest::header;
-use reqwest::{Response, StatusCode};
+use reqwest::{RequestBuilder, Response};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
+use words::{chain, phrase, spoken};
 
 /// How many redirects are followed.
 const MAX_REDIRECTS: usize = 5;
@@ -35,6 +38,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 const FIRST_BYTE: Duration = Duration::from_secs(25);
 /// How long a request waits for its host or for a free slot before it is given back.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// A host that asks for a rest is left alone for so long at the most.
+const LONGEST_REST: Duration = Duration::from_hours(24);
 /// How long an idle connection is kept for the next request to the same host.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
@@ -81,6 +86,8 @@ pub enum Outcome {
     NotModified {
         /// Where permanent redirects led, if there were any.
         permanent_to: Option<HttpUrl>,
+        /// How long the document stays as it is, says the answer's `Cache-Control`.
+        max_age: Option<Duration>,
     },
     /// 410: there is none, and there will be none.
     Gone,
@@ -103,6 +110,8 @@ pub struct Fetched {
     pub last_modified: Option<String>,
     /// How long it stays as it is, says its `Cache-Control`.
     pub max_age: Option<Duration>,
+    /// Where its changes are announced, says its `Link`.
+    pub channel: Option<Channel>,
     /// Held while a large document is in memory, so that there are few of them.
     _room: Option<OwnedSemaphorePermit>,
 }
@@ -125,9 +134,15 @@ pub enum FetchError {
         /// How long the origin wants to be left alone.
         retry_after: Option<Duration>,
     },
-    /// Not asked at all: the host was busy with other requests of ours.
-    #[error("{0}")]
-    Busy(String),
+    /// Not asked at all: the host was busy with other requests of ours, or has
+    /// asked for a rest.
+    #[error("{why}")]
+    NotAsked {
+        /// Which of the two.
+        why: String,
+        /// How much of the rest is left.
+        rest: Option<Duration>,
+    },
 }
 
 impl FetchError {
@@ -142,7 +157,7 @@ impl FetchError {
             Self::Refused(why) => Self::Refused(name(why)),
             Self::Permanent(why) => Self::Permanent(name(why)),
             Self::Temporary { why, retry_after } => Self::Temporary { why: name(why), retry_after },
-            Self::Busy(why) => Self::Busy(name(why)),
+            Self::NotAsked { why, rest } => Self::NotAsked { why: name(why), rest },
         }
     }
 }
@@ -211,7 +226,7 @@ impl Client {
                     url = to;
                 }
                 Hop::Fresh(fetched) => return Ok(Outcome::Fresh(Box::new(Fetched { permanent_to, ..*fetched }))),
-                Hop::NotModified => return Ok(Outcome::NotModified { permanent_to }),
+                Hop::NotModified { max_age } => return Ok(Outcome::NotModified { permanent_to, max_age }),
                 // A redirect's target that is gone says nothing about where it was redirected from.
                 Hop::Gone if url == *request.url || permanent_to.as_ref() == Some(&url) => return Ok(Outcome::Gone),
                 Hop::Gone => return Err(FetchError::Permanent("it answered 410 Gone".to_owned()).at(&url)),
@@ -220,27 +235,31 @@ impl Client {
         Err(FetchError::Refused(format!("it redirects more than {MAX_REDIRECTS} times")).at(request.url))
     }
 
-    /// Waits for the host's turn, then for a slot: a busy host takes nobody else's slot.
+    /// Waits for the host's turn, then for a slot: a busy host takes nobody else's
+    /// slot. A host that asked for a rest gets it from all.
     async fn wait(&self, url: &HttpUrl) -> Result<(politeness::Turn, Option<OwnedSemaphorePermit>), FetchError> {
         timeout(PATIENCE, async {
             let turn = self.politeness.turn(url.host()).await;
+            let now = self.clock.now();
+            if let Some(until) = self.politeness.resting(url.host(), now) {
+                let why = format!("not asked yet, since the host wants to be left alone until {until}");
+                return Err(FetchError::NotAsked { why, rest: Some(until.since(now)) });
+            }
             // The semaphore is never closed; should it be, there is a slot for all.
-            (turn, Arc::clone(&self.slots).acquire_owned().await.ok())
+            Ok((turn, Arc::clone(&self.slots).acquire_owned().await.ok()))
         })
         .await
-        .map_err(|_| FetchError::Busy("not asked yet, since the host was still answering other requests".to_owned()))
+        .unwrap_or_else(|_| {
+            let why = "not asked yet, since the host was still answering other requests".to_owned();
+            Err(FetchError::NotAsked { why, rest: None })
+        })
     }
 
     /// One request and its answer.
     async fn hop(&self, limits: &Limits, jar: &Jar, request: Request<'_>, url: &HttpUrl) -> Result<Hop, FetchError> {
-        let pass = self.passed.admit(&self.names, &limits.guard, url).await.map_err(|error| match error {
-            names::Unreachable::Refused(..) => FetchError::Refused(error.to_string()),
-            names::Unreachable::Unknown(_) | names::Unreachable::Slow(_) => FetchError::temporary(error.to_string()),
-        })?;
         let mut asked = self
             .http
             .get(url.as_url().clone())
-            .header(header::USER_AGENT, &limits.user_agent)
             .header(header::ACCEPT, ACCEPT)
             .header(header::ACCEPT_ENCODING, body::ACCEPT_ENCODING);
         if let Some(cookies) = jar.cookies(url.as_url()) {
@@ -252,13 +271,21 @@ impl Client {
                 asked = asked.header(name, value);
             }
         }
-        let answer = timeout(FIRST_BYTE, asked.send())
-            .await
-            .map_err(|_| FetchError::temporary(format!("it did not answer within {} s", FIRST_BYTE.as_secs())))?
-            .map_err(|error| spoken(&error))?;
-        drop(pass);
+        let answer = self.send(limits, url, asked).await?;
         jar.set_cookies(&mut answer.headers().get_all(header::SET_COOKIE).iter(), url.as_url());
         self.judge(limits, request, url, answer).await
+    }
+
+    /// Sends a request to where the guard lets it, and waits for the answer's head.
+    async fn send(&self, limits: &Limits, url: &HttpUrl, request: RequestBuilder) -> Result<Response, FetchError> {
+        let _pass = self.passed.admit(&self.names, &limits.guard, url).await.map_err(|error| match error {
+            names::Unreachable::Refused(..) => FetchError::Refused(error.to_string()),
+            names::Unreachable::Unknown(_) | names::Unreachable::Slow(_) => FetchError::temporary(error.to_string()),
+        })?;
+        timeout(FIRST_BYTE, request.header(header::USER_AGENT, &limits.user_agent).send())
+            .await
+            .map_err(|_| FetchError::temporary(format!("it did not answer within {} s", FIRST_BYTE.as_secs())))?
+            .map_err(|error| spoken(&error))
     }
 
     async fn judge(
@@ -277,8 +304,8 @@ impl Client {
                 let content_type = headers::text(headers, &header::CONTENT_TYPE);
                 let etag = headers::text(headers, &header::ETAG);
                 let last_modified = headers::text(headers, &header::LAST_MODIFIED);
-                let max_age =
-                    headers::text(headers, &header::CACHE_CONTROL).and_then(|control| headers::max_age(&control));
+                let max_age = headers::max_age(headers);
+                let channel = headers::channel(headers, url);
                 let body = self.rooms.read(answer, limits.max_bytes).await?;
                 Ok(Hop::Fresh(Box::new(Fetched {
                     bytes: body.bytes,
@@ -288,30 +315,32 @@ impl Client {
                     etag,
                     last_modified,
                     max_age,
+                    channel,
                     _room: body.room,
                 })))
             }
             301 | 302 | 303 | 307 | 308 => {
-                let location = headers::text(answer.headers(), &header::LOCATION);
-                let to = location.and_then(|location| url.join(&location)).ok_or_else(|| {
-                    FetchError::Permanent(format!("it answered {} without a usable address", phrase(status)))
-                })?;
+                let to = target(url, &answer)?;
                 Ok(Hop::Moved { to, permanent: matches!(status.as_u16(), 301 | 308) })
             }
-            304 if conditional => Ok(Hop::NotModified),
+            304 if conditional => Ok(Hop::NotModified { max_age: headers::max_age(answer.headers()) }),
             410 => Ok(Hop::Gone),
             // Too early, too slow, too many, or the server's own trouble.
-            408 | 425 | 429 | 500..=599 => Err(FetchError::Temporary {
-                why: format!("it answered {}", phrase(status)),
-                retry_after: self.retry_after(&answer),
-            }),
+            408 | 425 | 429 | 500..=599 => Err(self.trouble(url, &answer)),
             _ => Err(FetchError::Permanent(format!("it answered {}", phrase(status)))),
         }
     }
 
-    fn retry_after(&self, answer: &Response) -> Option<Duration> {
-        let now: Timestamp = self.clock.now();
-        headers::retry_after(&headers::text(answer.headers(), &header::RETRY_AFTER)?, now)
+    /// An answer that is worth another try. A host that says when is left alone
+    /// by all until then.
+    fn trouble(&self, url: &HttpUrl, answer: &Response) -> FetchError {
+        let now = self.clock.now();
+        let retry_after =
+            headers::text(answer.headers(), &header::RETRY_AFTER).and_then(|value| headers::retry_after(&value, now));
+        if let (429 | 503, Some(rest)) = (answer.status().as_u16(), retry_after) {
+            self.politeness.rest(url.host(), now.plus(rest.min(LONGEST_REST)));
+        }
+        FetchError::Temporary { why: format!("it answered {}", phrase(answer.status())), retry_after }
     }
 }
 
@@ -323,7 +352,7 @@ const ACCEPT: &str = "application/atom+xml, application/rss+xml, application/fee
 enum Hop {
     Moved { to: HttpUrl, permanent: bool },
     Fresh(Box<Fetched>),
-    NotModified,
+    NotModified { max_age: Option<Duration> },
     Gone,
 }
 
@@ -336,6 +365,14 @@ impl Limits {
             user_agent: format!("syndicated/{} (+{contact})", env!("CARGO_PKG_VERSION")),
         }
     }
+}
+
+/// Where a redirect leads.
+fn target(url: &HttpUrl, answer: &Response) -> Result<HttpUrl, FetchError> {
+    let location = headers::text(answer.headers(), &header::LOCATION);
+    location.and_then(|location| url.join(&location)).ok_or_else(|| {
+        FetchError::Permanent(format!("it answered {} without a usable address", phrase(answer.status())))
+    })
 }
 
 /// What was asked for over TLS is not fetched in the clear.
@@ -354,43 +391,6 @@ pub fn shown(url: &HttpUrl) -> String {
     shown.set_query(None);
     shown.set_fragment(None);
     shown.into()
-}
-
-fn phrase(status: StatusCode) -> String {
-    match status.canonical_reason() {
-        Some(reason) => format!("{} {reason}", status.as_u16()),
-        None => status.as_u16().to_string(),
-    }
-}
-
-/// What the HTTP library met, in words.
-fn spoken(error: &reqwest::Error) -> FetchError {
-    FetchError::temporary(if error.is_timeout() {
-        format!("it could not be connected to within {} s", CONNECT.as_secs())
-    } else if error.is_connect() {
-        format!("it cannot be connected to ({})", root(error))
-    } else {
-        format!("the connection broke ({})", root(error))
-    })
-}
-
-/// The innermost cause, which is the one that says something.
-fn root(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! One connection per host at a time (P15): who wants to speak to a host takes
-//! a turn, and waits while another has it.
+//! a turn, and waits while another has it. A host that asked for a rest is left
+//! alone by all until it is over.
 
+use crate::domain::time::Timestamp;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::{Mutex as Queue, OwnedMutexGuard};
 
 /// When the table has grown to this, hosts that nobody speaks to are dropped.
@@ -19,6 +21,8 @@ struct Hosts {
     queues: HashMap<String, Weak<Queue<()>>>,
     /// The size at which the table is tidied next.
     tidy_at: usize,
+    /// Hosts that asked to be left alone, and until when.
+    resting: HashMap<String, Timestamp>,
 }
 
 /// The right to speak to one host, until dropped.
@@ -30,9 +34,29 @@ impl Politeness {
         self.queue(host).lock_owned().await
     }
 
+    /// Leaves `host` alone until `until`.
+    pub(super) fn rest(&self, host: &str, until: Timestamp) {
+        let key = host.trim_end_matches('.');
+        let mut hosts = self.hosts();
+        let known = hosts.resting.entry(key.to_owned()).or_insert(until);
+        *known = until.max(*known);
+    }
+
+    /// Until when `host` is left alone; `None` when it may be asked.
+    pub(super) fn resting(&self, host: &str, now: Timestamp) -> Option<Timestamp> {
+        let mut hosts = self.hosts();
+        // They are few, and over after a day.
+        hosts.resting.retain(|_, until| *until > now);
+        hosts.resting.get(host.trim_end_matches('.')).copied()
+    }
+
+    fn hosts(&self) -> MutexGuard<'_, Hosts> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn queue(&self, host: &str) -> Arc<Queue<()>> {
         let key = host.trim_end_matches('.');
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hosts = self.hosts();
         if let Some(queue) = hosts.queues.get(key).and_then(Weak::upgrade) {
             return queue;
         }

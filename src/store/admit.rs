@@ -4,6 +4,7 @@
 //! `identity` (P2).
 
 use super::claims::SourceClaim;
+use super::hubs::want_hub;
 use super::identity::{Known, Match, Matcher};
 use super::{Store, StoreError, Tx, each};
 use crate::domain::html::CleanHtml;
@@ -13,6 +14,7 @@ use crate::domain::post::{Entry, Standing};
 use crate::domain::source::Seed;
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
+use crate::domain::websub::Channel;
 use serde::Serialize;
 use std::collections::HashSet;
 
@@ -43,6 +45,8 @@ pub struct Arrival {
     pub repaired: Option<String>,
     /// What the feed asks of those who poll it.
     pub pace: Pace,
+    /// Where its changes are to be announced to us.
+    pub channel: Option<Channel>,
     /// What a first poll may mail.
     pub seed: Seed,
     /// When to poll next.
@@ -84,6 +88,9 @@ impl Store {
         let mut tx = self.begin().await?;
         if !advance_source(&mut tx, &claim, &arrival, now).await? {
             return Ok(Admitted { fenced_out: true, ..Admitted::default() });
+        }
+        if arrival.channel.is_some() || claim.pace.channel().is_some() {
+            want_hub(&mut tx, claim.id, arrival.channel.as_ref(), now).await?;
         }
         let known = known_posts(&mut tx, claim.id, &arrival.entries).await?;
         let mut matcher = Matcher::new(known, &arrival.entries);
@@ -207,7 +214,7 @@ async fn advance_source(
     let written = each!(tx, |db| {
         sqlx::query(
             "UPDATE source SET title = $3, link = $4, language = $5, feed_url = $6, etag = $7, last_modified = $8,
-                 next_poll_at = $9, polled_at = $10, ok_at = $10, seeded = TRUE, failures = 0, trouble = NULL,
+                 next_poll_at = CASE WHEN next_poll_at <> $13 AND next_poll_at < $9 THEN next_poll_at ELSE $9 END, polled_at = $10, ok_at = $10, seeded = TRUE, failures = 0, trouble = NULL,
                  failing_since = NULL, repaired = $11, pace = $12,
                  state = CASE WHEN state = 'gone' THEN 'active' ELSE state END, lease_until = 0
              WHERE id = $1 AND fence = $2",
@@ -224,6 +231,7 @@ async fn advance_source(
         .bind(now.millis())
         .bind(&arrival.repaired)
         .bind(&pace)
+        .bind(claim.due_at)
         .execute(&mut **db)
         .await
         .map(|done| done.rows_affected())

@@ -18,8 +18,11 @@ use std::time::Duration;
 #[derive(Debug)]
 #[must_use = "a claim must be finished, or the source rests until its lease ends"]
 pub struct SourceClaim {
-    pub(super) id: SourceId,
+    /// The source's row.
+    pub id: SourceId,
     pub(super) fence: i64,
+    /// When it was due.
+    pub(super) due_at: i64,
     /// The source's name.
     pub name: Slug,
     /// The feed that was found or moved to; `None` is the configured address.
@@ -63,6 +66,7 @@ pub enum PollEnd {
 struct ClaimRow {
     id: i64,
     fence: i64,
+    next_poll_at: i64,
     name: String,
     state: String,
     feed_url: Option<String>,
@@ -85,6 +89,7 @@ impl TryFrom<ClaimRow> for SourceClaim {
         Ok(Self {
             id: SourceId(row.id),
             fence: row.fence,
+            due_at: row.next_poll_at,
             name: row.name.parse().map_err(|error: BadSlug| StoreError::Corrupt(error.to_string()))?,
             state: row.state.parse().map_err(StoreError::Corrupt)?,
             feed_url: row.feed_url.and_then(|url| url.parse().ok()),
@@ -115,7 +120,7 @@ macro_rules! claim_where {
             $pick,
             $lock,
             ") UPDATE source SET lease_until = $2, fence = fence + 1 WHERE id IN (SELECT id FROM pick)
-             RETURNING id, fence, name, state, feed_url, etag, last_modified, failures, seeded, polled_at, ok_at,
+             RETURNING id, fence, next_poll_at, name, state, feed_url, etag, last_modified, failures, seeded, polled_at, ok_at,
                        moved_to, moved_since, pace"
         )
     };
@@ -181,6 +186,7 @@ impl Store {
         let (is_gone, forget) = (matches!(end, PollEnd::Gone(_)), matches!(end, PollEnd::Lost(_)));
         let mut tx = self.begin().await?;
         // A source that was paused meanwhile stays paused; one that was gone is back when it answers.
+        // One that was brought forward while it was polled (a hub pushed) is polled again.
         let written = each!(&mut tx, |db| {
             sqlx::query(
                 "UPDATE source SET
@@ -190,7 +196,8 @@ impl Store {
                      feed_url = CASE WHEN $8 THEN NULL ELSE feed_url END,
                      etag = CASE WHEN $8 THEN NULL ELSE etag END,
                      last_modified = CASE WHEN $8 THEN NULL ELSE last_modified END,
-                     next_poll_at = $9, lease_until = 0
+                     next_poll_at = CASE WHEN next_poll_at <> $10 AND next_poll_at < $9 THEN next_poll_at ELSE $9 END,
+                     lease_until = 0
                  WHERE id = $1 AND fence = $2",
             )
             .bind(claim.id.0)
@@ -202,6 +209,7 @@ impl Store {
             .bind(trouble)
             .bind(forget)
             .bind(next_poll_at.millis())
+            .bind(claim.due_at)
             .execute(&mut **db)
             .await
             .map(|done| done.rows_affected())

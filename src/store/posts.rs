@@ -86,6 +86,18 @@ impl TryFrom<PostRow> for Post {
 }
 
 impl Store {
+    /// The dates of a source's newest posts, newest first.
+    pub async fn newest_dates(&self, source: SourceId, count: usize) -> Result<Vec<Timestamp>, StoreError> {
+        let rows: Vec<(i64,)> = each!(&self.reader, |db| {
+            sqlx::query_as("SELECT dated_at FROM post WHERE source_id = $1 ORDER BY dated_at DESC LIMIT $2")
+                .bind(source.0)
+                .bind(i64::try_from(count).unwrap_or(i64::MAX))
+                .fetch_all(db)
+                .await
+        })?;
+        Ok(rows.into_iter().map(|(date,)| Timestamp::from_millis(date)).collect())
+    }
+
     /// The newest posts that may stand in a feed: of these sources, or of all.
     pub async fn posts_of(&self, sources: Option<&[Slug]>, limit: u32) -> Result<Vec<Post>, StoreError> {
         let mut posts: Vec<PostRow> = Vec::new();

@@ -43,6 +43,8 @@ pub struct SourceRow {
     pub repaired: Option<String>,
     /// What the feed asked for when it was last read.
     pub pace: Pace,
+    /// Until when a hub announces its changes.
+    pub pushed_until: Option<Timestamp>,
     /// How many of its posts are stored.
     pub posts: u64,
 }
@@ -65,6 +67,7 @@ struct Row {
     failing_since: Option<i64>,
     repaired: Option<String>,
     pace: Option<String>,
+    pushed_until: Option<i64>,
     posts: i64,
 }
 
@@ -84,6 +87,7 @@ macro_rules! select_sources {
         concat!(
             "SELECT s.id, s.name, s.url, s.feed_url, s.title, s.link, s.language, s.state, s.next_poll_at, s.polled_at,
                     s.ok_at, s.failures, s.trouble, s.failing_since, s.repaired, s.pace,
+                    (SELECT h.pushed_until FROM hub h WHERE h.source_id = s.id AND h.wanted) AS pushed_until,
                     (SELECT COUNT(*) FROM post p WHERE p.source_id = s.id) AS posts
              FROM source s ",
             $rest
@@ -112,6 +116,7 @@ impl TryFrom<Row> for SourceRow {
             failing_since: row.failing_since.map(Timestamp::from_millis),
             repaired: row.repaired,
             pace: pace(row.pace),
+            pushed_until: row.pushed_until.map(Timestamp::from_millis),
             posts: u64::try_from(row.posts).unwrap_or(0),
         })
     }

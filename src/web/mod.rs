@@ -1,6 +1,7 @@
 //! What the world sees: feeds, the front page, the form, the links in mails.
 //!
-//! Invariants: GET and HEAD change nothing (P17); every answer, errors included,
+//! Invariants: GET and HEAD change nothing (P17; the one exception is a hub's,
+//! see `websub`); every answer, errors included,
 //! carries the security headers; a client that hangs up never cancels database
 //! work, since each request runs in a task of its own.
 
@@ -8,6 +9,7 @@ mod feeds;
 mod limits;
 mod server;
 mod subscribe;
+mod websub;
 
 pub use server::serve;
 
@@ -15,12 +17,13 @@ use crate::clock::Clock;
 use crate::config::Live;
 use crate::flow::publish::Publisher;
 use crate::flow::subscribe::Subscriptions;
+use crate::flow::websub::{CALLBACK, Hubs};
 use crate::lifecycle::Tasks;
 use crate::render::{Frame, NoticeContext, RenderError, Renderer, STYLESHEET};
 use crate::store::StoreError;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
@@ -45,6 +48,8 @@ pub struct Web {
     pub publisher: Arc<Publisher>,
     /// Readers.
     pub subscriptions: Arc<Subscriptions>,
+    /// Hubs that call back.
+    pub hubs: Arc<Hubs>,
     /// Pages.
     pub renderer: Arc<Renderer>,
     /// Where requests run.
@@ -89,11 +94,12 @@ impl Web {
         config: Live,
         publisher: Arc<Publisher>,
         subscriptions: Arc<Subscriptions>,
+        hubs: Arc<Hubs>,
         renderer: Arc<Renderer>,
         tasks: Tasks,
         clock: Clock,
     ) -> Self {
-        Self { config, publisher, subscriptions, renderer, tasks, limits: Arc::new(FormLimits::new(clock)) }
+        Self { config, publisher, subscriptions, hubs, renderer, tasks, limits: Arc::new(FormLimits::new(clock)) }
     }
 
     /// Every route.
@@ -106,6 +112,7 @@ impl Web {
             .route("/subscribe/{newsletter}", get(subscribe::form).post(subscribe::request))
             .route("/confirm/{token}", get(subscribe::look_at_confirmation).post(subscribe::confirm))
             .route("/u/{token}", get(subscribe::look_at_goodbye).post(subscribe::goodbye))
+            .route("/websub/{token}", get(websub::answer).post(websub::take).layer(DefaultBodyLimit::disable()))
             .route("/style.css", get(stylesheet))
             .route("/healthz", get(|| async { "ok\n" }))
             .fallback(|State(web): State<Self>| async move { web.failure(Failure::NotFound) })
@@ -114,6 +121,16 @@ impl Web {
             })
             .layer(from_fn_with_state(self.clone(), guard))
             .with_state(self)
+    }
+
+    /// The largest body that is taken at `path`. A hub that we asked may push a
+    /// whole document.
+    fn most_of(&self, path: &str) -> usize {
+        if path.strip_prefix(CALLBACK).is_some_and(|token| self.hubs.is_callback(token)) {
+            usize::try_from(self.config.load().fetch.max_bytes).unwrap_or(usize::MAX)
+        } else {
+            MAX_BODY
+        }
     }
 
     fn frame(&self, language: crate::domain::language::Language) -> Frame {
@@ -172,8 +189,10 @@ async fn stylesheet() -> Response {
 /// in a task that outlives the client, its answer carries the headers.
 async fn guard(State(web): State<Web>, request: Request, next: Next) -> Response {
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
-    let personal = ["/confirm/", "/u/"].iter().any(|page| request.uri().path().starts_with(page));
-    let mut response = match whole(request).await {
+    let path = request.uri().path();
+    let personal = ["/confirm/", "/u/", CALLBACK].iter().any(|page| path.starts_with(page));
+    let most = web.most_of(path);
+    let mut response = match whole(request, most).await {
         Ok(request) => match web.tasks.shielded(next.run(request)).await {
             Some(response) => response,
             None => web.failure(Failure::Broken("the handler panicked".to_owned())),
@@ -204,9 +223,9 @@ const SECURITY: [(HeaderName, &str); 3] = [
 ];
 
 /// The request with its whole body in memory, or the status that refuses it.
-async fn whole(request: Request) -> Result<Request, StatusCode> {
+async fn whole(request: Request, most: usize) -> Result<Request, StatusCode> {
     let (parts, body) = request.into_parts();
-    let bytes: Bytes = tokio::time::timeout(BODY_WITHIN, to_bytes(body, MAX_BODY))
+    let bytes: Bytes = tokio::time::timeout(BODY_WITHIN, to_bytes(body, most))
         .await
         .map_err(|_| StatusCode::REQUEST_TIMEOUT)?
         .map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;

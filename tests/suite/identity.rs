@@ -348,6 +348,7 @@ pub(crate) fn arrival(items: &[Item], now: Timestamp) -> Arrival {
         last_modified: None,
         repaired: None,
         pace: Pace::default(),
+        channel: None,
         seed: Seed::None,
         next_poll_at: now.plus(Duration::from_hours(1)),
     }
@@ -363,6 +364,7 @@ pub(crate) fn follow(number: usize) -> Source {
         name: format!("case-{number}").parse().unwrap(),
         url: format!("https://{number}.example.com/").parse().unwrap(),
         schedule: Schedule::parse("0 * * * *", chrono_tz::Tz::UTC).unwrap(),
+        adaptive: false,
         seed: Seed::None,
         content: TextFrom::Feed,
         rules: Rules::default(),

@@ -35,6 +35,7 @@ fn source(name: &str, url: &HttpUrl) -> Source {
         name: name.parse().unwrap(),
         url: url.clone(),
         schedule: Schedule::parse("*/15 * * * *", chrono_tz::Tz::UTC).unwrap(),
+        adaptive: false,
         seed: Seed::None,
         content: TextFrom::Feed,
         rules: Rules::default(),
@@ -58,6 +59,7 @@ fn config(sources: Vec<Source>) -> Config {
             min_interval: 15 * MINUTE,
             timeout: Duration::from_secs(5),
             max_bytes: 2 * 1024 * 1024,
+            websub: true,
         },
         mail: Mail {
             from_name: "Good News".to_owned(),
@@ -402,6 +404,97 @@ async fn a_feed_that_asks_for_rest_gets_it_also_when_nothing_changed() {
         origin.set("/feed", Answer::ok(feed(1..=3)).header("Cache-Control", "no-cache, max-age=10800"));
         world.read().await;
         assert!(world.next().await <= 16 * MINUTE);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_of_304_may_ask_for_rest_as_well() {
+    for bench in engines::all().await {
+        let origin = Origin::start().await;
+        let answer = Answer::ok(feed(1..=1)).etag("\"a\"");
+        origin.set("/feed", answer.clone());
+        let world = World::following(&bench, &origin.url("/feed")).await;
+        world.read().await;
+        assert_eq!(world.next().await, 15 * MINUTE);
+        origin.set("/feed", answer.header("Cache-Control", "max-age=7200"));
+        assert_eq!(world.poll().await, PollOutcome::Unchanged);
+        assert_eq!(world.next().await, 2 * HOUR);
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_asks_for_a_rest_gets_it_from_every_source() {
+    for bench in engines::all().await {
+        let origin = Origin::start().await;
+        let paths = ["/busy", "/other", "/third"];
+        let elsewhere = format!("http://localhost:{}/elsewhere", origin.port()).parse().unwrap();
+        let mut sources: Vec<_> = paths.map(|path| source(&path[1..], &origin.url(path))).into();
+        sources.push(source("elsewhere", &elsewhere));
+        for (status, value, rest) in [(429, "7200", 2 * HOUR), (503, "99999999", 24 * HOUR)] {
+            for path in ["/other", "/third", "/elsewhere"] {
+                origin.set(path, Answer::ok(feed(1..=1)));
+            }
+            origin.set("/busy", Answer::status(status).header("Retry-After", value));
+            let world = World::new(&bench, config(sources.clone())).await;
+            origin.asked();
+            let busy = vec!["busy".parse().unwrap()];
+            world.poller.poll_named(&busy, &world.stop, |_| ()).await.unwrap();
+            let others: Vec<Slug> = paths[1..].iter().map(|path| path[1..].parse().unwrap()).collect();
+            let reports = world.poller.poll_named(&others, &world.stop, |_| ()).await.unwrap();
+            for report in reports {
+                let PollOutcome::Deferred(why) = report.outcome else { panic!("{report:?}") };
+                assert!(why.contains("wants to be left alone until 2026-11-2"), "{why}");
+            }
+            assert_eq!(origin.asked().len(), 1, "the host was asked once");
+            let until = monday().plus(rest);
+            for row in world.store.source_rows().await.unwrap().iter().filter(|row| row.name.as_str() != "elsewhere") {
+                let late = row.next_poll_at.since(until);
+                assert!(row.next_poll_at >= until && late <= MINUTE, "{}: {late:?}", row.name);
+                assert_eq!(row.failures > 0, row.name.as_str() == "busy");
+            }
+            // Another host is asked all the while, and this one when it is over.
+            assert!(matches!(world.poll().await, PollOutcome::Read(_)));
+            world.clock.set(until.plus(MINUTE));
+            let reports = world.poller.poll_named(&others, &world.stop, |_| ()).await.unwrap();
+            assert!(reports.iter().all(|report| matches!(report.outcome, PollOutcome::Read(_))), "{reports:?}");
+            bench.execute("DELETE FROM post").await;
+            bench.execute("DELETE FROM source").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_adapts_is_asked_as_often_as_it_posts() {
+    for bench in engines::all().await {
+        let origin = Origin::start().await;
+        // A post a day, the newest of yesterday; days count from 2026-09-21T13:20Z.
+        origin.set("/feed", Answer::ok(feed(50..=61)).etag("\"a\""));
+        let adaptive = Source { adaptive: true, ..source("blog", &origin.url("/feed")) };
+        let world = World::new(&bench, config(vec![adaptive.clone()])).await;
+        world.read().await;
+        let rest = world.next().await;
+        assert!((6 * HOUR..=7 * HOUR).contains(&rest), "{rest:?}");
+        assert_eq!(world.clock.now().millis() % 900_000, 0, "on the schedule's grid");
+        // Nothing for days: the rests grow, also when it answers 304.
+        let mut longest = rest;
+        for _ in 0..5 {
+            assert_eq!(world.poll().await, PollOutcome::Unchanged);
+            // A reload does not hasten it.
+            world.poller.adopt_config().await.unwrap();
+            let rest = world.next().await;
+            assert!(rest + 15 * MINUTE >= longest && rest <= 24 * HOUR, "{rest:?}");
+            longest = longest.max(rest);
+        }
+        assert!(longest > rest, "{longest:?}");
+        world.clock.advance(90 * 24 * HOUR);
+        assert_eq!(world.poll().await, PollOutcome::Unchanged);
+        let rest = world.next().await;
+        assert!((24 * HOUR..=25 * HOUR).contains(&rest), "{rest:?}");
+        // Without it the schedule holds at once.
+        assert!(matches!(world.poll().await, PollOutcome::Unchanged));
+        world.live.store(Arc::new(config(vec![Source { adaptive: false, ..adaptive }])));
+        world.poller.adopt_config().await.unwrap();
+        assert!(world.next().await <= 15 * MINUTE);
     }
 }
 

@@ -349,6 +349,7 @@ fn config(bench: &engines::Bench) -> Config {
         name: name.parse().unwrap(),
         url: url(&format!("https://{name}.example.com/feed")),
         schedule: Schedule::parse("0 * * * *", chrono_tz::Tz::UTC).unwrap(),
+        adaptive: false,
         seed: Seed::None,
         content: TextFrom::Feed,
         rules: Rules::default(),
@@ -380,6 +381,7 @@ fn config(bench: &engines::Bench) -> Config {
             min_interval: Duration::from_mins(15),
             timeout: Duration::from_secs(5),
             max_bytes: 1024,
+            websub: true,
         },
         mail: Mail {
             from_name: "Good News".to_owned(),
@@ -418,6 +420,7 @@ async fn arrive(store: &Store, source: &str, now: Timestamp, entries: Vec<Entry>
         last_modified: None,
         repaired: None,
         pace: Pace::default(),
+        channel: None,
         seed: Seed::None,
         next_poll_at: now.plus(Duration::from_hours(1)),
     };

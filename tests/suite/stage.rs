@@ -164,6 +164,7 @@ pub(crate) fn arrival(titles: &[&str], now: Timestamp) -> Arrival {
         last_modified: None,
         repaired: None,
         pace: Pace::default(),
+        channel: None,
         seed: Seed::None,
         next_poll_at: now.plus(Duration::from_hours(1)),
     }

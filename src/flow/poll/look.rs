@@ -6,6 +6,7 @@ use super::Poller;
 use crate::domain::post::DocumentKind;
 use crate::domain::source::Source;
 use crate::domain::url::HttpUrl;
+use crate::domain::websub::Channel;
 use crate::net::{FetchError, Fetched, Outcome, Request, shown};
 use crate::read::{self, Reading};
 use crate::store::{Arriving, SourceClaim};
@@ -18,7 +19,7 @@ const MAX_ARCHIVES: usize = 5;
 /// What the origin had to say.
 pub(super) enum Found {
     Document(Box<Arrived>),
-    Unchanged { permanent_to: Option<HttpUrl> },
+    Unchanged { permanent_to: Option<HttpUrl>, max_age: Option<Duration> },
     Gone,
 }
 
@@ -41,6 +42,7 @@ pub(super) struct Feed {
 /// Why nothing was found.
 pub(super) struct Trouble {
     pub(super) why: String,
+    /// How long the origin wants to be left alone.
     pub(super) retry_after: Option<Duration>,
     /// The origin was not asked.
     pub(super) deferred: bool,
@@ -53,10 +55,12 @@ impl From<FetchError> for Trouble {
         Self {
             why: error.to_string(),
             retry_after: match error {
-                FetchError::Temporary { retry_after, .. } => retry_after,
+                FetchError::Temporary { retry_after, .. } | FetchError::NotAsked { rest: retry_after, .. } => {
+                    retry_after
+                }
                 _ => None,
             },
-            deferred: matches!(error, FetchError::Busy(_)),
+            deferred: matches!(error, FetchError::NotAsked { .. }),
             wrong_address: matches!(error, FetchError::Permanent(_)),
         }
     }
@@ -76,7 +80,7 @@ impl Poller {
         let request = Request { url, etag: claim.etag.as_deref(), last_modified: claim.last_modified.as_deref() };
         let fetched = match self.client.fetch(request).await? {
             Outcome::Fresh(fetched) => fetched,
-            Outcome::NotModified { permanent_to } => return Ok(Found::Unchanged { permanent_to }),
+            Outcome::NotModified { permanent_to, max_age } => return Ok(Found::Unchanged { permanent_to, max_age }),
             // A feed that was found on a page may have moved; the page knows.
             Outcome::Gone if claim.feed_url.is_some() => {
                 return Err(Trouble {
@@ -102,6 +106,10 @@ impl Poller {
         };
         let wishes = &mut feed.reading.pace;
         wishes.at_least = wishes.at_least.max(fetched.max_age);
+        if let Some(Channel { hub, topic }) = fetched.channel {
+            wishes.hubs.insert(0, hub);
+            wishes.self_url = Some(topic);
+        }
         // What was cut short is asked for again: its validators would hide the rest (P1).
         let whole = feed.reading.is_whole();
         let feed = self.close_gap(claim, feed).await;
