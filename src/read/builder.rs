@@ -200,6 +200,11 @@ impl<'a> Builder<'a> {
             element.text = text.to_owned().into();
         }
         if is_entry(element.ns, element.name) {
+            // Nothing stands in it: that is nobody's post.
+            if element.children.is_empty() && element.attributes.is_empty() {
+                self.repairs.note(Repair::Markup);
+                return;
+            }
             self.seen += 1;
             if self.entries.len() < MAX_ENTRIES {
                 self.entries.push(element);
@@ -297,7 +302,8 @@ impl<'a> Builder<'a> {
         let inside = text.get(quote.map_or(0, char::len_utf8)..).unwrap_or_default();
         if let Some((value, behind)) = inside.split_once(ends).filter(|_| quote.is_some()) {
             // `href="x rel="`: the next attribute's name is no part of this one's value.
-            let Some(next) = value.strip_suffix('=').and_then(|value| value.rfind(|c: char| c.is_ascii_whitespace())) else {
+            let Some(next) = value.strip_suffix('=').and_then(|value| value.rfind(|c: char| c.is_ascii_whitespace()))
+            else {
                 return (value, behind);
             };
             self.repairs.note(Repair::Markup);

@@ -51,8 +51,9 @@ fn characters<'a>(bytes: &'a [u8], content_type: Option<&str>, repairs: &mut Rep
     if let Some(encoding) = mark.filter(|mark| *mark != UTF_8) {
         return encoding.decode_without_bom_handling(bytes).0;
     }
-    let header = mark.or_else(|| content_type.and_then(charset_parameter).and_then(|label| word_of(label, bytes)));
-    let declared = declared(bytes).and_then(|label| word_of(&label, bytes));
+    let header =
+        mark.or_else(|| content_type.and_then(charset_parameter).and_then(|label| word_of(label, bytes, repairs)));
+    let declared = declared(bytes).and_then(|label| word_of(&label, bytes, repairs));
     let utf8 = std::str::from_utf8(bytes).ok();
     if utf8.is_some() && header.or(declared).is_none_or(|word| word == UTF_8) && shifts(bytes) {
         return ISO_2022_JP.decode_without_bom_handling(bytes).0;
@@ -117,15 +118,21 @@ const LABELS: [(&str, &str); 20] = [
 ];
 
 /// The encoding of this name, unless the bytes show that it is another.
-fn word_of(label: &str, bytes: &[u8]) -> Option<&'static Encoding> {
+fn word_of(label: &str, bytes: &[u8], repairs: &mut Repairs) -> Option<&'static Encoding> {
     let label = label.trim().to_ascii_lowercase();
     let ascii = matches!(label.as_str(), "us-ascii" | "ascii" | "ansi_x3.4-1968" | "iso-ir-6" | "iso646-us" | "us");
+    if ascii {
+        if !bytes.is_ascii() {
+            repairs.note(Repair::Encoding);
+        }
+        return None;
+    }
     let known = LABELS.iter().find(|(name, _)| *name == label.replace('_', "-") || *name == label);
     let label = known.map_or(label.as_str(), |(_, standard)| standard);
     let encoding = Encoding::for_label_no_replacement(label.as_bytes())?;
     // Their shape would have shown.
     let utf16 = encoding == UTF_16LE || encoding == UTF_16BE;
-    (!ascii && !(utf16 && begins_in_ascii(bytes))).then_some(encoding)
+    (!utf16 || !begins_in_ascii(bytes)).then_some(encoding)
 }
 
 /// Whether a document begins with markup or JSON of one byte a character.
@@ -293,9 +300,7 @@ fn byte_of(c: char) -> Option<u8> {
 /// lines and pages become spaces; those of C1, which nobody writes, are what
 /// windows-1252 has in their place.
 fn without_controls<'a>(text: Cow<'a, str>, repairs: &mut Repairs) -> Cow<'a, str> {
-    let odd = |c: char| {
-        matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{80}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')
-    };
+    let odd = |c: char| matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{80}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
     if !text.contains(odd) {
         return text;
     }

@@ -107,8 +107,8 @@ fn number_of(number: &str) -> Option<char> {
         return encoding_rs::WINDOWS_1252.decode_without_bom_handling(&bytes).0.chars().next();
     }
     let character = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
-    let forbidden =
-        character.is_control() && !matches!(character, '\t' | '\n' | '\r') || matches!(character, '\u{fffe}' | '\u{ffff}');
+    let forbidden = character.is_control() && !matches!(character, '\t' | '\n' | '\r')
+        || matches!(character, '\u{fffe}' | '\u{ffff}');
     Some(if forbidden { ' ' } else { character })
 }
 

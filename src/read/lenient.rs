@@ -197,11 +197,7 @@ impl<'a> Scan<'a> {
     /// `<!DOCTYPE …>`, with declarations in brackets or without.
     fn declaration(&mut self) {
         let rest = self.rest();
-        let length = if self.has_type {
-            rest.find('>').map_or(rest.len(), |end| end + 1)
-        } else {
-            document_type(rest)
-        };
+        let length = if self.has_type { rest.find('>').map_or(rest.len(), |end| end + 1) } else { document_type(rest) };
         self.has_type = true;
         self.builder.entities.declare(rest.get(..length).unwrap_or_default());
         self.at += length;

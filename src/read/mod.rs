@@ -14,6 +14,7 @@ mod feed;
 mod fingerprint;
 mod json_feed;
 mod lenient;
+mod lenient_json;
 mod names;
 mod pace;
 mod packed;

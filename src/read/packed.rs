@@ -41,16 +41,24 @@ fn by_mark(bytes: &[u8]) -> Option<Box<dyn Read + '_>> {
 fn by_taste(bytes: &[u8]) -> Option<Box<dyn Read + '_>> {
     let text = |bytes: &[u8]| matches!(bytes.trim_ascii_start(), [b'<' | b'{' | 0xEF, ..]);
     let head = bytes.get(..512).unwrap_or(bytes);
-    if text(bytes) || matches!(bytes, [0 | 0xFE | 0xFF, ..]) || !head.iter().any(|byte| *byte < 9) && std::str::from_utf8(head).is_ok() {
+    if text(bytes)
+        || matches!(bytes, [0 | 0xFE | 0xFF, ..])
+        || !head.iter().any(|byte| *byte < 9) && std::str::from_utf8(head).is_ok()
+    {
         return None;
     }
-    let packed: [fn(&[u8]) -> Box<dyn Read + '_>; 2] = [
-        |bytes| Box::new(flate2::read::DeflateDecoder::new(bytes)),
-        |bytes| Box::new(brotli::Decompressor::new(bytes, 4096)),
-    ];
-    packed.into_iter().map(|open| open(bytes)).zip(packed.map(|open| open(bytes))).find_map(|(taste, all)| {
+    let begins = |packed: &mut dyn Read| {
         let mut plain = Vec::new();
-        let _ = taste.take(TASTE).read_to_end(&mut plain);
-        text(&plain).then_some(all)
-    })
+        let _ = packed.take(TASTE).read_to_end(&mut plain);
+        text(&plain)
+    };
+    let deflate = || flate2::read::DeflateDecoder::new(bytes);
+    let brotli = || brotli::Decompressor::new(bytes, 4096);
+    if begins(&mut deflate()) {
+        Some(Box::new(deflate()))
+    } else if begins(&mut brotli()) {
+        Some(Box::new(brotli()))
+    } else {
+        None
+    }
 }

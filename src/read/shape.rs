@@ -84,7 +84,7 @@ fn element(rest: &str) -> &str {
 /// here. `comments` says whether any comment ends behind this place.
 fn declaration(rest: &str, comments: bool) -> Option<usize> {
     if rest.starts_with("<!--") {
-        rest.find("-->").filter(|_| comments).map(|end| end + 3)
+        comments.then(|| rest.find("-->")).flatten().map(|end| end + 3)
     } else if rest.starts_with("<?") {
         rest.find('>').map(|end| end + 1)
     } else if rest.get(..9).is_some_and(|word| word.eq_ignore_ascii_case("<!doctype")) {
