@@ -4,7 +4,7 @@
 
 use super::also_at::also_at;
 use super::text::plain_text;
-use super::{Input, RawHtml, ReadError, Repairs, dates, decode, discover, fingerprint};
+use super::{Input, RawHtml, ReadError, Repairs, dates, decode, discover, fingerprint, packed};
 use crate::domain::html::{CleanHtml, bounded};
 use crate::domain::post::Entry;
 use crate::domain::source::Rules;
@@ -27,7 +27,7 @@ const CHROME: &str = "template, nav, form, button, [hidden], [aria-hidden=true],
 pub fn article(input: &Input<'_>, rules: &Rules) -> Result<Entry, ReadError> {
     let text = {
         let mut repairs = Repairs::default();
-        let bytes = decode::unpacked(input.bytes, &mut repairs);
+        let bytes = packed::unpacked(input.bytes, &mut repairs);
         decode::decode(&bytes, input.content_type, &mut repairs).into_owned()
     };
     of_page(&text, input.base, rules).map(|(entry, _)| entry)

@@ -87,6 +87,9 @@ impl<'a> Builder<'a> {
             self.too_deep += 1;
             return;
         }
+        if self.open.is_empty() && self.root.is_some() {
+            self.repairs.note(Repair::Trailing);
+        }
         let (name, rest) = tag.split_at(tag.find(|c: char| c.is_ascii_whitespace() || c == '/').unwrap_or(tag.len()));
         let attributes = self.attributes(rest, depth + 1);
         let ns = self.resolve(name);
@@ -104,22 +107,19 @@ impl<'a> Builder<'a> {
                 self.close_down_to(place);
             }
             self.elements += 1;
-            self.open.push(Element {
-                ns,
-                name,
-                attributes,
-                text: "".into(),
-                markup: false,
-                children: Vec::new(),
-                base,
-            });
+            self.open.push(Element { attributes, base, ..Element::new(ns, name) });
         }
     }
 
     /// Characters, their references resolved.
     pub(super) fn text(&mut self, text: Cow<'a, str>) {
         let in_markup = !self.inner.is_empty();
-        let Some(top) = self.open.last_mut() else { return };
+        let Some(top) = self.open.last_mut() else {
+            if self.root.is_some() && !text.trim().is_empty() {
+                self.repairs.note(Repair::Trailing);
+            }
+            return;
+        };
         // White space between elements is nobody's text.
         if text.is_empty() || (holds_elements(top.ns, top.name) && text.trim().is_empty()) {
             return;
@@ -180,7 +180,9 @@ impl<'a> Builder<'a> {
         self.close_down_to(0);
         self.entries.extend(self.last);
         let (entries, seen, repairs, bases) = (self.entries, self.seen, self.repairs, self.bases);
-        Some(Tree { root: self.root?, entries, seen, repairs, bases })
+        // Entries whose feed was lost.
+        let root = self.root.or_else(|| (seen > 0).then(|| Element::new(Ns::Feed, "feed")))?;
+        Some(Tree { root, entries, seen, repairs, bases })
     }
 
     fn close_down_to(&mut self, depth: usize) {
@@ -192,8 +194,17 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn attach(&mut self, element: Element<'a>) {
+    fn attach(&mut self, mut element: Element<'a>) {
+        if let Some(text) = unwrapped(&element.text) {
+            self.repairs.note(Repair::Markup);
+            element.text = text.to_owned().into();
+        }
         if is_entry(element.ns, element.name) {
+            // Nothing stands in it: that is nobody's post.
+            if element.children.is_empty() && element.attributes.is_empty() {
+                self.repairs.note(Repair::Markup);
+                return;
+            }
             self.seen += 1;
             if self.entries.len() < MAX_ENTRIES {
                 self.entries.push(element);
@@ -283,15 +294,24 @@ impl<'a> Builder<'a> {
         attributes
     }
 
+    /// The value that begins here, and what follows it. Typographic quotes are
+    /// quotes; one that is missing is where the value must have ended.
     fn value(&mut self, text: &'a str) -> (&'a str, &'a str) {
-        if let Some(quote) = text.chars().next().filter(|c| matches!(c, '"' | '\''))
-            && let Some((value, behind)) = text.get(1..).and_then(|text| text.split_once(quote))
-        {
-            return (value, behind);
+        let quote = text.chars().next().filter(|c| matches!(c, '"' | '\'' | '“' | '”' | '„' | '″'));
+        let ends = |c: char| Some(c) == quote || !matches!(quote, Some('"' | '\'')) && matches!(c, '“' | '”' | '″');
+        let inside = text.get(quote.map_or(0, char::len_utf8)..).unwrap_or_default();
+        if let Some((value, behind)) = inside.split_once(ends).filter(|_| quote.is_some()) {
+            // `href="x rel="`: the next attribute's name is no part of this one's value.
+            let Some(next) = value.strip_suffix('=').and_then(|value| value.rfind(|c: char| c.is_ascii_whitespace()))
+            else {
+                return (value, behind);
+            };
+            self.repairs.note(Repair::Markup);
+            return (value.get(..next).unwrap_or_default(), inside.get(next..).unwrap_or_default());
         }
         self.repairs.note(Repair::Markup);
-        let text = text.trim_start_matches(['"', '\'']);
-        text.split_at(text.find(|c: char| c.is_ascii_whitespace()).unwrap_or(text.len()))
+        let (value, behind) = inside.split_at(inside.find(|c: char| c.is_ascii_whitespace()).unwrap_or(inside.len()));
+        (value.trim_matches(['"', '\'']), behind)
     }
 
     /// The vocabulary of an element's name.
@@ -326,6 +346,14 @@ impl<'a> Builder<'a> {
         self.bases.push(whole);
         self.bases.len() - 1
     }
+}
+
+/// The words of a text that somebody wrapped into a marked section and escaped,
+/// or closed one that was never opened.
+fn unwrapped(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let inside = text.strip_suffix("]]>")?;
+    Some(inside.strip_prefix("<![CDATA[").unwrap_or(inside))
 }
 
 /// Adds to a field what still fits into it.

@@ -3,62 +3,63 @@
 //!
 //! The byte order mark decides, then the `Content-Type` header's charset, then
 //! the document's own declaration, then what the bytes look like. A word that
-//! the bytes break yields to the next; and bytes that are beyond doubt UTF-8 are
-//! UTF-8, whatever a server that never looked at them says.
+//! the bytes break yields to the next. That is RFC 7303's order, and feedparser's
+//! by RFC 3023; from both we depart where the bytes prove more than the words:
+//!
+//! - What is beyond doubt UTF-8 is UTF-8, and what has the shape of UTF-16, UTF-32
+//!   or ISO-2022-JP is that; UTF-16 without its shape is not. A server that adds
+//!   a charset to everything has never looked.
+//! - `text/xml` alone is not US-ASCII, as RFC 3023 had it (RFC 7303 took it back),
+//!   and `us-ascii` says nothing of bytes that are not ASCII.
+//! - A header's ISO-8859-1, which servers add by default and which every byte fits,
+//!   yields to a declaration that the bytes look like.
+//! - ISO-8859-1 is windows-1252, and each other label what the Encoding Standard
+//!   makes of it, for so are documents written.
 
 use super::repair::{Repair, Repairs};
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{Encoding, ISO_2022_JP, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use std::borrow::Cow;
-use std::io::Read as _;
 
 /// How far into a document its declaration is looked for (HTML gives 1,024).
 const HEAD: usize = 2_048;
-/// What a document may unpack to, and how often it may have been packed.
-const MOST_UNPACKED: u64 = 20 * 1024 * 1024;
-const MOST_LAYERS: usize = 2;
-
-/// The bytes without the compression that their headers did not tell of.
-pub(super) fn unpacked<'a>(bytes: &'a [u8], repairs: &mut Repairs) -> Cow<'a, [u8]> {
-    let mut bytes = Cow::Borrowed(bytes);
-    for _ in 0..MOST_LAYERS {
-        let mut plain = Vec::new();
-        let packed: Box<dyn std::io::Read> = match bytes.as_ref() {
-            [0x1F, 0x8B, 8, ..] => Box::new(flate2::read::MultiGzDecoder::new(bytes.as_ref())),
-            [0x78, 0x01 | 0x5E | 0x9C | 0xDA, ..] => Box::new(flate2::read::ZlibDecoder::new(bytes.as_ref())),
-            _ => break,
-        };
-        // A stream that breaks off still gave what came before.
-        let _ = packed.take(MOST_UNPACKED).read_to_end(&mut plain);
-        if plain.is_empty() {
-            break;
-        }
-        repairs.note(Repair::Compressed);
-        bytes = plain.into();
-    }
-    bytes
-}
+/// Text may have been encoded once, or so often.
+const MOST_ENCODINGS: usize = 3;
 
 /// The characters of a document.
 pub(super) fn decode<'a>(bytes: &'a [u8], content_type: Option<&str>, repairs: &mut Repairs) -> Cow<'a, str> {
-    let text = characters(bytes, content_type, repairs);
-    without_controls(encoded_once(text, repairs), repairs)
+    let mut text = characters(bytes, content_type, repairs);
+    for _ in 1..MOST_ENCODINGS {
+        let Some(meant) = encoded_once(&text) else { break };
+        repairs.note(Repair::EncodedTwice);
+        text = meant.into();
+    }
+    without_controls(text, repairs)
 }
 
 fn characters<'a>(bytes: &'a [u8], content_type: Option<&str>, repairs: &mut Repairs) -> Cow<'a, str> {
     if let Some(text) = utf32(bytes) {
         return text.into();
     }
-    if let Some((encoding, length)) = Encoding::for_bom(bytes) {
-        return encoding.decode_without_bom_handling(bytes.get(length..).unwrap_or_default()).0;
-    }
+    let mark = Encoding::for_bom(bytes);
+    let bytes = bytes.get(mark.map_or(0, |(_, length)| length)..).unwrap_or_default();
     if let Some(encoding) = utf16_by_shape(bytes) {
         return encoding.decode_without_bom_handling(bytes).0;
     }
-    let header = content_type.and_then(charset_parameter).and_then(|label| Encoding::for_label(label.as_bytes()));
-    let declared = declared(bytes);
-    let word = header.or(declared);
+    // A mark of UTF-16 before bytes that begin a document in ASCII was put there by mistake.
+    let mark = mark.map(|(encoding, _)| encoding).filter(|mark| *mark == UTF_8 || !begins_in_ascii(bytes));
+    if let Some(encoding) = mark.filter(|mark| *mark != UTF_8) {
+        return encoding.decode_without_bom_handling(bytes).0;
+    }
+    let header =
+        mark.or_else(|| content_type.and_then(charset_parameter).and_then(|label| word_of(label, bytes, repairs)));
+    let declared = declared(bytes).and_then(|label| word_of(&label, bytes, repairs));
     let utf8 = std::str::from_utf8(bytes).ok();
+    if utf8.is_some() && header.or(declared).is_none_or(|word| word == UTF_8) && shifts(bytes) {
+        return ISO_2022_JP.decode_without_bom_handling(bytes).0;
+    }
+    let header = header.filter(|header| !is_default(header, declared, bytes));
+    let word = header.or(declared);
     if let Some(text) = utf8.filter(|_| word.is_none_or(|word| word == UTF_8 || beyond_doubt(bytes, word))) {
         if word.is_some_and(|word| word != UTF_8) && !text.is_ascii() {
             repairs.note(Repair::Encoding);
@@ -92,6 +93,64 @@ fn characters<'a>(bytes: &'a [u8], content_type: Option<&str>, repairs: &mut Rep
     word.unwrap_or(guess).decode_without_bom_handling(bytes).0
 }
 
+/// Names that programs write, and the Encoding Standard does not know.
+const LABELS: [(&str, &str); 20] = [
+    ("cp949", "euc-kr"),
+    ("ms949", "euc-kr"),
+    ("uhc", "euc-kr"),
+    ("x-windows-949", "euc-kr"),
+    ("euckr", "euc-kr"),
+    ("ks_c_5601", "euc-kr"),
+    ("ksc5601-1987", "euc-kr"),
+    ("cp932", "shift_jis"),
+    ("ms932", "shift_jis"),
+    ("cp943", "shift_jis"),
+    ("eucjp", "euc-jp"),
+    ("cp51932", "euc-jp"),
+    ("iso2022jp", "iso-2022-jp"),
+    ("cp936", "gbk"),
+    ("ms936", "gbk"),
+    ("cp54936", "gb18030"),
+    ("cp950", "big5"),
+    ("ms950", "big5"),
+    ("utf-8n", "utf-8"),
+    ("koi8r", "koi8-r"),
+];
+
+/// The encoding of this name, unless the bytes show that it is another.
+fn word_of(label: &str, bytes: &[u8], repairs: &mut Repairs) -> Option<&'static Encoding> {
+    let label = label.trim().to_ascii_lowercase();
+    let ascii = matches!(label.as_str(), "us-ascii" | "ascii" | "ansi_x3.4-1968" | "iso-ir-6" | "iso646-us" | "us");
+    if ascii {
+        if !bytes.is_ascii() {
+            repairs.note(Repair::Encoding);
+        }
+        return None;
+    }
+    let known = LABELS.iter().find(|(name, _)| *name == label.replace('_', "-") || *name == label);
+    let label = known.map_or(label.as_str(), |(_, standard)| standard);
+    let encoding = Encoding::for_label_no_replacement(label.as_bytes())?;
+    // Their shape would have shown.
+    let utf16 = encoding == UTF_16LE || encoding == UTF_16BE;
+    (!utf16 || !begins_in_ascii(bytes)).then_some(encoding)
+}
+
+/// Whether a document begins with markup or JSON of one byte a character.
+fn begins_in_ascii(bytes: &[u8]) -> bool {
+    matches!(bytes.trim_ascii_start(), [b'<' | b'{', second, ..] if *second != 0)
+}
+
+/// Whether a header's charset is nothing but a server's default.
+fn is_default(header: &'static Encoding, declared: Option<&'static Encoding>, bytes: &[u8]) -> bool {
+    header == WINDOWS_1252 && declared.is_some_and(|declared| declared != UTF_8 && guess(bytes) == declared)
+}
+
+/// ISO-2022-JP writes Japanese in ASCII's bytes, between these.
+fn shifts(bytes: &[u8]) -> bool {
+    let into = bytes.windows(3).any(|three| matches!(three, [0x1B, b'$', b'B' | b'@']));
+    into && ISO_2022_JP.decode_without_bom_handling_and_without_replacement(bytes).is_some()
+}
+
 /// What bytes look like that are not UTF-8.
 fn guess(bytes: &[u8]) -> &'static Encoding {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
@@ -104,43 +163,37 @@ fn guess(bytes: &[u8]) -> &'static Encoding {
 fn beyond_doubt(bytes: &[u8], word: &'static Encoding) -> bool {
     let characters = bytes.iter().filter(|byte| **byte >= 0xC2).count();
     let needed = if word.is_single_byte() { 1 } else { 8 };
-    word != encoding_rs::ISO_2022_JP && characters >= needed
+    word != ISO_2022_JP && characters >= needed
 }
 
 /// `charset=…` of a media type (RFC 9110 section 8.3.2).
 fn charset_parameter(content_type: &str) -> Option<&str> {
-    content_type.split(';').skip(1).find_map(|parameter| {
+    content_type.split([';', ',']).skip(1).find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
         name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches(['"', '\'']))
     })
 }
 
-/// What the document says of itself: an XML declaration or an HTML `meta`.
-fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
+/// What the document says of itself: in an XML declaration or an HTML `meta`.
+fn declared(bytes: &[u8]) -> Option<String> {
     let head: String = bytes.iter().take(HEAD).map(|&byte| char::from(byte).to_ascii_lowercase()).collect();
-    let xml = head.find("<?xml").and_then(|at| head.get(at..)?.split("?>").next());
-    let label = if let Some((_, value)) = xml.and_then(|xml| xml.split_once("encoding")) {
-        quoted(value.trim_start().strip_prefix('=')?.trim_start())
-    } else {
-        let at = head.find("charset=")?;
-        let value = head.get(at + "charset=".len()..)?.trim_start_matches(['"', '\'']);
-        value.split(['"', '\'', ' ', ';', '>', '/']).next()
+    let xml = head.find("<?xml").and_then(|at| head.get(at..)?.split('>').next());
+    let value = match xml.and_then(|xml| xml.split_once("encoding")) {
+        Some((_, value)) => value.trim_start().strip_prefix('=')?,
+        None => head.split("<meta").skip(1).find_map(|meta| Some(meta.split('>').next()?.split_once("charset=")?.1))?,
     };
-    let encoding = Encoding::for_label(label?.trim().as_bytes())?;
-    // Bytes that could be read as ASCII so far are not UTF-16, whatever they say.
-    Some(encoding.output_encoding())
-}
-
-fn quoted(text: &str) -> Option<&str> {
-    let quote = text.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-    text.get(1..)?.split(quote).next()
+    let value = value.trim_start().trim_start_matches(['"', '\'']);
+    value.split(['"', '\'', ' ', ';', '?', '>', '/']).next().map(str::to_owned)
 }
 
 /// UTF-16 without a mark shows as every other byte being zero.
 fn utf16_by_shape(bytes: &[u8]) -> Option<&'static Encoding> {
-    match bytes {
-        [b'<', 0, _, 0, ..] => Some(UTF_16LE),
-        [0, b'<', 0, _, ..] => Some(UTF_16BE),
+    let (pairs, _) = bytes.as_chunks::<2>();
+    let first = pairs.iter().find(|pair| !matches!(pair, [0, space] | [space, 0] if space.is_ascii_whitespace()))?;
+    let (after, _) = bytes.get(pairs.iter().position(|pair| pair == first)? * 2 + 2..)?.as_chunks::<2>();
+    match (first, after.first()?) {
+        ([b'<' | b'{', 0], [_, 0]) => Some(UTF_16LE),
+        ([0, b'<' | b'{'], [0, _]) => Some(UTF_16BE),
         _ => None,
     }
 }
@@ -195,71 +248,68 @@ fn mostly_utf8(piece: &[u8]) -> bool {
 
 /// UTF-8 that somebody took for windows-1252 and encoded again: every character
 /// outside ASCII is then a byte of what was meant.
-fn encoded_once<'a>(text: Cow<'a, str>, repairs: &mut Repairs) -> Cow<'a, str> {
+fn encoded_once(text: &str) -> Option<String> {
     if text.is_ascii() || text.chars().any(|c| !c.is_ascii() && byte_of(c).is_none()) {
-        return text;
+        return None;
     }
     let bytes: Vec<u8> = text.chars().filter_map(byte_of).collect();
     // One accented letter by chance is not enough.
     if bytes.iter().filter(|byte| **byte >= 0xC2).count() < 2 {
-        return text;
+        return None;
     }
-    match String::from_utf8(bytes) {
-        Ok(meant) => {
-            repairs.note(Repair::EncodedTwice);
-            meant.into()
-        }
-        Err(_) => text,
-    }
+    String::from_utf8(bytes).ok()
 }
+
+/// Where windows-1252 differs from Latin-1.
+const SPECIAL: [(char, u8); 27] = [
+    ('€', 0x80),
+    ('‚', 0x82),
+    ('ƒ', 0x83),
+    ('„', 0x84),
+    ('…', 0x85),
+    ('†', 0x86),
+    ('‡', 0x87),
+    ('ˆ', 0x88),
+    ('‰', 0x89),
+    ('Š', 0x8A),
+    ('‹', 0x8B),
+    ('Œ', 0x8C),
+    ('Ž', 0x8E),
+    ('‘', 0x91),
+    ('’', 0x92),
+    ('“', 0x93),
+    ('”', 0x94),
+    ('•', 0x95),
+    ('–', 0x96),
+    ('—', 0x97),
+    ('˜', 0x98),
+    ('™', 0x99),
+    ('š', 0x9A),
+    ('›', 0x9B),
+    ('œ', 0x9C),
+    ('ž', 0x9E),
+    ('Ÿ', 0x9F),
+];
 
 /// The byte that windows-1252 has for a character.
 fn byte_of(c: char) -> Option<u8> {
-    const SPECIAL: [(char, u8); 27] = [
-        ('€', 0x80),
-        ('‚', 0x82),
-        ('ƒ', 0x83),
-        ('„', 0x84),
-        ('…', 0x85),
-        ('†', 0x86),
-        ('‡', 0x87),
-        ('ˆ', 0x88),
-        ('‰', 0x89),
-        ('Š', 0x8A),
-        ('‹', 0x8B),
-        ('Œ', 0x8C),
-        ('Ž', 0x8E),
-        ('‘', 0x91),
-        ('’', 0x92),
-        ('“', 0x93),
-        ('”', 0x94),
-        ('•', 0x95),
-        ('–', 0x96),
-        ('—', 0x97),
-        ('˜', 0x98),
-        ('™', 0x99),
-        ('š', 0x9A),
-        ('›', 0x9B),
-        ('œ', 0x9C),
-        ('ž', 0x9E),
-        ('Ÿ', 0x9F),
-    ];
     u8::try_from(u32::from(c)).ok().or_else(|| SPECIAL.iter().find(|(known, _)| *known == c).map(|(_, byte)| *byte))
 }
 
 /// The text without the control characters that XML forbids. Those that part
-/// lines and pages become spaces.
+/// lines and pages become spaces; those of C1, which nobody writes, are what
+/// windows-1252 has in their place.
 fn without_controls<'a>(text: Cow<'a, str>, repairs: &mut Repairs) -> Cow<'a, str> {
-    let forbidden =
-        |c: char| matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
-    if !text.contains(forbidden) {
+    let odd = |c: char| matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{80}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
+    if !text.contains(odd) {
         return text;
     }
     repairs.note(Repair::ControlCharacters);
     text.chars()
         .filter_map(|c| match c {
             '\u{b}' | '\u{c}' => Some(' '),
-            c => (!forbidden(c)).then_some(c),
+            '\u{80}'..='\u{9f}' => SPECIAL.iter().find(|(_, byte)| u32::from(*byte) == u32::from(c)).map(|(c, _)| *c),
+            c => (!odd(c)).then_some(c),
         })
         .collect()
 }

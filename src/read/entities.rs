@@ -3,7 +3,8 @@
 //! what a document's own entities may add is counted (P15).
 
 use super::repair::{Repair, Repairs};
-use quick_xml::escape::{resolve_html5_entity, resolve_xml_entity};
+use markup5ever::data::NAMED_ENTITIES;
+use quick_xml::escape::resolve_xml_entity;
 use std::borrow::Cow;
 
 /// More than this is no entity's name.
@@ -53,9 +54,9 @@ impl Entities {
             self.expanded += value.len();
             return Some(Cow::Owned(if self.expanded > MOST_EXPANDED { String::new() } else { value.clone() }));
         }
-        let known = resolve_html5_entity(name)?;
+        let known = html_name(name)?;
         repairs.note(Repair::Entities);
-        Some(Cow::Borrowed(known))
+        Some(Cow::Owned(known))
     }
 
     /// Text with its references resolved. An ampersand that begins none is an
@@ -85,6 +86,13 @@ impl Entities {
     }
 }
 
+/// What a name stands for in HTML: one character, or seldom two.
+fn html_name(name: &str) -> Option<String> {
+    let (one, two) = *NAMED_ENTITIES.get(&format!("{name};"))?;
+    let characters = [one, two].into_iter().filter(|code| *code != 0).filter_map(char::from_u32);
+    Some(characters.collect()).filter(|text: &String| !text.is_empty())
+}
+
 /// The character of `38` or `x26`. Numbers between 128 and 159 mean what they
 /// mean in windows-1252, as in HTML.
 fn number_of(number: &str) -> Option<char> {
@@ -99,7 +107,8 @@ fn number_of(number: &str) -> Option<char> {
         return encoding_rs::WINDOWS_1252.decode_without_bom_handling(&bytes).0.chars().next();
     }
     let character = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
-    let forbidden = character.is_control() && !matches!(character, '\t' | '\n' | '\r');
+    let forbidden = character.is_control() && !matches!(character, '\t' | '\n' | '\r')
+        || matches!(character, '\u{fffe}' | '\u{ffff}');
     Some(if forbidden { ' ' } else { character })
 }
 
@@ -129,7 +138,7 @@ mod tests {
         ] {
             assert_eq!(decoded(text).0, meant, "{text}");
         }
-        assert_eq!(decoded("&eacute;&mdash;").0, "é—");
+        assert_eq!(decoded("&eacute;&mdash;&alpha;&Aogon;&NotEqualTilde;&alph;").0, "é—αĄ≂\u{338}&alph;");
         assert_eq!(decoded("&eacute;").1.to_string(), "HTML entities");
         assert_eq!(decoded("a & b").1.to_string(), "bare ampersands");
     }

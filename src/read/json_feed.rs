@@ -7,7 +7,7 @@ use super::feed::detect_language;
 use super::pace::resolve;
 use super::repair::{Repair, Repairs};
 use super::text::plain_text;
-use super::{MAX_ENTRIES, RawHtml, ReadError, Reading, dates};
+use super::{MAX_ENTRIES, RawHtml, ReadError, Reading, dates, lenient_json};
 use crate::domain::html::CleanHtml;
 use crate::domain::pace::Pace;
 use crate::domain::post::{Document, DocumentKind, Enclosure, Entry};
@@ -16,18 +16,14 @@ use crate::domain::url::HttpUrl;
 use serde_json::Value;
 
 pub(super) fn read(text: &str, base: Option<&HttpUrl>, mut repairs: Repairs) -> Result<Reading, ReadError> {
-    let feed = match serde_json::from_str::<Value>(text) {
-        Ok(feed) => feed,
-        Err(why) => {
-            let broken = || ReadError::Broken(format!("it is not JSON: {why}"));
-            let mended = whole_items(text).ok_or_else(broken)?;
-            repairs.note(Repair::Truncated);
-            serde_json::from_str(&mended).map_err(|_| broken())?
-        }
-    };
+    let mut feed = serde_json::from_str::<Value>(text).unwrap_or_else(|_| lenient_json::parse(text, &mut repairs));
+    lenient_json::typed(&mut feed, &mut repairs);
     let Some(items) = feed.get("items").and_then(Value::as_array) else {
         return Err(ReadError::Broken("it is JSON without `items`".to_owned()));
     };
+    if items.is_empty() && repairs.iter().any(|repair| repair == Repair::Truncated) {
+        return Err(ReadError::Broken("it ends before its first item does".to_owned()));
+    }
     if items.len() > MAX_ENTRIES {
         tracing::warn!(entries = items.len(), kept = MAX_ENTRIES, "a feed of too many entries was cut");
     }
@@ -141,26 +137,4 @@ fn attachment(file: &Value, base: Option<&HttpUrl>) -> Option<Enclosure> {
         media_type: text_of(file, "mime_type").map(str::to_owned),
         length: file.get("size_in_bytes").and_then(Value::as_u64),
     })
-}
-
-/// The document up to the end of its last whole item, closed.
-fn whole_items(text: &str) -> Option<String> {
-    let (mut depth, mut in_string, mut escaped, mut end) = (0_usize, false, false, None);
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            _ if in_string => {}
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => {
-                depth = depth.checked_sub(1)?;
-                if depth == 2 && byte == b'}' {
-                    end = Some(at + 1);
-                }
-            }
-            _ => {}
-        }
-    }
-    Some(format!("{}]}}", text.get(..end?)?))
 }

@@ -9,6 +9,7 @@
 use super::builder::Builder;
 use super::names::{Ns, split};
 use super::repair::Repair;
+use super::shape::document_type;
 use super::tree::Tree;
 use crate::domain::url::HttpUrl;
 use std::borrow::Cow;
@@ -58,6 +59,8 @@ pub(super) fn parse<'a>(text: &'a str, base: Option<&HttpUrl>) -> Option<Tree<'a
         patience: text.len().saturating_mul(PATIENCE),
         comments: Ends::new("-->"),
         sections: Ends::new("]]>"),
+        is_whole: ends_whole(text),
+        has_type: false,
         builder: Builder::new(base),
     };
     while let Some(found) = scan.rest().find('<') {
@@ -86,6 +89,9 @@ struct Scan<'a> {
     patience: usize,
     comments: Ends,
     sections: Ends,
+    is_whole: bool,
+    /// Whether the document type was there already.
+    has_type: bool,
     builder: Builder<'a>,
 }
 
@@ -124,11 +130,16 @@ impl<'a> Scan<'a> {
         self.text.get(begin..end).unwrap_or_default()
     }
 
-    /// The end of the comment or marked section that begins at `at`, if it has one.
+    /// The end of the comment or marked section that begins at `at`, if it has
+    /// one. A section that reaches over the end of its entry into another section
+    /// was never closed.
     fn section(&mut self, at: usize) -> Option<usize> {
         let rest = self.from(at);
-        if rest.starts_with("<![CDATA[") {
-            self.sections.after(self.text, at)
+        if let Some(inside) = cdata(rest) {
+            let end = self.sections.after(self.text, at)?;
+            let inside = inside.get(..end.saturating_sub(at + CDATA.len())).unwrap_or_default();
+            let before = inside.find(CDATA).and_then(|next| inside.get(..next)).unwrap_or_default();
+            (!ends_entry(before)).then_some(end)
         } else if rest.starts_with("<!--") {
             self.comments.after(self.text, at)
         } else {
@@ -148,28 +159,31 @@ impl<'a> Scan<'a> {
     /// What begins with the `<` here.
     fn markup(&mut self) {
         let rest = self.rest();
-        if let Some(behind) = rest.strip_prefix("<![CDATA[") {
-            let length = behind.find("]]>").unwrap_or(behind.len());
-            self.builder.text(behind.get(..length).unwrap_or_default().into());
-            self.at += (9 + length + 3).min(rest.len());
+        if let Some(inside) = cdata(rest) {
+            let end = self.section(self.at).unwrap_or(self.at + CDATA.len());
+            let length = end.saturating_sub(self.at + CDATA.len() + "]]>".len());
+            self.builder.text(inside.get(..length).unwrap_or_default().into());
+            self.at = end;
         } else if rest.starts_with("<!--") {
-            self.at += rest.find("-->").map_or(rest.len(), |end| end + 3);
+            // Of a comment that is never closed, only a whole document shows what it was not to hide.
+            let end = self.comments.after(self.text, self.at);
+            let rest = if self.is_whole { self.at + "<!--".len() } else { self.text.len() };
+            self.at = end.unwrap_or(rest);
         } else if rest.starts_with("<!") {
             self.declaration();
         } else if rest.starts_with("<?") {
-            self.at +=
-                rest.find("?>").map(|end| end + 2).or_else(|| rest.find('>').map(|end| end + 1)).unwrap_or(rest.len());
+            self.at += rest.find('>').map_or(rest.len(), |end| end + 1);
+        } else if let Some(name) = rest.strip_prefix("</").filter(|_| tag_begins(rest)) {
+            // A next tag ends one that was not closed itself.
+            self.at += rest.get(1..).and_then(|rest| rest.find(['<', '>'])).map_or(rest.len(), |end| end + 1);
+            self.at += usize::from(self.rest().starts_with('>'));
+            if !self.builder.close_named(name_of(name)) {
+                self.builder.repairs.note(Repair::Markup);
+            }
         } else if let Some(end) = tag_end(rest) {
             self.at += end;
             let tag = rest.get(1..end - 1).unwrap_or_default();
-            match tag.strip_prefix('/') {
-                Some(name) => {
-                    if !self.builder.close_named(name_of(name)) {
-                        self.builder.repairs.note(Repair::Markup);
-                    }
-                }
-                None => self.tag(tag),
-            }
+            self.tag(tag);
         } else if tag_begins(rest) && !rest.get(1..).unwrap_or_default().contains('<') {
             // The document was cut inside a tag.
             self.at = self.text.len();
@@ -183,13 +197,10 @@ impl<'a> Scan<'a> {
     /// `<!DOCTYPE …>`, with declarations in brackets or without.
     fn declaration(&mut self) {
         let rest = self.rest();
-        let plain = rest.find('>').map_or(rest.len(), |end| end + 1);
-        let end = match rest.find('[') {
-            Some(open) if open < plain => rest.find("]>").map_or(plain, |end| end + 2),
-            _ => plain,
-        };
-        self.builder.entities.declare(rest.get(..end).unwrap_or_default());
-        self.at += end;
+        let length = if self.has_type { rest.find('>').map_or(rest.len(), |end| end + 1) } else { document_type(rest) };
+        self.has_type = true;
+        self.builder.entities.declare(rest.get(..length).unwrap_or_default());
+        self.at += length;
     }
 
     fn tag(&mut self, tag: &'a str) {
@@ -233,8 +244,9 @@ impl<'a> Scan<'a> {
                 let local = split(tag).1;
                 let is = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(local));
                 if closes && tag.eq_ignore_ascii_case(name) {
-                    let next_at = next + rest.find('>').map_or(rest.len(), |end| end + 1);
-                    return End { text: next, next: next_at, own: true, found: true };
+                    let length = rest.get(1..).and_then(|rest| rest.find(['<', '>'])).map_or(rest.len(), |end| end + 1);
+                    let closed = rest.get(length..).is_some_and(|end| end.starts_with('>'));
+                    return End { text: next, next: next + length + usize::from(closed), own: true, found: true };
                 }
                 if (is(&ENTRIES) || is(&FRAMES) && closes) && tag_end(rest).is_some() {
                     break Some(next);
@@ -258,26 +270,35 @@ impl<'a> Scan<'a> {
     /// The text of a field up to `end`, and whether tags stand in it.
     fn field_text(&mut self, end: usize, keep_references: bool) -> (Cow<'a, str>, bool) {
         let (mut text, mut markup, mut at) = (Cow::Borrowed(""), false, self.at);
+        // Of a section in a section only the inner end counts to XML.
+        let mut inner = 0;
         loop {
             let rest = self.slice(at, end);
             let (plain, behind) = rest.split_at(rest.find('<').unwrap_or(rest.len()));
+            let without_end = plain.split_once("]]>").filter(|_| inner > 0);
+            let plain = without_end.map_or(plain, |(before, _)| before);
             let decoded = if keep_references {
                 plain.into()
             } else {
                 self.builder.entities.decode(plain, &mut self.builder.repairs)
             };
             add(&mut text, decoded);
+            at += plain.len();
+            if without_end.is_some() {
+                inner -= 1;
+                at += "]]>".len();
+                continue;
+            }
             if behind.is_empty() {
                 return (text, markup);
             }
-            at += plain.len();
             let closed = self.section(at).filter(|closed| *closed <= end);
-            if let Some(inside) = behind.strip_prefix("<![CDATA[") {
-                let length = closed.map_or(inside.len(), |closed| closed - at - "<![CDATA[]]>".len());
-                add(&mut text, inside.get(..length).unwrap_or_default().into());
+            if let Some(inside) = cdata(behind) {
+                let length = closed.map_or(inside.len(), |closed| closed - at - CDATA.len() - "]]>".len());
+                let inside = inside.get(..length).unwrap_or_default();
+                inner += inside.matches(CDATA).count();
+                add(&mut text, if inner > 0 { inside.replace(CDATA, "").into() } else { inside.into() });
                 at = closed.unwrap_or(end);
-                // Of a section in a section only the inner end counts to XML.
-                at += if self.slice(at, end).starts_with("]]>") { 3 } else { 0 };
             } else if let Some(closed) = closed {
                 at = closed;
             } else if let Some(length) = tag_end(behind) {
@@ -291,6 +312,27 @@ impl<'a> Scan<'a> {
             }
         }
     }
+}
+
+const CDATA: &str = "<![CDATA[";
+
+/// What follows the beginning of a marked section.
+fn cdata(rest: &str) -> Option<&str> {
+    rest.split_at_checked(CDATA.len()).filter(|(mark, _)| mark.eq_ignore_ascii_case(CDATA)).map(|(_, inside)| inside)
+}
+
+/// Whether an entry's end tag stands in a text.
+fn ends_entry(text: &str) -> bool {
+    text.match_indices("</").any(|(at, _)| {
+        let name = split(name_of(text.get(at + 2..).unwrap_or_default())).1;
+        ENTRIES.iter().any(|entry| entry.eq_ignore_ascii_case(name))
+    })
+}
+
+/// Whether a document ends as whole ones do.
+fn ends_whole(text: &str) -> bool {
+    let last = text.rfind("</").and_then(|at| text.get(at + 2..)).unwrap_or_default();
+    FRAMES.iter().any(|frame| frame.eq_ignore_ascii_case(split(name_of(last)).1))
 }
 
 fn add<'a>(text: &mut Cow<'a, str>, more: Cow<'a, str>) {

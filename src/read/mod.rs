@@ -14,10 +14,13 @@ mod feed;
 mod fingerprint;
 mod json_feed;
 mod lenient;
+mod lenient_json;
 mod names;
 mod pace;
+mod packed;
 mod page;
 mod repair;
+mod shape;
 mod strict;
 mod text;
 mod tree;
@@ -32,6 +35,7 @@ pub use url_key::url_key;
 use crate::domain::pace::Pace;
 use crate::domain::post::Document;
 use crate::domain::url::HttpUrl;
+use shape::Shape;
 
 /// A document as it arrived.
 #[derive(Debug, Clone, Copy)]
@@ -117,97 +121,22 @@ const MAX_ENTRIES: usize = 5_000;
 /// Reads a document.
 pub fn read(input: &Input<'_>) -> Result<Reading, ReadError> {
     let mut repairs = Repairs::default();
-    let bytes = decode::unpacked(input.bytes, &mut repairs);
+    let bytes = packed::unpacked(input.bytes, &mut repairs);
     let text = decode::decode(&bytes, input.content_type, &mut repairs);
     let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
-    match shape(text) {
-        Shape::Empty => Err(ReadError::Empty),
-        Shape::Json => json_feed::read(text, input.base, repairs),
-        Shape::Feed(begin) => {
-            let (before, feed) = text.split_at(begin);
-            if !before.is_empty() {
-                repairs.note(Repair::Junk);
-            }
-            feed::read(feed, input.base, repairs)
+    let shape = shape::of(text);
+    let text = match shape {
+        Shape::Json(begin) | Shape::Feed(begin) if begin > 0 => {
+            repairs.note(Repair::Junk);
+            text.get(begin..).unwrap_or_default()
         }
+        _ => text,
+    };
+    match shape {
+        Shape::Empty => Err(ReadError::Empty),
+        Shape::Json(_) => json_feed::read(text, input.base, repairs),
+        Shape::Feed(_) => feed::read(text, input.base, repairs),
         Shape::Html => Ok(page::read(text, input.base, repairs)),
         Shape::Unknown => Err(ReadError::Unknown(text.chars().take(40).collect())),
     }
-}
-
-/// What a text is; servers are often wrong about it.
-enum Shape {
-    Empty,
-    Json,
-    /// It begins at this byte.
-    Feed(usize),
-    Html,
-    Unknown,
-}
-
-/// How far into a document its first element is looked for.
-const HEAD: usize = 256 * 1024;
-/// The first elements of feeds. `channel` is CDF's.
-const FEEDS: [&str; 4] = ["rss", "feed", "rdf", "channel"];
-/// Elements that only pages have, or begin with.
-const PAGES: [&str; 20] = [
-    "html", "head", "body", "title", "meta", "link", "div", "p", "main", "article", "section", "h1", "a", "script",
-    "style", "table", "span", "b", "br", "center",
-];
-
-fn shape(text: &str) -> Shape {
-    if text.trim().is_empty() {
-        return Shape::Empty;
-    }
-    if text.starts_with('{') {
-        return Shape::Json;
-    }
-    let text = text.get(..text.floor_char_boundary(HEAD)).unwrap_or_default();
-    // Where the declarations began that lead up to the next element; whether the first element is a page's.
-    let (mut at, mut head, mut page) = (0, None, None);
-    while let Some(begin) = text.get(at..).and_then(|rest| rest.find('<')).map(|found| at + found) {
-        let rest = text.get(begin + 1..).unwrap_or_default();
-        let doctype = rest.get(..8).is_some_and(|word| word.eq_ignore_ascii_case("!doctype"));
-        let end = if rest.starts_with("!--") {
-            rest.find("-->").map(|end| end + 3)
-        } else if rest.starts_with('?') {
-            rest.find("?>").map(|end| end + 2)
-        } else if doctype && rest.find('[').is_some_and(|open| open < rest.find('>').unwrap_or(0)) {
-            rest.find("]>").map(|end| end + 2)
-        } else if doctype {
-            rest.find('>').map(|end| end + 1)
-        } else {
-            let name =
-                rest.split(|c: char| !c.is_alphanumeric() && !matches!(c, ':' | '_' | '-')).next().unwrap_or_default();
-            let local = names::split(name).1;
-            let is = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(local));
-            if is(&FEEDS) {
-                return Shape::Feed(head.unwrap_or(begin));
-            }
-            if local.eq_ignore_ascii_case("html") {
-                return Shape::Html;
-            }
-            page = page.or(Some(is(&PAGES)));
-            at = begin + 1;
-            head = None;
-            continue;
-        };
-        let declares = |name: &str| {
-            doctype
-                && rest.get(8..).is_some_and(|rest| {
-                    rest.trim_start().get(..name.len()).is_some_and(|word| word.eq_ignore_ascii_case(name))
-                })
-        };
-        if declares("html") {
-            return Shape::Html;
-        }
-        head = head.or(Some(begin));
-        let Some(end) = end else { break };
-        at = begin + 1 + end;
-        // Words between declarations are no part of the head.
-        if text.get(at..).is_some_and(|rest| !rest.trim_start().starts_with('<')) {
-            head = None;
-        }
-    }
-    if page == Some(true) { Shape::Html } else { Shape::Unknown }
 }

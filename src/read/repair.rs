@@ -16,6 +16,8 @@ pub enum Repair {
     EncodedTwice,
     /// Something else stands before it.
     Junk,
+    /// Something else stands behind it.
+    Trailing,
     /// It holds control characters that XML forbids.
     ControlCharacters,
     /// It uses HTML's entities without declaring them.
@@ -24,6 +26,8 @@ pub enum Repair {
     Ampersands,
     /// It uses prefixes without declaring their namespaces.
     Namespaces,
+    /// Its JSON breaks the rules of JSON.
+    Json,
     /// Its tags do not match, or `<` stands where `&lt;` is due.
     Markup,
     /// Its end is missing; entries that were whole were kept.
@@ -40,10 +44,12 @@ impl Repair {
             Self::MixedEncodings => "mixed encodings",
             Self::EncodedTwice => "encoded twice",
             Self::Junk => "something before the feed",
+            Self::Trailing => "something behind the feed",
             Self::ControlCharacters => "control characters",
             Self::Entities => "HTML entities",
             Self::Ampersands => "bare ampersands",
             Self::Namespaces => "undeclared namespaces",
+            Self::Json => "broken JSON",
             Self::Markup => "broken markup",
             Self::Truncated => "cut short",
         }

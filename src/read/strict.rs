@@ -30,6 +30,10 @@ pub(super) fn parse<'a>(text: &'a str, base: Option<&HttpUrl>) -> Result<Tree<'a
                 }
                 builder.text(characters);
             }
+            // A section in a section: the outer one, or one before it, was never closed.
+            Event::CData(characters) if characters.contains("<![CDATA[") => {
+                return Err("a marked section stands in another".to_owned());
+            }
             Event::CData(characters) => builder.text(characters.into_inner()),
             Event::GeneralRef(name) => {
                 let name = name.into_inner();

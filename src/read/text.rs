@@ -58,7 +58,10 @@ const APART: [&str; 34] = [
 fn spaced(html: &str) -> String {
     let mut spaced = String::with_capacity(html.len() + html.len() / 16);
     for (number, piece) in html.split('<').enumerate() {
-        if number > 0 {
+        if number > 0 && !piece.contains(['>', '=']) {
+            // Nothing closes it: `x<y` is no tag.
+            spaced.push_str("&lt;");
+        } else if number > 0 {
             let name = piece.strip_prefix('/').unwrap_or(piece);
             let name = name.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
             if APART.iter().any(|apart| apart.eq_ignore_ascii_case(name)) {
@@ -149,6 +152,8 @@ mod tests {
             ("line<br>break<BR/>s", "line break s"),
             ("<ul><li>x</li><li>y</li></ul>", "x y"),
             ("<p>in <b>bo</b>ld <prefix>", "in bold"),
+            ("x<y", "x<y"),
+            ("<i>a</i> x<y <b>z</b>", "a x<y z"),
             ("", ""),
         ] {
             assert_eq!(plain_text(html), text, "{html}");

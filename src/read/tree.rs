@@ -30,6 +30,11 @@ pub(super) struct Element<'a> {
 }
 
 impl<'a> Element<'a> {
+    /// An element that nothing stands in yet.
+    pub(super) fn new(ns: Ns, name: &'a str) -> Self {
+        Self { ns, name, attributes: Vec::new(), text: "".into(), markup: false, children: Vec::new(), base: 0 }
+    }
+
     pub(super) fn is(&self, ns: Ns, name: &str) -> bool {
         self.ns == ns && self.name.eq_ignore_ascii_case(name)
     }

@@ -17,6 +17,7 @@ mod commanding;
 mod configuring;
 mod crash;
 mod crash_points;
+mod damaging;
 mod delivering;
 mod digests;
 mod engines;
