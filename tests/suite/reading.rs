@@ -18,20 +18,20 @@ use syndicated::domain::url::HttpUrl;
 use syndicated::read::{Input, ReadError, Reading, fingerprint, read};
 
 /// Where every document of the corpus is said to come from.
-const BASE: &str = "https://example.org/blog/feed.xml";
+pub(crate) const BASE: &str = "https://example.org/blog/feed.xml";
 
-fn base() -> HttpUrl {
+pub(crate) fn base() -> HttpUrl {
     BASE.parse().unwrap()
 }
 
 /// One document of the corpus.
-struct Case {
-    path: PathBuf,
-    bytes: Vec<u8>,
-    content_type: Option<String>,
+pub(crate) struct Case {
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) content_type: Option<String>,
 }
 
-fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let mut paths = Vec::new();
     for folder in std::fs::read_dir("tests/corpus").unwrap() {
         for entry in std::fs::read_dir(folder.unwrap().path()).unwrap() {
