@@ -12,6 +12,7 @@ use crate::domain::post::Entry;
 use crate::domain::time::Timestamp;
 use crate::domain::token::sha256_hex;
 use crate::domain::url::HttpUrl;
+use std::cmp::Ordering;
 
 /// Where the date of publication may stand, the exactest first.
 const PUBLISHED: [(Ns, &str); 8] = [
@@ -68,12 +69,15 @@ pub(super) fn read(context: &Context<'_, '_>, element: &Element<'_>) -> (Entry, 
         let said = |field| Some((field, field::html(field, context.is_atom)?));
         children(element, names).chain(files::media(element).flat_map(|media| children(media, names))).find_map(said)
     };
-    let clean = |said: &Option<(&Element<'_>, String)>| {
+    let clean = |said: &Option<Said<'_, '_>>| {
         let (field, html) = said.as_ref()?;
         let base = tree.base(field).or(context.site).or(url.as_ref());
         Some(CleanHtml::sanitise(html, base)).filter(|html| !html.is_empty())
     };
-    let (short, full) = (html(&SUMMARIES), html(&CONTENTS));
+    let (short, full) = match (html(&SUMMARIES), html(&CONTENTS)) {
+        (short, None) => two_texts(context, element).map_or((short, None), |(short, full)| (Some(short), Some(full))),
+        both => both,
+    };
     let (summary, content) = (clean(&short), clean(&full));
     let also_at = content.as_ref().or(summary.as_ref()).map(|html| also_at(html.as_str())).unwrap_or_default();
     let groups = element.all(Ns::Media, "group").flat_map(|group| children(group, &TITLES));
@@ -102,8 +106,24 @@ pub(super) fn read(context: &Context<'_, '_>, element: &Element<'_>) -> (Entry, 
             None => format!("text:{}", sha256_hex(super::fingerprint(&entry).as_bytes())),
         };
     }
-    let raw = |said: Option<(_, String)>| said.map(|(_, html)| html);
+    let raw = |said: Option<Said<'_, '_>>| said.map(|(_, html)| html);
     (entry, RawHtml { summary: raw(short), content: raw(full) })
+}
+
+/// A field, and its HTML.
+type Said<'t, 'a> = (&'t Element<'a>, String);
+
+/// RSS has one field for the text; who fills in two means the longer one in full.
+fn two_texts<'t, 'a>(context: &Context<'_, '_>, element: &'t Element<'a>) -> Option<(Said<'t, 'a>, Said<'t, 'a>)> {
+    let is_text = |field: &&Element<'_>| field.is(Ns::Feed, "summary") || field.is(Ns::Feed, "description");
+    let fields = element.children.iter().filter(is_text);
+    let mut texts = fields.filter_map(|field| Some((field, field::html(field, context.is_atom)?)));
+    let (one, two) = (texts.next()?, texts.next()?);
+    match one.1.len().cmp(&two.1.len()) {
+        _ if one.1 == two.1 => None,
+        Ordering::Greater => Some((two, one)),
+        _ => Some((one, two)),
+    }
 }
 
 /// The date that tells the order of entries.

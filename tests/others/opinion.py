@@ -39,13 +39,18 @@ def entry_of(entry, feed):
         "link": entry.get("link"),
         "title": as_html(entry.get("title_detail")),
         "authors": names(entry) or names(entry.get("source", {})) or names(feed),
-        "published": published and calendar.timegm(published),
-        "updated": updated and calendar.timegm(updated),
+        "published": seconds(published),
+        "updated": seconds(updated),
         "summary": short if full else None,
         "content": full or short,
         "categories": [tag.get("label") or tag.get("term") for tag in entry.get("tags", [])],
         "enclosures": [file for file in files if file[0]],
     }
+
+
+def seconds(date):
+    # It knows of years before the first, the calendar does not.
+    return calendar.timegm(date) if date and date.tm_year > 0 else None
 
 
 def names(whose):
