@@ -335,7 +335,10 @@ impl<'a> Builder<'a> {
     }
 
     fn base_in(&mut self, attributes: &[Attribute<'_>], outer: usize) -> usize {
-        let Some(own) = attributes.iter().find(|known| known.ns == Ns::Xml && known.name == "base") else {
+        // CDF has no prefix for it.
+        let is_base =
+            |known: &&Attribute<'_>| matches!(known.ns, Ns::Xml | Ns::Feed) && known.name.eq_ignore_ascii_case("base");
+        let Some(own) = attributes.iter().find(is_base) else {
             return outer;
         };
         let known = self.bases.get(outer).and_then(Option::as_ref);

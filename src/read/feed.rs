@@ -2,12 +2,13 @@
 //! where the document is sound, leniently where it is not.
 
 use super::entry::{self, Context};
+use super::links::{self, related, target};
 use super::names::Ns;
-use super::pace::{pace, resolve};
+use super::pace::pace;
 use super::repair::{Repair, Repairs};
 use super::text::plain_text;
 use super::tree::{Element, Tree};
-use super::{MAX_ENTRIES, ReadError, Reading, lenient, strict};
+use super::{MAX_ENTRIES, ReadError, Reading, field, lenient, people, strict};
 use crate::domain::post::{Document, DocumentKind, Entry};
 use crate::domain::url::HttpUrl;
 
@@ -33,25 +34,27 @@ pub(super) fn read(text: &str, base: Option<&HttpUrl>, mut repairs: Repairs) -> 
 fn translate(mut tree: Tree<'_>) -> Reading {
     let elements = newest(&mut tree);
     let root = &tree.root;
-    let channel = root.child(Ns::Feed, "channel").unwrap_or(root);
+    // CDF's channels may hold others.
+    let is_channel = root.is(Ns::Feed, "channel");
+    let channel = root.child(Ns::Feed, "channel").filter(|_| !is_channel).unwrap_or(root);
     let is_atom = root.is(Ns::Feed, "feed");
     let title = [(Ns::Feed, "title"), (Ns::Dc, "title")]
         .into_iter()
         .find_map(|(ns, name)| channel.child(ns, name))
-        .map(|child| entry::title(child, is_atom))
+        .map(|child| field::title(child, is_atom))
         .filter(|title| !title.is_empty());
-    let link = entry::page_link(&tree, channel).or_else(|| resolve(channel.attribute("href")?, tree.base(channel)));
+    let link = links::page(&tree, channel);
     let language = [channel.text_of(Ns::Feed, "language"), channel.text_of(Ns::Dc, "language")]
         .into_iter()
         .chain([channel, root].map(|element| element.attribute_in(Ns::Xml, "lang")))
         .flatten()
         .next()
         .map(|tag| plain_text(tag).replace('_', "-"));
-    let related = |rel: &str| {
-        let found = channel.all(Ns::Feed, "link").find(|link| link.attribute("rel") == Some(rel));
-        found.and_then(|link| resolve(link.attribute("href")?, tree.base(link)))
-    };
-    let context = Context { tree: &tree, site: link.as_ref(), authors: entry::authors_of_feed(channel), is_atom };
+    // A feed that says that it is complete has no older pages (RFC 5005 section 2).
+    let is_complete = channel.all(Ns::History, "complete").next().is_some();
+    let older = ["prev-archive", "next"].into_iter().filter(|_| !is_complete);
+    let older = older.flat_map(|rel| related(channel, rel)).find_map(|link| target(&tree, link));
+    let context = Context { tree: &tree, site: link.as_ref(), authors: people::of_feed(channel), is_atom };
     let (entries, raw): (Vec<_>, Vec<_>) = elements.iter().map(|element| entry::read(&context, element)).unzip();
     let document = Document {
         kind: DocumentKind::Feed,
@@ -61,7 +64,7 @@ fn translate(mut tree: Tree<'_>) -> Reading {
         entries,
     };
     Reading {
-        older: related("prev-archive").or_else(|| related("next")),
+        older,
         pace: pace(&tree, channel),
         repairs: tree.repairs.clone(),
         document,

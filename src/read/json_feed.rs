@@ -2,11 +2,12 @@
 //! or written by hand is mended as far as whole items go.
 
 use super::also_at::also_at;
-use super::entry::html_of_text;
 use super::feed::detect_language;
-use super::pace::resolve;
+use super::field::html_of_text;
+use super::links::resolve;
+use super::people::push;
 use super::repair::{Repair, Repairs};
-use super::text::plain_text;
+use super::text::plain_title;
 use super::{MAX_ENTRIES, RawHtml, ReadError, Reading, dates, lenient_json};
 use crate::domain::html::CleanHtml;
 use crate::domain::pace::Pace;
@@ -36,7 +37,9 @@ pub(super) fn read(text: &str, base: Option<&HttpUrl>, mut repairs: Repairs) -> 
     let (entries, raw): (Vec<_>, Vec<_>) =
         items.iter().skip(skipped).take(MAX_ENTRIES).map(|item| entry(item, base, &authors)).unzip();
     let related = |name| text_of(&feed, name).and_then(|href| resolve(href, base));
-    let hubs = feed.get("hubs").and_then(Value::as_array).into_iter().flatten();
+    // Other kinds of hub speak other protocols.
+    let hubs =
+        list(&feed, "hubs").filter(|hub| text_of(hub, "type").is_none_or(|kind| kind.eq_ignore_ascii_case("websub")));
     Ok(Reading {
         older: related("next_url"),
         pace: Pace {
@@ -50,8 +53,8 @@ pub(super) fn read(text: &str, base: Option<&HttpUrl>, mut repairs: Repairs) -> 
         },
         document: Document {
             kind: DocumentKind::Feed,
-            title: text_of(&feed, "title").map(plain_text).filter(|title| !title.is_empty()),
-            language: text_of(&feed, "language").map(str::to_owned).or_else(|| detect_language(&entries)),
+            title: text_of(&feed, "title").map(plain_title).filter(|title| !title.is_empty()),
+            language: text_of(&feed, "language").map(|tag| tag.replace('_', "-")).or_else(|| detect_language(&entries)),
             link,
             entries,
         },
@@ -81,18 +84,24 @@ fn entry(item: &Value, base: Option<&HttpUrl>, feed_authors: &[String]) -> (Entr
     };
     let (summary, content) = (clean(&raw.summary), clean(&raw.content));
     let own_authors = authors(item);
+    let mut categories = Vec::new();
+    for tag in list(item, "tags").filter_map(Value::as_str) {
+        push(&mut categories, &plain_title(tag));
+    }
+    let mut enclosures: Vec<Enclosure> = Vec::new();
+    for file in list(item, "attachments").filter_map(|file| attachment(file, base)) {
+        if !enclosures.iter().any(|known| known.url == file.url) {
+            enclosures.push(file);
+        }
+    }
     let mut entry = Entry {
         guid: id,
-        title: text_of(item, "title").map(plain_text).unwrap_or_default(),
+        title: text_of(item, "title").map(plain_title).unwrap_or_default(),
         authors: if own_authors.is_empty() { feed_authors.to_vec() } else { own_authors },
         published: date(item, "date_published"),
         updated: date(item, "date_modified"),
-        categories: list(item, "tags")
-            .filter_map(Value::as_str)
-            .map(plain_text)
-            .filter(|tag| !tag.is_empty())
-            .collect(),
-        enclosures: list(item, "attachments").filter_map(|file| attachment(file, base)).collect(),
+        categories,
+        enclosures,
         also_at: content.as_ref().or(summary.as_ref()).map(|html| also_at(html.as_str())).unwrap_or_default(),
         summary,
         content,
@@ -121,12 +130,10 @@ fn date(item: &Value, name: &str) -> Option<crate::domain::time::Timestamp> {
 
 /// Version 1.1's `authors`, or version 1's `author`.
 fn authors(value: &Value) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for author in list(value, "authors").chain(value.get("author")) {
-        let name = text_of(author, "name").or_else(|| author.as_str()).map(plain_text).unwrap_or_default();
-        if !name.is_empty() && !names.contains(&name) {
-            names.push(name);
-        }
+    let mut names = Vec::new();
+    for author in list(value, "authors").chain(value.get("authors")).chain(value.get("author")) {
+        let name = text_of(author, "name").or_else(|| author.as_str()).unwrap_or_default();
+        push(&mut names, &plain_title(name));
     }
     names
 }

@@ -26,23 +26,28 @@ pub(super) enum Ns {
 
 /// Namespaces as they are compared: without scheme and `www.`, in lower case,
 /// without what ends them. What begins with one of these is it.
-const NAMESPACES: [(&str, Ns); 23] = [
+const NAMESPACES: [(&str, Ns); 27] = [
     ("w3.org/2005/atom", Ns::Feed),
     ("purl.org/atom/", Ns::Feed),
+    // What Atom was called before it had its name.
+    ("purl.org/echo/", Ns::Feed),
     ("purl.org/net/rss", Ns::Feed),
     ("purl.org/rss/1.0/modules/content", Ns::Content),
     ("purl.org/rss/1.0/modules/syndication", Ns::Syndication),
+    ("purl.org/rss/1.0/modules/rss091", Ns::Feed),
     ("purl.org/rss/1.0/modules", Ns::Other),
     ("purl.org/rss/1.0", Ns::Feed),
     ("my.netscape.com/", Ns::Feed),
     ("channel.netscape.com/", Ns::Feed),
-    ("backend.userland.com/", Ns::Feed),
+    ("backend.userland.com/rss", Ns::Feed),
     ("blogs.law.harvard.edu/tech/rss", Ns::Feed),
+    ("cyber.law.harvard.edu/rss/creativecommons", Ns::Other),
     ("cyber.law.harvard.edu/rss", Ns::Feed),
     ("purl.org/dc/", Ns::Dc),
     ("itunes.com/", Ns::Itunes),
     ("itunes.apple.com/", Ns::Itunes),
     ("search.yahoo.com/mrss", Ns::Media),
+    ("video.search.yahoo.com/mrss", Ns::Media),
     ("purl.org/syndication/history", Ns::History),
     ("rssnamespace.org/feedburner", Ns::Proxy),
     ("pheedo.com/namespace/pheedo", Ns::Proxy),
@@ -118,7 +123,7 @@ pub(super) fn holds_elements(ns: Ns, name: &str) -> bool {
             "schedule",
         ]),
         Ns::Rdf => true,
-        Ns::Itunes => among(&["owner"]),
+        Ns::Itunes => among(&["owner", "category"]),
         Ns::Media => among(&["group", "content"]),
         _ => false,
     }

@@ -1,10 +1,10 @@
 //! What a feed asks of those who poll it: when not to come, and where to be
 //! told instead.
 
+use super::links::{related, target};
 use super::names::Ns;
 use super::tree::{Element, Tree};
 use crate::domain::pace::Pace;
-use crate::domain::url::HttpUrl;
 use chrono::Weekday;
 use std::time::Duration;
 
@@ -29,16 +29,13 @@ pub(super) fn pace(tree: &Tree<'_>, channel: &Element<'_>) -> Pace {
     skip_hours.dedup();
     let mut skip_days: Vec<Weekday> = listed("skipDays", "day").iter().filter_map(|day| day.parse().ok()).collect();
     skip_days.dedup();
-    let related = |rel: &'static str| {
-        let links = channel.all(Ns::Feed, "link").filter(move |link| link.attribute("rel") == Some(rel));
-        links.filter_map(|link| resolve(link.attribute("href")?, tree.base(link)))
-    };
+    let targets = |rel| related(channel, rel).filter_map(|link| target(tree, link));
     Pace {
         at_least: ttl.or_else(|| syndication(channel)).filter(|wait| !wait.is_zero()).map(|wait| wait.min(LONGEST)),
         skip_hours,
         skip_days,
-        hubs: related("hub").collect(),
-        self_url: related("self").next(),
+        hubs: targets("hub").collect(),
+        self_url: targets("self").next(),
     }
 }
 
@@ -54,10 +51,4 @@ fn syndication(channel: &Element<'_>) -> Option<Duration> {
     };
     let times = channel.text_of(Ns::Syndication, "updateFrequency").and_then(|times| times.parse::<u32>().ok());
     period.checked_div(times.unwrap_or(1).max(1))
-}
-
-/// A link, made absolute.
-pub(super) fn resolve(href: &str, base: Option<&HttpUrl>) -> Option<HttpUrl> {
-    let href = href.trim();
-    href.parse().ok().or_else(|| base?.join(href))
 }

@@ -15,6 +15,79 @@ pub fn plain_text(html: &str) -> String {
     fold(&text)
 }
 
+/// The text of a title or a name of which nobody says whether it is text or
+/// HTML. What looks like a tag is one only when HTML has it, and it is empty by
+/// nature or closed: `Vec<String>` and "the <blink> tag" are words.
+pub(super) fn plain_title(title: &str) -> String {
+    let pieces = || title.split('<').skip(1);
+    let closed: Vec<&str> = TAGS.into_iter().filter(|tag| pieces().any(|piece| is_end_of(piece, tag))).collect();
+    let mut markup = title.split('<').next().unwrap_or_default().to_owned();
+    for piece in pieces() {
+        let name = piece.strip_prefix('/').unwrap_or(piece);
+        let name = name.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+        let is = |tags: &[&str]| tags.iter().any(|tag| tag.eq_ignore_ascii_case(name));
+        markup.push_str(if is(&closed) || is(&EMPTY_TAGS) || piece.starts_with("!--") { "<" } else { "&lt;" });
+        markup.push_str(piece);
+    }
+    plain_text(&markup)
+}
+
+fn is_end_of(piece: &str, tag: &str) -> bool {
+    let name = piece.strip_prefix('/').and_then(|name| name.split_at_checked(tag.len()));
+    name.is_some_and(|(name, behind)| name.eq_ignore_ascii_case(tag) && behind.trim_start().starts_with('>'))
+}
+
+/// Elements that are met in titles.
+const TAGS: [&str; 46] = [
+    "a",
+    "abbr",
+    "acronym",
+    "b",
+    "bdi",
+    "bdo",
+    "big",
+    "blockquote",
+    "center",
+    "cite",
+    "code",
+    "del",
+    "dfn",
+    "div",
+    "em",
+    "font",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "i",
+    "ins",
+    "kbd",
+    "li",
+    "mark",
+    "nobr",
+    "ol",
+    "p",
+    "pre",
+    "q",
+    "rp",
+    "rt",
+    "ruby",
+    "s",
+    "samp",
+    "script",
+    "small",
+    "span",
+    "strike",
+    "strong",
+    "style",
+    "sub",
+    "sup",
+    "u",
+];
+const EMPTY_TAGS: [&str; 4] = ["br", "hr", "img", "wbr"];
+
 /// Elements that stand apart from the text before and behind them.
 const APART: [&str; 34] = [
     "address",
@@ -138,6 +211,20 @@ pub(super) fn language(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_only_looks_like_a_tag_is_words() {
+        for (title, text) in [
+            ("Vec<String> & <i>co</i>", "Vec<String> & co"),
+            ("The <blink> tag, and <div>", "The <blink> tag, and <div>"),
+            ("a<br>b <B>c</B> &amp; d", "a b c & d"),
+            ("<p>unclosed", "<p>unclosed"),
+            ("1 < 2", "1 < 2"),
+            ("<!-- x -->y", "y"),
+        ] {
+            assert_eq!(plain_title(title), text, "{title}");
+        }
+    }
 
     #[test]
     fn titles_lose_their_markup_and_keep_their_words() {

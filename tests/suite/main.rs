@@ -28,6 +28,7 @@ mod killed_polls;
 mod kills;
 mod main_job;
 mod opening;
+mod opinions;
 mod origin;
 mod outside;
 mod polling;

@@ -18,9 +18,9 @@ use syndicated::domain::url::HttpUrl;
 use syndicated::read::{Input, ReadError, Reading, fingerprint, read};
 
 /// Where every document of the corpus is said to come from.
-const BASE: &str = "https://example.org/blog/feed.xml";
+pub(crate) const BASE: &str = "https://example.org/blog/feed.xml";
 
-fn base() -> HttpUrl {
+pub(crate) fn base() -> HttpUrl {
     BASE.parse().unwrap()
 }
 
