@@ -4,7 +4,8 @@
 //! A case is two files in `tests/corpus`: the document, and beside it
 //! `NAME.want.json`, the answer in full or `{"error": "…"}`. A third, `NAME.type`,
 //! gives the `Content-Type` that it was served with. With `SYNDICATED_BLESS=1`
-//! the answers are written anew, to be read before they are committed.
+//! the answers are written anew, to be read before they are committed. What
+//! feedparser makes of each document is compared in `opinions.rs`.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
