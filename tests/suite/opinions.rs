@@ -37,7 +37,7 @@ fn feedparser_agrees_or_is_known_not_to() {
     };
     let (mut documents, mut ours) = (Vec::new(), Vec::new());
     // It does not know JSON Feed, and takes pages for feeds without entries.
-    for case in cases().into_iter().filter(|case| !case.bytes.trim_ascii_start().starts_with(b"{")) {
+    for case in cases().into_iter().filter(|case| case.path.extension().is_none_or(|kind| kind != "json")) {
         let input = Input { bytes: &case.bytes, content_type: case.content_type.as_deref(), base: Some(&base()) };
         let document = read(&input).ok().map(|reading| reading.document);
         if document.as_ref().is_none_or(|document| document.kind == DocumentKind::Feed) {
@@ -57,7 +57,7 @@ fn feedparser_agrees_or_is_known_not_to() {
             }
         }
     }
-    let listed: Listed = toml::from_str(include_str!("../others/disagreements.toml")).unwrap();
+    let listed: Listed = toml::from_str(&std::fs::read_to_string("tests/others/disagreements.toml").unwrap()).unwrap();
     assert!(listed.because.iter().all(|because| !because.why.is_empty()), "each disagreement needs its reason");
     let listed: BTreeSet<String> = listed.because.into_iter().flat_map(|because| because.r#where).collect();
     let (new, stale) = (found.difference(&listed), listed.difference(&found));
