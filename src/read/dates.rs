@@ -205,4 +205,10 @@ mod tests {
             assert_eq!(parse(text), None, "{text}");
         }
     }
+    proptest::proptest! {
+        #[test]
+        fn no_text_is_too_odd(text in "([0-9]{1,14}|[-+:./ TWZ,]|Jan|오후|일|시|分|mar|p\\. m\\.|GMT|Etc/|Asia/Seoul|\\PC){0,12}") {
+            let _ = parse(&text);
+        }
+    }
 }

@@ -82,22 +82,31 @@ fn said(case: &Case, more: &[&str]) -> Value {
 #[test]
 fn every_document_of_the_corpus_is_read_as_it_says_beside_it() {
     let bless = std::env::var_os("SYNDICATED_BLESS").is_some();
-    let mut wrong = Vec::new();
-    for case in cases() {
-        let said = said(&case, &["--json"]);
-        let place = case.path.with_extension("want.json");
-        if bless {
-            std::fs::write(&place, format!("{said:#}\n")).unwrap();
-            continue;
-        }
-        let want: Value = std::fs::read(&place)
-            .map(|bytes| serde_json::from_slice(&bytes).unwrap_or_else(|why| panic!("{}: {why}", place.display())))
-            .unwrap_or_default();
-        if said != want {
-            wrong.push(format!("{}\nsaid {said:#}\nwant {want:#}", case.path.display()));
-        }
-    }
+    let cases = cases();
+    let at_once = std::thread::available_parallelism().unwrap().get();
+    // Starting the program takes longer than reading.
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let parts = cases.chunks(cases.len().div_ceil(at_once));
+        let parts: Vec<_> = parts
+            .map(|part| scope.spawn(move || part.iter().filter_map(|case| fault(case, bless)).collect()))
+            .collect();
+        parts.into_iter().flat_map(|part| -> Vec<String> { part.join().unwrap() }).collect()
+    });
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// How the answer differs from what it should be.
+fn fault(case: &Case, bless: bool) -> Option<String> {
+    let said = said(case, &["--json"]);
+    let place = case.path.with_extension("want.json");
+    if bless {
+        std::fs::write(&place, format!("{said:#}\n")).unwrap();
+        return None;
+    }
+    let want: Value = std::fs::read(&place)
+        .map(|bytes| serde_json::from_slice(&bytes).unwrap_or_else(|why| panic!("{}: {why}", place.display())))
+        .unwrap_or_default();
+    (said != want).then(|| format!("{}\nsaid {said:#}\nwant {want:#}", case.path.display()))
 }
 
 #[test]
