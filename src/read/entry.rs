@@ -11,7 +11,6 @@ use crate::domain::html::CleanHtml;
 use crate::domain::post::Entry;
 use crate::domain::time::Timestamp;
 use crate::domain::token::sha256_hex;
-use crate::domain::url::HttpUrl;
 use std::cmp::Ordering;
 
 /// Where the date of publication may stand, the exactest first.
@@ -56,7 +55,6 @@ const CONTENTS: [(Ns, &str); 6] = [
 /// What an entry takes from its feed.
 pub(super) struct Context<'t, 'a> {
     pub(super) tree: &'t Tree<'a>,
-    pub(super) site: Option<&'t HttpUrl>,
     pub(super) authors: Vec<String>,
     pub(super) is_atom: bool,
 }
@@ -71,7 +69,7 @@ pub(super) fn read(context: &Context<'_, '_>, element: &Element<'_>) -> (Entry, 
     };
     let clean = |said: &Option<Said<'_, '_>>| {
         let (field, html) = said.as_ref()?;
-        let base = tree.base(field).or(context.site).or(url.as_ref());
+        let base = tree.base(field).or(url.as_ref());
         Some(CleanHtml::sanitise(html, base)).filter(|html| !html.is_empty())
     };
     let (short, full) = match (html(&SUMMARIES), html(&CONTENTS)) {

@@ -33,17 +33,19 @@ pub(super) fn read(text: &str, base: Option<&HttpUrl>, mut repairs: Repairs) -> 
 
 fn translate(mut tree: Tree<'_>) -> Reading {
     let elements = newest(&mut tree);
+    let link = links::page(&tree, channel(&tree.root));
+    if let Some(base @ None) = tree.bases.first_mut() {
+        // Of a document that came from nowhere, links are relative to its site.
+        base.clone_from(&link);
+    }
     let root = &tree.root;
-    // CDF's channels may hold others.
-    let is_channel = root.is(Ns::Feed, "channel");
-    let channel = root.child(Ns::Feed, "channel").filter(|_| !is_channel).unwrap_or(root);
+    let channel = channel(root);
     let is_atom = root.is(Ns::Feed, "feed");
     let title = [(Ns::Feed, "title"), (Ns::Dc, "title")]
         .into_iter()
         .find_map(|(ns, name)| channel.child(ns, name))
         .map(|child| field::title(child, is_atom))
         .filter(|title| !title.is_empty());
-    let link = links::page(&tree, channel);
     let language = [channel.text_of(Ns::Feed, "language"), channel.text_of(Ns::Dc, "language")]
         .into_iter()
         .chain([channel, root].map(|element| element.attribute_in(Ns::Xml, "lang")))
@@ -54,7 +56,7 @@ fn translate(mut tree: Tree<'_>) -> Reading {
     let is_complete = channel.all(Ns::History, "complete").next().is_some();
     let older = ["prev-archive", "next"].into_iter().filter(|_| !is_complete);
     let older = older.flat_map(|rel| related(channel, rel)).find_map(|link| target(&tree, link));
-    let context = Context { tree: &tree, site: link.as_ref(), authors: people::of_feed(channel), is_atom };
+    let context = Context { tree: &tree, authors: people::of_feed(channel), is_atom };
     let (entries, raw): (Vec<_>, Vec<_>) = elements.iter().map(|element| entry::read(&context, element)).unzip();
     let document = Document {
         kind: DocumentKind::Feed,
@@ -72,6 +74,12 @@ fn translate(mut tree: Tree<'_>) -> Reading {
         feeds: Vec::new(),
         guesses: Vec::new(),
     }
+}
+
+/// What holds a feed's facts. CDF's channels may hold others; the outer one is the feed.
+fn channel<'t, 'a>(root: &'t Element<'a>) -> &'t Element<'a> {
+    let is_channel = root.is(Ns::Feed, "channel");
+    root.child(Ns::Feed, "channel").filter(|_| !is_channel).unwrap_or(root)
 }
 
 /// The newest entries, when there are too many. Most feeds begin with the newest,
@@ -100,4 +108,24 @@ pub(super) fn detect_language(entries: &[Entry]) -> Option<String> {
         sample.push('\n');
     }
     super::text::language(&sample)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::url::HttpUrl;
+    use crate::read::{Input, read};
+
+    #[test]
+    fn without_an_address_of_its_own_a_feeds_links_are_relative_to_its_site() {
+        let feed = "<rss><channel><link>https://blog.example/</link><item><link>1</link>\
+                    <description>&lt;a href='2'&gt;two&lt;/a&gt;</description></item></channel></rss>";
+        let entry = |base: Option<&HttpUrl>| {
+            let reading = read(&Input { bytes: feed.as_bytes(), content_type: None, base }).unwrap();
+            let entry = reading.document.entries.into_iter().next().unwrap();
+            (entry.url.unwrap().to_string(), entry.summary.unwrap().to_string())
+        };
+        let at = |site: &str| (format!("{site}1"), format!("<a href=\"{site}2\" rel=\"noopener noreferrer\">two</a>"));
+        assert_eq!(entry(None), at("https://blog.example/"));
+        assert_eq!(entry("https://feeds.example/x/feed".parse().ok().as_ref()), at("https://feeds.example/x/"));
+    }
 }

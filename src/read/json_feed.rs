@@ -37,17 +37,13 @@ pub(super) fn read(text: &str, base: Option<&HttpUrl>, mut repairs: Repairs) -> 
     let (entries, raw): (Vec<_>, Vec<_>) =
         items.iter().skip(skipped).take(MAX_ENTRIES).map(|item| entry(item, base, &authors)).unzip();
     let related = |name| text_of(&feed, name).and_then(|href| resolve(href, base));
-    // Other kinds of hub speak other protocols.
+    // Other kinds of hub, such as rssCloud's, are asked otherwise.
     let hubs =
-        list(&feed, "hubs").filter(|hub| text_of(hub, "type").is_none_or(|kind| kind.eq_ignore_ascii_case("websub")));
+        list(&feed, "hubs").filter(|hub| text_of(hub, "type").is_none_or(|kind| kind.eq_ignore_ascii_case("WebSub")));
     Ok(Reading {
         older: related("next_url"),
         pace: Pace {
-            // JSON Feed also lists hubs of rssCloud, which are asked otherwise.
-            hubs: hubs
-                .filter(|hub| text_of(hub, "type").is_some_and(|kind| kind.eq_ignore_ascii_case("WebSub")))
-                .filter_map(|hub| resolve(text_of(hub, "url")?, base))
-                .collect(),
+            hubs: hubs.filter_map(|hub| resolve(text_of(hub, "url")?, base)).collect(),
             self_url: related("feed_url"),
             ..Pace::default()
         },
