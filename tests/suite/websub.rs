@@ -574,6 +574,30 @@ async fn what_changes_in_the_configuration_is_told_to_hubs() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_does_not_wait_for_a_hub() {
+    for bench in engines::all().await {
+        let world = World::new(&bench).await;
+        let silent = world.origin.url("/hub");
+        world.origin.set("/hub", Answer::status(202).delayed(HOUR));
+        world.origin.set("/feed", Answer::ok(feed(1..=3, silent.as_str())));
+        world.poll().await;
+        world.origin.asked();
+        let (hubs, stop) = (world.hubs.clone(), CancellationToken::new());
+        let stopped = stop.clone();
+        let asking = tokio::spawn(async move { hubs.ask_due(&stopped).await.unwrap() });
+        while world.origin.asked().is_empty() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        stop.cancel();
+        let asked = tokio::time::timeout(Duration::from_secs(5), asking).await;
+        assert_eq!(asked.expect("it waits for the hub").unwrap(), 1);
+        // It is asked again when the claim has ended.
+        assert_eq!(world.store.next_hub_at().await.unwrap(), Some(world.clock.now().plus(5 * MINUTE)));
+        world.end().await;
+    }
+}
+
 /// Two nodes on one database: a hub is asked by one of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_node_asks_at_a_time() {
