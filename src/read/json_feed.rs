@@ -43,11 +43,7 @@ pub(super) fn read(text: &str, base: Option<&HttpUrl>, mut repairs: Repairs) -> 
     Ok(Reading {
         older: related("next_url"),
         pace: Pace {
-            // JSON Feed also lists hubs of rssCloud, which are asked otherwise.
-            hubs: hubs
-                .filter(|hub| text_of(hub, "type").is_some_and(|kind| kind.eq_ignore_ascii_case("WebSub")))
-                .filter_map(|hub| resolve(text_of(hub, "url")?, base))
-                .collect(),
+            hubs: hubs.filter_map(|hub| resolve(text_of(hub, "url")?, base)).collect(),
             self_url: related("feed_url"),
             ..Pace::default()
         },
