@@ -73,6 +73,8 @@ CREATE TABLE hub (
     UNIQUE (source_id, hub, topic)
 );
 CREATE INDEX hub_due ON hub (next_at);
+-- A source is subscribed at one hub at a time.
+CREATE UNIQUE INDEX hub_wanted ON hub (source_id) WHERE wanted;
 
 CREATE TABLE post (
     id            {ID},

@@ -17,7 +17,7 @@ use syndicated::flow::poll::{PollOutcome, Poller};
 use syndicated::flow::websub::Hubs;
 use syndicated::net::{Client, Names};
 use syndicated::scheduler::Roles;
-use syndicated::store::{Push, Store};
+use syndicated::store::{Push, SourceRow, Store};
 use tokio_util::sync::CancellationToken;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -213,6 +213,38 @@ async fn a_hub_is_asked_asks_back_and_announces() {
         let rest = world.rest().await;
         assert!((6 * HOUR..=6 * HOUR + 15 * MINUTE).contains(&rest), "{rest:?}");
         world.end().await;
+    }
+}
+
+/// The daemon's own loops, from the first poll to a post that was announced.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_daemon_does_all_of_it_by_itself() {
+    for bench in engines::all().await {
+        let clock = Clock::manual(at("2026-11-23T07:00:00Z"));
+        let outside = Outside { clock: clock.clone(), chance: Chance::seeded(3), roles: Roles::ALL };
+        let daemon = Daemon::start(config(&bench, PUBLIC, "", ""), outside).await.unwrap();
+        let (hub, origin) = (Hub::start(daemon.web.unwrap()).await, Origin::start().await);
+        hub.asks_back_at_once(DAY);
+        origin.set("/feed", Answer::ok(feed(1..=3, &hub.url)));
+        daemon.reload(config(&bench, PUBLIC, "", &source(&origin))).await.unwrap();
+        let name = "blog".parse().unwrap();
+        // Time goes on in such steps until the row says so.
+        let until = async |step: Duration, holds: fn(&SourceRow) -> bool| {
+            let deadline = std::time::Instant::now() + Duration::from_secs(20);
+            while !holds(&daemon.store.source_row(&name).await.unwrap().unwrap()) {
+                assert!(std::time::Instant::now() < deadline, "{}", bench.engine);
+                clock.advance(step);
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        until(Duration::from_secs(1), |row| row.pushed_until.is_some()).await;
+        let wish = hub.wishes().remove(0);
+        origin.set("/feed", Answer::ok(feed(1..=4, &hub.url)));
+        clock.advance(MINUTE);
+        assert_eq!(hub.announces(&wish, "sha256", "x").await, 202);
+        // Without a slot, since the clock stands.
+        until(Duration::ZERO, |row| row.posts == 4).await;
+        assert!(daemon.stop().await);
     }
 }
 
@@ -538,6 +570,30 @@ async fn what_changes_in_the_configuration_is_told_to_hubs() {
         // Push is switched off: the hub is told, and nothing is expected of it.
         world.reload(config(&bench, PUBLIC, "websub = false", &source(&world.origin))).await;
         assert_eq!(world.push().await, None);
+        world.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_does_not_wait_for_a_hub() {
+    for bench in engines::all().await {
+        let world = World::new(&bench).await;
+        let silent = world.origin.url("/hub");
+        world.origin.set("/hub", Answer::status(202).delayed(HOUR));
+        world.origin.set("/feed", Answer::ok(feed(1..=3, silent.as_str())));
+        world.poll().await;
+        world.origin.asked();
+        let (hubs, stop) = (world.hubs.clone(), CancellationToken::new());
+        let stopped = stop.clone();
+        let asking = tokio::spawn(async move { hubs.ask_due(&stopped).await.unwrap() });
+        while world.origin.asked().is_empty() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        stop.cancel();
+        let asked = tokio::time::timeout(Duration::from_secs(5), asking).await;
+        assert_eq!(asked.expect("it waits for the hub").unwrap(), 1);
+        // It is asked again when the claim has ended.
+        assert_eq!(world.store.next_hub_at().await.unwrap(), Some(world.clock.now().plus(5 * MINUTE)));
         world.end().await;
     }
 }
