@@ -185,7 +185,7 @@ async fn show(name: &Slug, json: Json, setting: &Setting, out: &mut Out) -> anyh
         ("next", shown(line.next_poll_at)),
         ("posts", line.posts.to_string()),
     ])?;
-    let filter = PostFilter { source: Some(name.clone()), standing: None, limit: 5 };
+    let filter = PostFilter { source: Some(name.clone()), limit: 5, ..PostFilter::default() };
     let posts = store.post_list(&filter).await?;
     if !posts.is_empty() {
         out.line("")?;

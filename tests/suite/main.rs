@@ -21,6 +21,7 @@ mod damaging;
 mod delivering;
 mod digests;
 mod engines;
+mod filtering;
 mod full_disk;
 mod hub;
 mod identity;

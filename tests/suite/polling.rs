@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use syndicated::clock::{Chance, Clock};
 use syndicated::config::{Allow, Config, Database, Fetch, Http, Live, Mail, OnAmbiguous, Relay, Site};
+use syndicated::domain::filter::Filter;
 use syndicated::domain::language::Language;
 use syndicated::domain::post::Standing;
 use syndicated::domain::schedule::Schedule;
@@ -39,6 +40,7 @@ fn source(name: &str, url: &HttpUrl) -> Source {
         seed: Seed::None,
         content: TextFrom::Feed,
         rules: Rules::default(),
+        filter: Filter::default(),
     }
 }
 
@@ -944,7 +946,7 @@ async fn many_look_alikes_are_held_until_somebody_decides() {
         let admitted = world.read().await;
         assert_eq!((admitted.held.len(), admitted.new.len()), (25, 1));
         assert_eq!(world.titles(Standing::Live).await, ["Post 26"]);
-        assert!(world.store.posts_of(None, 100).await.unwrap().len() == 26, "held posts stand in no feed");
+        assert!(world.store.posts_of(None, 100, &|_| true).await.unwrap().len() == 26, "held posts stand in no feed");
         let now = world.clock.now();
         assert!(world.store.release_post(admitted.held[0], Standing::Live, now).await.unwrap());
         assert!(!world.store.release_post(admitted.held[0], Standing::Live, now).await.unwrap());
