@@ -42,4 +42,5 @@ mod secure_relays;
 mod serving;
 mod sink;
 mod stage;
+mod store_of_truth;
 mod websub;

@@ -31,7 +31,7 @@ fn monday() -> Timestamp {
     Timestamp::from_millis(1_795_417_200_000)
 }
 
-fn source(name: &str, url: &HttpUrl) -> Source {
+pub(crate) fn source(name: &str, url: &HttpUrl) -> Source {
     Source {
         name: name.parse().unwrap(),
         url: url.clone(),
@@ -44,7 +44,7 @@ fn source(name: &str, url: &HttpUrl) -> Source {
     }
 }
 
-fn config(sources: Vec<Source>) -> Config {
+pub(crate) fn config(sources: Vec<Source>) -> Config {
     Config {
         site: Site {
             title: "Good News".to_owned(),
@@ -85,12 +85,12 @@ pub(crate) struct World {
     pub(crate) store: Store,
     clock: Clock,
     live: Live,
-    poller: Arc<Poller>,
-    stop: CancellationToken,
+    pub(crate) poller: Arc<Poller>,
+    pub(crate) stop: CancellationToken,
 }
 
 impl World {
-    async fn new(bench: &Bench, config: Config) -> Self {
+    pub(crate) async fn new(bench: &Bench, config: Config) -> Self {
         Self::with_names(bench, config, Names::system()).await
     }
 
