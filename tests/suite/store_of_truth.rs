@@ -1,29 +1,15 @@
 //! `read --json` prints exactly what a poll stores: every feed of the corpus, by
-//! both ways, from the same server.
+//! both ways, from the same address.
 
 use crate::engines;
 use crate::origin::{Answer, Origin};
 use crate::polling::{World, config, source};
-use crate::reading::{Case, cases};
+use crate::reading::{Case, cases, said_from};
 use serde_json::{Value, json};
-use std::process::Command;
 use syndicated::domain::html::CleanHtml;
 use syndicated::domain::post::Post;
-use syndicated::domain::url::HttpUrl;
 use syndicated::flow::poll::PollOutcome;
 use syndicated::store::PostFilter;
-
-/// What the built program says of what stands at an address.
-fn read(url: &HttpUrl) -> Value {
-    let folder = tempfile::tempdir().unwrap();
-    let done = Command::new(env!("CARGO_BIN_EXE_syndicated"))
-        .args(["read", url.as_str(), "--json"])
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
-    assert!(done.status.success(), "{url}: {}", String::from_utf8_lossy(&done.stderr));
-    serde_json::from_slice(&done.stdout).unwrap()
-}
 
 /// A stored post in the words of `read --json`.
 fn in_its_words(post: &Post) -> Value {
@@ -84,7 +70,7 @@ async fn what_read_prints_is_what_a_poll_stores() {
             let mut stored = world.store.post_list(&filter).await.unwrap();
             // The first of a document is stored last.
             stored.sort_by_key(|post| std::cmp::Reverse(post.id));
-            let (document, path) = (read(&source.url), case.path.display());
+            let (document, path) = (said_from(case, source.url.as_str(), &["--json"]), case.path.display());
             let row = world.store.source_row(&source.name).await.unwrap().unwrap();
             assert_eq!(document["title"], json!(row.title), "{path}");
             assert_eq!(document["link"], json!(row.link), "{path}");
