@@ -18,6 +18,7 @@ use crate::read::{Input, RawHtml, Reading, plain_text, read};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
+use serde_json::Value;
 use std::io::Read as _;
 use std::net::IpAddr;
 
@@ -140,14 +141,16 @@ struct ShownEntry<'a> {
     also_at: &'a [Place],
     /// Why a filter leaves it out; there only when one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
-    filtered: Option<Option<String>>,
+    filtered: Option<Value>,
 }
 
 fn shown<'a>(reading: &'a Reading, wish: &Wish) -> Shown<'a> {
     let Document { kind, title, link, language, entries } = &reading.document;
     let entries = entries.iter().enumerate().map(|(at, entry)| {
-        let judge =
-            |filter: &Filter| filter.leaves_out(entry, language.as_deref(), wish.now).map(|why| why.to_string());
+        let judge = |filter: &Filter| {
+            let reason = filter.leaves_out(entry, language.as_deref(), wish.now);
+            Value::from(reason.map(|why| why.to_string()))
+        };
         ShownEntry { filtered: wish.filter.as_ref().map(judge), ..shown_entry(entry, raw_of(reading, wish.raw, at)) }
     });
     Shown {
