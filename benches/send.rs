@@ -134,6 +134,7 @@ async fn freeze(store: &Store, clock: &Clock) -> u64 {
     let edition = Edition { newsletter: name.clone(), cadence: name.clone(), slot: "bench".to_owned() };
     let frozen = Frozen {
         posts: &[],
+        left_out: &[],
         subject: "A digest",
         html: &html,
         plain: &plain,

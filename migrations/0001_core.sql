@@ -98,6 +98,10 @@ CREATE TABLE post (
     first_seen_at BIGINT  NOT NULL,
     changed_at    BIGINT  NOT NULL,
     standing      TEXT    NOT NULL CHECK (standing IN ('seed', 'live', 'held')),
+    -- The rule of its source's filter that hides it; NULL when none does.
+    filtered_by   TEXT,
+    -- Whether a person let it out: no filter of its source hides it again.
+    released      BOOLEAN NOT NULL DEFAULT FALSE,
     UNIQUE (source_id, guid)
 );
 CREATE INDEX post_by_url ON post (source_id, url_key);
@@ -193,6 +197,17 @@ CREATE TABLE digest_post (
     PRIMARY KEY (newsletter, cadence, post_id)
 );
 CREATE INDEX digest_post_of ON digest_post (digest_id, position);
+
+-- A post that a newsletter's filter left out when a digest was decided on: it is not that cadence's news later.
+CREATE TABLE passed_over (
+    newsletter TEXT   NOT NULL,
+    cadence    TEXT   NOT NULL,
+    post_id    BIGINT NOT NULL REFERENCES post (id),
+    reason     TEXT   NOT NULL,
+    decided_at BIGINT NOT NULL,
+    PRIMARY KEY (newsletter, cadence, post_id)
+);
+CREATE INDEX passed_over_of ON passed_over (post_id);
 
 -- A mail outside any digest.
 CREATE TABLE letter (

@@ -8,6 +8,7 @@ use crate::domain::schedule;
 use crate::domain::source::SourceState;
 use crate::domain::span;
 use crate::domain::time::Timestamp;
+use crate::flow::digest::sift;
 use crate::mail::{Deadlines, Transport};
 use crate::store::{Selection, Store};
 use rustix::fs::{Access, access};
@@ -177,7 +178,7 @@ async fn digests(config: &Config, store: Option<&Store>, now: Timestamp) -> Vec<
                 Some(store) => match store.cadence_progress(&newsletter.name, &cadence.name).await {
                     Ok(Some(progress)) => {
                         let selection = Selection { newsletter, cadence: &cadence.name, since: progress.since, now };
-                        store.select_posts(&selection).await.ok().map(|posts| posts.len())
+                        sift(store, &selection).await.ok().map(|posts| posts.taken.len())
                     }
                     _ => None,
                 },

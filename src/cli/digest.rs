@@ -10,9 +10,9 @@ use crate::domain::digest::{Balance, Digest as Stored, DigestState};
 use crate::domain::id::DigestId;
 use crate::domain::slug::Slug;
 use crate::flow::deliver::Deliverer;
-use crate::flow::digest::{Digester, Fired, Outcome};
-use crate::render::Renderer;
-use crate::store::OpenError;
+use crate::flow::digest::{Digester, Fired, Outcome, Preview, Sifted};
+use crate::render::{Rendered, Renderer};
+use crate::store::{LeftOut, OpenError};
 use arc_swap::ArcSwap;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ pub enum Digest {
     /// List digests, newest first.
     List(List),
     /// Show the mail that would go out now; sends nothing.
-    Preview(Preview),
+    Preview(Look),
     /// Mail what has settled now, outside any slot.
     Send(Send),
     /// Show a digest: its posts, its balance and its deliveries.
@@ -79,7 +79,7 @@ pub(super) enum Part {
 
 /// `digest preview`.
 #[derive(Debug, Args)]
-pub struct Preview {
+pub struct Look {
     #[command(flatten)]
     which: Which,
     /// The part to print.
@@ -181,26 +181,37 @@ fn named(config: &Config, which: &Which) -> Result<(Slug, Slug), Usage> {
     Ok((newsletter.name.clone(), cadence.name.clone()))
 }
 
-async fn preview(preview: Preview, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
+async fn preview(preview: Look, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     let (config, store) = setting.open().await?;
     let (newsletter, cadence) = named(&config, &preview.which)?;
     let live = Arc::new(ArcSwap::from_pointee(config));
-    let digester = Digester::new(store, live, Arc::new(Renderer::new()?), setting.clock.clone());
-    let Some((posts, mail)) = digester.preview(newsletter.as_str(), cadence.as_str()).await? else {
-        return {
-            let _: () = if preview.json.json {
-                out.json(&Value::Null)?;
-            } else {
-                out.line("nothing would be sent: no new post has settled; `syndicated post show ID` says why of each")?;
-            };
-            Ok(())
-        };
-    };
+    let digester = Digester::new(store.clone(), live, Arc::new(Renderer::new()?), setting.clock.clone());
+    let Preview { posts: Sifted { taken, left_out }, mail } =
+        digester.preview(newsletter.as_str(), cadence.as_str()).await?;
     if preview.json.json {
-        let mail = json!({ "subject": mail.subject, "posts": posts, "html": mail.html, "plain": mail.plain });
+        let left_out: Vec<_> =
+            left_out.iter().map(|left| json!({ "post": left.post, "filtered": left.reason.as_str() })).collect();
+        let mail = mail.map(|mail| {
+            json!({
+                "subject": mail.subject, "posts": taken, "left_out": left_out, "html": mail.html, "plain": mail.plain,
+            })
+        });
         return Ok(out.json(&mail)?);
     }
-    match preview.part {
+    if let Some(mail) = mail {
+        print(&mail, preview.part, out)?;
+    } else {
+        out.line("nothing would be sent: no new post has settled; `syndicated post show ID` says why of each")?;
+    }
+    for LeftOut { post, reason } in left_out {
+        let title = store.post(post).await?.map(|post| post.entry.title).unwrap_or_default();
+        out.line(format!("left out by {reason}: post {post}, {title}"))?;
+    }
+    Ok(())
+}
+
+fn print(mail: &Rendered, part: Part, out: &mut Out) -> std::io::Result<()> {
+    match part {
         Part::Html => out.text(&mail.html)?,
         Part::Text => {
             out.line(format!("Subject: {}", mail.subject))?;
@@ -221,10 +232,12 @@ async fn send(send: Send, setting: &Setting, out: &mut Out) -> anyhow::Result<()
     let renderer = Arc::new(Renderer::new()?);
     let digester = Digester::new(store.clone(), live.clone(), renderer.clone(), setting.clock.clone());
     if !send.yes && std::io::stdin().is_terminal() {
-        let Some((posts, mail)) = digester.preview(newsletter.as_str(), cadence.as_str()).await? else {
+        let Preview { posts, mail } = digester.preview(newsletter.as_str(), cadence.as_str()).await?;
+        let Some(mail) = mail else {
             return Ok(out.line("nothing was sent: no new post has settled")?);
         };
-        let question = format!("Mail \"{}\" with {} now? [y/N] ", mail.subject, count(posts.len(), "post", "posts"));
+        let question =
+            format!("Mail \"{}\" with {} now? [y/N] ", mail.subject, count(posts.taken.len(), "post", "posts"));
         if !agreed(&question)? {
             return Ok(out.line("nothing was sent")?);
         }

@@ -13,6 +13,7 @@ mod poll;
 mod post;
 mod read;
 mod setting;
+mod sieve;
 mod source;
 mod subscriber;
 

@@ -73,6 +73,7 @@ fn in_words(outcome: &PollOutcome) -> String {
             for (number, what) in [
                 (admitted.new.len(), "new"),
                 (admitted.seeded.len(), "from before, not mailed"),
+                (admitted.filtered.len(), "filtered out"),
                 (admitted.changed.len(), "changed"),
                 (admitted.held.len(), "held (see `post list --standing held`)"),
             ] {
@@ -100,7 +101,7 @@ fn as_json(report: &PollReport) -> Value {
         PollOutcome::Read(admitted) => {
             return json!({
                 "source": report.name, "outcome": "read", "why": null, "new": admitted.new, "seeded": admitted.seeded,
-                "changed": admitted.changed, "held": admitted.held, "same": admitted.same,
+                "filtered": admitted.filtered, "changed": admitted.changed, "held": admitted.held, "same": admitted.same,
             });
         }
         PollOutcome::Unchanged => ("unchanged", None),

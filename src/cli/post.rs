@@ -14,7 +14,7 @@ use crate::domain::post::{Post as Stored, Standing};
 use crate::domain::slug::Slug;
 use crate::domain::span;
 use crate::domain::time::Timestamp;
-use crate::store::{PostFilter, Store};
+use crate::store::{PassedOver, PostFilter, Store};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::json;
@@ -31,7 +31,7 @@ pub enum Post {
         #[command(flatten)]
         json: Json,
     },
-    /// Decide on a post that the flood guard holds: mail it with the next digest.
+    /// Let out a post that the flood guard holds or its source's filter hides: mail it with the next digest.
     Release {
         /// Its number.
         id: i64,
@@ -50,6 +50,9 @@ pub struct List {
     /// Only those that are `live`, `seed` or `held`.
     #[arg(long)]
     standing: Option<Standing>,
+    /// Only those that their source's filter hides.
+    #[arg(long)]
+    filtered: bool,
     /// At most so many.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
@@ -67,7 +70,8 @@ pub(super) async fn run(command: Post, setting: &Setting, out: &mut Out) -> anyh
 
 async fn list(list: List, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     let (config, store) = setting.open().await?;
-    let filter = PostFilter { source: list.source, standing: list.standing, limit: list.limit };
+    let filter =
+        PostFilter { source: list.source, standing: list.standing, filtered: list.filtered, limit: list.limit };
     let posts = store.post_list(&filter).await?;
     if list.json.json {
         return Ok(out.json(&posts.iter().map(as_json).collect::<Vec<_>>())?);
@@ -79,7 +83,7 @@ async fn list(list: List, setting: &Setting, out: &mut Out) -> anyhow::Result<()
                 post.id.to_string(),
                 local(config.site.timezone, post.date()),
                 post.source_name.to_string(),
-                post.standing.as_str().to_owned(),
+                if post.filtered_by.is_some() { "filtered" } else { post.standing.as_str() }.to_owned(),
                 titled(post),
             ]
         })
@@ -92,7 +96,7 @@ fn as_json(post: &Stored) -> serde_json::Value {
         "id": post.id, "source": post.source_name, "title": post.entry.title, "url": post.entry.url,
         "authors": post.entry.authors, "date": post.date(), "published": post.entry.published,
         "first_seen": post.first_seen, "changed": post.changed, "standing": post.standing,
-        "also_at": post.entry.also_at,
+        "filtered": post.filtered_by, "also_at": post.entry.also_at,
     })
 }
 
@@ -147,7 +151,7 @@ async fn show(id: PostId, json: Json, setting: &Setting, out: &mut Out) -> anyho
         ("published", post.entry.published.map(at).unwrap_or_default()),
         ("first seen", at(post.first_seen)),
         ("changed", format!("{}{changes}", at(post.changed))),
-        ("standing", standing(post.standing).to_owned()),
+        ("standing", standing(&post)),
     ])?;
     if fates.is_empty() {
         out.line("")?;
@@ -180,6 +184,7 @@ const NAMED: u32 = 20;
 
 async fn fates(store: &Store, config: &Config, post: &Stored, now: Timestamp) -> anyhow::Result<Vec<Fate>> {
     let digests = store.digests_of_post(post.id).await?;
+    let passed = store.passed_over(post.id).await?;
     let mut fates = Vec::new();
     for digest in &digests {
         let balance = store.balance(digest.id).await?;
@@ -210,11 +215,20 @@ async fn fates(store: &Store, config: &Config, post: &Stored, now: Timestamp) ->
             if !done {
                 let since =
                     store.cadence_progress(&newsletter.name, &cadence.name).await?.map(|progress| progress.since);
+                let passed =
+                    passed.iter().find(|passed| passed.newsletter == newsletter.name && passed.cadence == cadence.name);
                 fates.push(Fate {
                     newsletter: newsletter.name.clone(),
                     cadence: cadence.name.clone(),
                     digest: None,
-                    why: not_yet(newsletter, cadence, since, post, config, now),
+                    why: match passed {
+                        Some(PassedOver { reason, at, .. }) => format!(
+                            "not mailed: filtered out by `{reason}` of the newsletter {}, decided at {}",
+                            newsletter.name,
+                            local(config.site.timezone, *at)
+                        ),
+                        None => not_yet(newsletter, cadence, since, post, config, now),
+                    },
                     balance: None,
                     deliveries: Vec::new(),
                 });
@@ -257,18 +271,27 @@ fn not_yet(
     now: Timestamp,
 ) -> String {
     let at = |at: Timestamp| local(config.site.timezone, at);
-    match post.standing {
-        Standing::Seed => return "not mailed, because it was there before the source was first polled".to_owned(),
-        Standing::Held => {
+    match (post.standing, &post.filtered_by) {
+        (Standing::Seed, _) => return "not mailed, because it was there before the source was first polled".to_owned(),
+        (Standing::Held, _) => {
             return format!("not mailed: the flood guard holds it; `syndicated post release {}` lets it go", post.id);
         }
-        Standing::Live => {}
+        (Standing::Live, Some(reason)) => {
+            return format!(
+                "not mailed: filtered out by `{reason}` of the source {}; `syndicated post release {}` lets it go",
+                post.source_name, post.id
+            );
+        }
+        (Standing::Live, None) => {}
     }
     let Some(since) = since else {
         return "not mailed yet: the daemon has not run since this cadence was configured".to_owned();
     };
     if post.first_seen < since {
         return format!("not mailed, because the cadence was configured later, at {}", at(since));
+    }
+    if let Some(reason) = post.left_out_by(&newsletter.filter) {
+        return format!("will not be mailed: filtered out by `{reason}` of the newsletter {}", newsletter.name);
     }
     let settled = post.changed.plus(newsletter.settle).min(post.first_seen.plus(newsletter.settle_max));
     let unsettled = settled > now;
@@ -296,7 +319,7 @@ async fn release(id: PostId, unmailed: bool, setting: &Setting, out: &mut Out) -
             if unmailed { "it stands in the feeds" } else { "it stands in the feeds and goes into the next digest" };
         Ok(out.line(format!("released `{}`: {what}", titled(&post)))?)
     } else {
-        Err(Usage(format!("post {id} is not held: it is {}", post.standing.as_str())).into())
+        Err(Usage(format!("post {id} is not kept back: it is {}", post.standing.as_str())).into())
     }
 }
 
@@ -304,12 +327,14 @@ fn titled(post: &Stored) -> String {
     if post.entry.title.is_empty() { "(no title)".to_owned() } else { post.entry.title.clone() }
 }
 
-fn standing(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Seed => "seed: it was there before the source was first polled",
-        Standing::Live => "live: it may be mailed",
-        Standing::Held => "held by the flood guard",
-    }
+fn standing(post: &Stored) -> String {
+    let standing = match (post.standing, &post.filtered_by) {
+        (Standing::Seed, None) => "seed: it was there before the source was first polled",
+        (Standing::Live, None) => "live: it may be mailed",
+        (Standing::Held, _) => "held by the flood guard",
+        (_, Some(reason)) => return format!("filtered: stored, and neither in a feed nor mailed, by `{reason}`"),
+    };
+    standing.to_owned()
 }
 
 fn unknown(id: PostId) -> Usage {

@@ -3,8 +3,10 @@
 
 use super::ending::Usage;
 use super::output::{Out, count};
+use super::sieve::{Sieve, in_words};
 use super::{Json, Setting};
 use crate::config::{Allow, Fetch};
+use crate::domain::filter::Filter;
 use crate::domain::html::CleanHtml;
 use crate::domain::pace::Pace;
 use crate::domain::post::{Document, DocumentKind, Enclosure, Entry, Place};
@@ -16,6 +18,7 @@ use crate::read::{Input, RawHtml, Reading, plain_text, read};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
+use serde_json::Value;
 use std::io::Read as _;
 use std::net::IpAddr;
 
@@ -35,7 +38,16 @@ pub struct Read {
     #[arg(long)]
     raw: bool,
     #[command(flatten)]
+    sieve: Sieve,
+    #[command(flatten)]
     json: Json,
+}
+
+/// How the answer is made.
+struct Wish {
+    raw: bool,
+    filter: Option<Filter>,
+    now: Timestamp,
 }
 
 /// A document as it came.
@@ -48,12 +60,13 @@ struct Source {
 pub(super) async fn run(command: Read, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     let base: Option<HttpUrl> =
         command.base.as_deref().map(str::parse).transpose().map_err(|why: BadUrl| Usage(why.to_string()))?;
+    let wish = Wish { raw: command.raw, filter: command.sieve.filter(setting)?, now: setting.clock.now() };
     let source = get(&command.what, setting).await?;
     let base = base.or(source.base);
     let content_type = command.content_type.or(source.content_type);
     let input = Input { bytes: &source.bytes, content_type: content_type.as_deref(), base: base.as_ref() };
     let reading = read(&input).with_context(|| command.what.clone())?;
-    if command.json.json { Ok(out.json(&shown(&reading, command.raw))?) } else { tell(&reading, command.raw, out) }
+    if command.json.json { Ok(out.json(&shown(&reading, &wish))?) } else { tell(&reading, &wish, out) }
 }
 
 async fn get(what: &str, setting: &Setting) -> anyhow::Result<Source> {
@@ -126,11 +139,20 @@ struct ShownEntry<'a> {
     categories: &'a [String],
     enclosures: &'a [Enclosure],
     also_at: &'a [Place],
+    /// Why a filter leaves it out; there only when one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filtered: Option<Value>,
 }
 
-fn shown(reading: &Reading, raw: bool) -> Shown<'_> {
+fn shown<'a>(reading: &'a Reading, wish: &Wish) -> Shown<'a> {
     let Document { kind, title, link, language, entries } = &reading.document;
-    let entries = entries.iter().enumerate().map(|(at, entry)| shown_entry(entry, raw_of(reading, raw, at)));
+    let entries = entries.iter().enumerate().map(|(at, entry)| {
+        let judge = |filter: &Filter| {
+            let reason = filter.leaves_out(entry, language.as_deref(), wish.now);
+            Value::from(reason.map(|why| why.to_string()))
+        };
+        ShownEntry { filtered: wish.filter.as_ref().map(judge), ..shown_entry(entry, raw_of(reading, wish.raw, at)) }
+    });
     Shown {
         kind: *kind,
         title: title.as_deref(),
@@ -161,11 +183,12 @@ fn shown_entry<'a>(entry: &'a Entry, raw: Option<&'a RawHtml>) -> ShownEntry<'a>
         categories: &entry.categories,
         enclosures: &entry.enclosures,
         also_at: &entry.also_at,
+        filtered: None,
     }
 }
 
 /// What a feed asks of those who poll it, a line each.
-fn wishes(pace: &Pace) -> Vec<String> {
+pub(super) fn wishes(pace: &Pace) -> Vec<String> {
     let mut wishes = Vec::new();
     if let Some(wait) = pace.at_least {
         wishes.push(format!("asks to be polled at most every {} min", wait.as_secs() / 60));
@@ -184,7 +207,7 @@ fn wishes(pace: &Pace) -> Vec<String> {
 /// So much of a text is shown.
 const EXCERPT: usize = 300;
 
-fn tell(reading: &Reading, raw: bool, out: &mut Out) -> anyhow::Result<()> {
+fn tell(reading: &Reading, wish: &Wish, out: &mut Out) -> anyhow::Result<()> {
     let Document { kind, title, link, language, entries } = &reading.document;
     let kind = match kind {
         DocumentKind::Feed => "feed",
@@ -210,6 +233,9 @@ fn tell(reading: &Reading, raw: bool, out: &mut Out) -> anyhow::Result<()> {
     for (at, entry) in entries.iter().enumerate() {
         out.line("")?;
         out.line(if entry.title.is_empty() { "(no title)" } else { &entry.title })?;
+        if let Some(filter) = &wish.filter {
+            out.line(format!("  {}", in_words(filter, entry, language.as_deref(), wish.now)))?;
+        }
         let date = entry.published.or(entry.updated).map(|at| schedule::local(chrono_tz::UTC, at));
         let also: Vec<_> = entry.also_at.iter().map(|place| place.name.as_str()).collect();
         let also = if also.is_empty() { String::new() } else { format!("also at {}", also.join(", ")) };
@@ -221,7 +247,7 @@ fn tell(reading: &Reading, raw: bool, out: &mut Out) -> anyhow::Result<()> {
                 out.line(format!("  {line}"))?;
             }
         }
-        if let Some(raw) = raw_of(reading, raw, at) {
+        if let Some(raw) = raw_of(reading, wish.raw, at) {
             out.line(raw.content.as_deref().or(raw.summary.as_deref()).unwrap_or_default())?;
         } else if let Some(html) = entry.content.as_ref().or(entry.summary.as_ref()) {
             let text = plain_text(html.as_str());

@@ -1,28 +1,28 @@
 //! `source …`: what is followed. Adding and removing edit the configuration,
 //! which is the truth for what exists; pausing is the database's.
 
+mod show;
+
 use super::ending::Usage;
 use super::find::{choose, look, tell};
 use super::output::Out;
-use super::setting::local;
 use super::{Json, Setting};
 use crate::config::Config;
 use crate::config::edit::{self, NewSource};
 use crate::domain::slug::Slug;
-use crate::domain::source::{Seed, Source as Configured, SourceState};
+use crate::domain::source::{Source as Configured, SourceState};
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
-use crate::store::{PostFilter, SourceRow, Store};
+use crate::store::Store;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use serde::Serialize;
 
 /// `source …`.
 #[derive(Debug, Subcommand)]
 pub enum Source {
     /// List the sources and how their polls go.
     List(Json),
-    /// Show one source and its newest posts.
+    /// Show one source: what is followed, how it is, and its newest posts.
     Show {
         /// The source.
         name: Slug,
@@ -69,133 +69,13 @@ pub struct Add {
 
 pub(super) async fn run(command: Source, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     match command {
-        Source::List(json) => list(json, setting, out).await,
-        Source::Show { name, json } => show(&name, json, setting, out).await,
+        Source::List(json) => show::list(json, setting, out).await,
+        Source::Show { name, json } => show::show(&name, json, setting, out).await,
         Source::Add(add) => self::add(add, setting, out).await,
         Source::Pause { name } => set(&name, SourceState::Paused, setting, out).await,
         Source::Resume { name } => set(&name, SourceState::Active, setting, out).await,
         Source::Remove { name } => remove(&name, setting, out),
     }
-}
-
-/// A source as it is configured, with what happened to it so far.
-#[derive(Serialize)]
-struct Line<'a> {
-    name: &'a Slug,
-    url: &'a HttpUrl,
-    schedule: String,
-    state: &'static str,
-    title: Option<&'a str>,
-    feed_url: Option<&'a str>,
-    posts: u64,
-    polled_at: Option<Timestamp>,
-    ok_at: Option<Timestamp>,
-    next_poll_at: Option<Timestamp>,
-    failures: u32,
-    trouble: Option<&'a str>,
-    failing_since: Option<Timestamp>,
-    repaired: Option<&'a str>,
-    pushed_until: Option<Timestamp>,
-}
-
-impl<'a> Line<'a> {
-    fn new(source: &'a Configured, rows: &'a [SourceRow]) -> Self {
-        // A source that the daemon has not seen yet has no row; a changed address has a stale one.
-        let row = rows.iter().find(|row| row.name == source.name && row.url == source.url.as_str());
-        let state = row.map_or(SourceState::Active, |row| row.state);
-        Self {
-            name: &source.name,
-            url: &source.url,
-            schedule: source.schedule.to_string(),
-            state: match row {
-                Some(row) if row.failures > 0 && state == SourceState::Active => "failing",
-                Some(row) if row.repaired.is_some() && state == SourceState::Active => "repaired",
-                _ => state.as_str(),
-            },
-            title: row.and_then(|row| row.title.as_deref()),
-            feed_url: row.and_then(|row| row.feed_url.as_deref()),
-            posts: row.map_or(0, |row| row.posts),
-            polled_at: row.and_then(|row| row.polled_at),
-            ok_at: row.and_then(|row| row.ok_at),
-            next_poll_at: row.filter(|_| state == SourceState::Active).map(|row| row.next_poll_at),
-            failures: row.map_or(0, |row| row.failures),
-            trouble: row.and_then(|row| row.trouble.as_deref()),
-            failing_since: row.and_then(|row| row.failing_since),
-            repaired: row.and_then(|row| row.repaired.as_deref()),
-            pushed_until: row.and_then(|row| row.pushed_until),
-        }
-    }
-}
-
-async fn list(json: Json, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
-    let (config, store) = setting.open().await?;
-    let rows = store.source_rows().await?;
-    let lines: Vec<_> = config.sources.iter().map(|source| Line::new(source, &rows)).collect();
-    if json.json {
-        return Ok(out.json(&lines)?);
-    }
-    let zone = config.site.timezone;
-    let shown = |at: Option<Timestamp>| at.map_or_else(|| "–".to_owned(), |at| local(zone, at));
-    let table: Vec<_> = lines
-        .iter()
-        .map(|line| {
-            [
-                line.name.to_string(),
-                line.state.to_owned(),
-                line.posts.to_string(),
-                shown(line.polled_at),
-                shown(line.next_poll_at),
-                line.trouble.or(line.repaired).or(line.title).unwrap_or_default().to_owned(),
-            ]
-        })
-        .collect();
-    let head = ["NAME", "STATE", "POSTS", "POLLED", "NEXT", "TITLE OR TROUBLE"];
-    Ok(out.table(head, &table, "no source is configured: add one with `syndicated source add URL`")?)
-}
-
-async fn show(name: &Slug, json: Json, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
-    let (config, store) = setting.open().await?;
-    let source = configured(&config, name)?;
-    let rows = store.source_rows().await?;
-    let line = Line::new(source, &rows);
-    if json.json {
-        return Ok(out.json(&line)?);
-    }
-    let zone = config.site.timezone;
-    let shown = |at: Option<Timestamp>| at.map(|at| local(zone, at)).unwrap_or_default();
-    let seed = match source.seed {
-        Seed::None => "none of what was there first is mailed".to_owned(),
-        Seed::Newest(posts) => format!("the newest {posts} of what was there first may be mailed"),
-    };
-    let takers = config.newsletters.iter().filter(|newsletter| newsletter.takes(name));
-    out.facts(&[
-        ("name", line.name.to_string()),
-        ("title", line.title.unwrap_or_default().to_owned()),
-        ("address", line.url.to_string()),
-        ("feed", line.feed_url.unwrap_or_default().to_owned()),
-        ("schedule", line.schedule.clone()),
-        ("seed", seed),
-        ("newsletters", takers.map(|newsletter| newsletter.name.as_str()).collect::<Vec<_>>().join(", ")),
-        ("state", line.state.to_owned()),
-        ("trouble", line.trouble.unwrap_or_default().to_owned()),
-        ("since", shown(line.failing_since)),
-        ("repaired", line.repaired.unwrap_or_default().to_owned()),
-        ("polled", shown(line.polled_at)),
-        ("went well", shown(line.ok_at)),
-        ("next", shown(line.next_poll_at)),
-        ("posts", line.posts.to_string()),
-    ])?;
-    let filter = PostFilter { source: Some(name.clone()), standing: None, limit: 5 };
-    let posts = store.post_list(&filter).await?;
-    if !posts.is_empty() {
-        out.line("")?;
-        let table: Vec<_> = posts
-            .iter()
-            .map(|post| [post.id.to_string(), local(zone, post.date()), post.entry.title.clone()])
-            .collect();
-        out.table(["ID", "DATE", "TITLE"], &table, "")?;
-    }
-    Ok(())
 }
 
 async fn add(add: Add, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {

@@ -7,6 +7,7 @@ use super::raw::{Located, Table};
 use super::secrets::{self, Environment};
 use super::{Database, Fetch, Http, Mail, OnAmbiguous, Site};
 use crate::domain::email_address::EmailAddress;
+use crate::domain::filter::{Filter, Rule};
 use crate::domain::language::Language;
 use crate::domain::newsletter::{Cadence, Newsletter, Rhythm};
 use crate::domain::schedule::Schedule;
@@ -187,6 +188,7 @@ pub(super) fn source(mut table: Table<'_>, site_zone: Tz) -> Option<Source> {
             Err(why) => table.faults().add(&spot, why),
         }
     }
+    let filter = filter(&mut table);
     table.finish();
     Some(Source {
         name: name?,
@@ -196,6 +198,7 @@ pub(super) fn source(mut table: Table<'_>, site_zone: Tz) -> Option<Source> {
         seed: seed.unwrap_or_default(),
         content,
         rules: Rules { article, remove },
+        filter,
     })
 }
 
@@ -228,6 +231,7 @@ pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<N
         table.faults().add(&table.place("settle_max"), format_args!("is shorter than settle ({})", span::show(settle)));
     }
     let feed_items = table.number("feed_items", 1..=500);
+    let filter = filter(&mut table);
     table.finish();
     let listed = listed.map(|list| {
         list.value.into_iter().map(|item| Located { spot: item.spot, value: item.value.to_owned() }).collect::<Vec<_>>()
@@ -239,6 +243,7 @@ pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<N
         language: language.unwrap_or(site.language),
         // A name that is no slug is no source's either, and is said to be unknown.
         sources: listed.as_ref().map(|list| list.iter().filter_map(|item| item.value.parse().ok()).collect()),
+        filter,
         cadences,
         settle,
         settle_max,
@@ -261,6 +266,25 @@ fn cadences(table: &mut Table<'_>, zone: Tz) -> Vec<Cadence> {
             Some(Cadence { name: name?, rhythm: rhythm? })
         })
         .collect()
+}
+
+/// `include` and `exclude` of a source or newsletter. A rule that stands twice
+/// was meant to be another.
+fn filter(table: &mut Table<'_>) -> Filter {
+    let mut rules: Vec<(&str, Rule)> = Vec::new();
+    for key in ["include", "exclude"] {
+        for Located { spot, value } in table.texts(key).map(|list| list.value).unwrap_or_default() {
+            match value.parse::<Rule>() {
+                Ok(rule) => match rules.iter().find(|(_, other)| *other == rule) {
+                    Some((first, _)) => table.faults().add(&spot, format_args!("`{rule}` stands in {first} already")),
+                    None => rules.push((key, rule)),
+                },
+                Err(why) => table.faults().add(&spot, why),
+            }
+        }
+    }
+    let of = |key| rules.iter().filter(|(of, _)| *of == key).map(|(_, rule)| rule.clone()).collect();
+    Filter { include: of("include"), exclude: of("exclude") }
 }
 
 fn items<T>(table: &mut Table<'_>, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {

@@ -4,6 +4,7 @@
 pub mod delivery;
 pub mod digest;
 pub mod email_address;
+pub mod filter;
 pub mod html;
 pub mod id;
 pub mod language;
@@ -15,6 +16,7 @@ pub mod slug;
 pub mod source;
 pub mod span;
 pub mod subscriber;
+pub mod text;
 pub mod time;
 pub mod token;
 pub mod url;

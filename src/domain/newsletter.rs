@@ -1,5 +1,6 @@
 //! What readers subscribe to.
 
+use super::filter::Filter;
 use super::language::Language;
 use super::schedule::Schedule;
 use super::slug::Slug;
@@ -18,6 +19,8 @@ pub struct Newsletter {
     pub language: Language,
     /// The names of its sources; `None` is all of them, later ones included.
     pub sources: Option<Vec<Slug>>,
+    /// Which of their posts it takes.
+    pub filter: Filter,
     /// How often it is mailed, by name, in the configuration's order. The first
     /// is what the form proposes.
     pub cadences: Vec<Cadence>,

@@ -1,5 +1,6 @@
 //! A post, from the entry that was read to the row that was stored.
 
+use super::filter::{Filter, Reason};
 use super::html::CleanHtml;
 use super::id::{PostId, SourceId};
 use super::slug::Slug;
@@ -89,6 +90,8 @@ pub struct Post {
     pub source: SourceId,
     /// That source's name.
     pub source_name: Slug,
+    /// The language that its feed declares, or that was told from it.
+    pub source_language: Option<String>,
     /// What was read last. `entry.published` may be missing; see `date`.
     pub entry: Entry,
     /// Digest of what a reader sees of it; two equal ones are the same text.
@@ -99,6 +102,8 @@ pub struct Post {
     pub changed: Timestamp,
     /// Whether it may be mailed, and why not.
     pub standing: Standing,
+    /// The rule of its source's filter that hides it: stored, neither shown nor mailed.
+    pub filtered_by: Option<String>,
 }
 
 impl Post {
@@ -107,6 +112,12 @@ impl Post {
     #[must_use]
     pub fn date(&self) -> Timestamp {
         self.entry.published.map_or(self.first_seen, |published| published.min(self.first_seen))
+    }
+
+    /// Why a filter leaves it out, if it does; its age is that at first sight.
+    #[must_use]
+    pub fn left_out_by(&self, filter: &Filter) -> Option<Reason> {
+        filter.leaves_out(&self.entry, self.source_language.as_deref(), self.first_seen)
     }
 }
 

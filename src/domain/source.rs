@@ -1,5 +1,6 @@
 //! What is followed.
 
+use super::filter::Filter;
 use super::schedule::Schedule;
 use super::slug::Slug;
 use super::url::HttpUrl;
@@ -22,6 +23,8 @@ pub struct Source {
     pub content: TextFrom,
     /// How the article on a post's page is found.
     pub rules: Rules,
+    /// Which of its posts are shown and mailed; the others are stored only.
+    pub filter: Filter,
 }
 
 /// Where the text of a post is taken from.

@@ -37,6 +37,16 @@ pub fn show(span: Duration) -> String {
     if shown.is_empty() { "0s".to_owned() } else { shown.join(" ") }
 }
 
+/// Writes a length of time as [`parse`] reads it, in the largest unit of which it
+/// is a whole number, such as `36h`.
+#[must_use]
+pub fn exact(span: Duration) -> String {
+    let millis = span.as_millis();
+    let units = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
+    let whole = units.into_iter().find(|(_, unit)| millis > 0 && millis.is_multiple_of(*unit));
+    whole.map_or_else(|| format!("{millis}ms"), |(name, unit)| format!("{}{name}", millis / unit))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +61,15 @@ mod tests {
         assert_eq!(parse("250ms"), Ok(Duration::from_millis(250)));
         for text in ["", "15", "m", "-5m", "1.5h", "9999999999999999999w", "37000d", "5 minutes"] {
             assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_exactly_is_read_back() {
+        for (text, exactly) in [("0s", "0ms"), ("90m", "90m"), ("36h", "36h"), ("1w", "7d"), ("250ms", "250ms")] {
+            let span = parse(text).unwrap();
+            assert_eq!(exact(span), exactly);
+            assert_eq!(parse(&exact(span)), Ok(span));
         }
     }
 

@@ -1,8 +1,12 @@
-//! How a slot becomes a digest: select the settled posts, render them once,
-//! freeze them with their readers.
+//! How a slot becomes a digest: select the settled posts that the newsletter's
+//! filter takes, render them once, freeze them with their readers.
 //!
 //! Invariants: each slot is decided on once, as sent, empty or missed (P11); a
 //! post is mailed at most once by a cadence (P2); no reader is skipped (P3).
+
+mod sift;
+
+pub use sift::{Sifted, sift};
 
 use crate::clock::Clock;
 use crate::config::{Config, Live};
@@ -13,7 +17,7 @@ use crate::domain::schedule::{Schedule, Slot};
 use crate::domain::time::Timestamp;
 use crate::read::plain_text;
 use crate::render::{DigestContext, DigestPost, RenderError, Rendered, Renderer, cut, long_date};
-use crate::store::{Freeze, Frozen, Progress, Selection, Store, StoreError};
+use crate::store::{Freeze, Frozen, LeftOut, Progress, Selection, Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +59,15 @@ pub enum Outcome {
     Empty,
     /// It was too long ago.
     Missed,
+}
+
+/// What a digest would be now.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    /// What it would hold, and what the newsletter's filter leaves out.
+    pub posts: Sifted,
+    /// The mail; `None` when there is nothing to send.
+    pub mail: Option<Rendered>,
 }
 
 /// Why no digest was made.
@@ -121,24 +134,19 @@ impl Digester {
         Ok(Fired { edition, outcome: outcome.unwrap_or(Outcome::Empty) })
     }
 
-    /// The mail that a digest of this cadence would be now, with its posts;
-    /// `None` when there is nothing to send. Writes nothing.
-    pub async fn preview(
-        &self,
-        newsletter: &str,
-        cadence: &str,
-    ) -> Result<Option<(Vec<PostId>, Rendered)>, DigestError> {
+    /// The mail that a digest of this cadence would be now. Writes nothing.
+    pub async fn preview(&self, newsletter: &str, cadence: &str) -> Result<Preview, DigestError> {
         let config = self.config.load_full();
         let (newsletter, cadence) = find(&config, newsletter, cadence)?;
         let now = self.clock.now();
         let since = self.since(newsletter, cadence).await?;
         let selection = Selection { newsletter, cadence: &cadence.name, since, now };
-        let posts = self.store.select_posts(&selection).await?;
-        if posts.is_empty() {
-            return Ok(None);
-        }
-        let rendered = self.render(&config, newsletter, &posts, now).await?;
-        Ok(Some((posts, rendered)))
+        let posts = sift(&self.store, &selection).await?;
+        let mail = match posts.taken.as_slice() {
+            [] => None,
+            taken => Some(self.render(&config, newsletter, taken, now).await?),
+        };
+        Ok(Preview { posts, mail })
     }
 
     /// When the next slot of any cadence falls due; instant cadences have none.
@@ -179,7 +187,7 @@ impl Digester {
                 slot: Slot { due, nominal }.key(),
             };
             let outcome = if now.since(due) > config.mail.late {
-                let open = self.store.record_slot(&edition, DigestState::Missed, fired_to, now).await?;
+                let open = self.store.record_slot(&edition, DigestState::Missed, &[], fired_to, now).await?;
                 tracing::warn!(
                     newsletter = %newsletter.name, cadence = %cadence.name, slot = edition.slot,
                     "this slot was missed: syndicated was not running; its posts go out with the next one"
@@ -204,10 +212,15 @@ impl Digester {
         let now = self.clock.now();
         let since = progress.since.max(now.minus(INSTANT_LOOKBACK));
         let selection = Selection { newsletter, cadence: &cadence.name, since, now };
+        let Sifted { taken, left_out } = sift(&self.store, &selection).await?;
+        if !left_out.is_empty() {
+            self.store.pass_over(&newsletter.name, &cadence.name, &left_out, now).await?;
+        }
         // Oldest first, as they came.
-        for post in self.store.select_posts(&selection).await?.into_iter().rev() {
+        for post in taken.into_iter().rev() {
             let edition = Edition::instant(newsletter.name.clone(), cadence.name.clone(), post);
-            let frozen = self.freeze_posts(config, newsletter, &edition, &[post], None).await?;
+            let posts = Sifted { taken: vec![post], left_out: Vec::new() };
+            let frozen = self.freeze_posts(config, newsletter, &edition, &posts, None).await?;
             fired.extend(frozen.map(|outcome| Fired { edition, outcome }));
         }
         Ok(())
@@ -228,9 +241,9 @@ impl Digester {
         for _ in 0..3 {
             let now = self.clock.now();
             let selection = Selection { newsletter, cadence: &cadence.name, since, now };
-            let posts = self.store.select_posts(&selection).await?;
-            if posts.is_empty() {
-                return self.record_empty(edition, fired_to, now).await;
+            let posts = sift(&self.store, &selection).await?;
+            if posts.taken.is_empty() {
+                return self.record_empty(edition, &posts.left_out, fired_to, now).await;
             }
             if let Some(outcome) = self.freeze_posts(config, newsletter, edition, &posts, fired_to).await? {
                 return Ok(Some(outcome));
@@ -245,15 +258,16 @@ impl Digester {
     async fn record_empty(
         &self,
         edition: &Edition,
+        left_out: &[LeftOut],
         fired_to: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Option<Outcome>, DigestError> {
         let Some(fired_to) = fired_to else { return Ok(Some(Outcome::Empty)) };
-        let open = self.store.record_slot(edition, DigestState::Empty, fired_to, now).await?;
+        let open = self.store.record_slot(edition, DigestState::Empty, left_out, fired_to, now).await?;
         if open {
             tracing::info!(
                 newsletter = %edition.newsletter, cadence = %edition.cadence, slot = edition.slot,
-                "nothing to send: no post has settled since the last digest"
+                left_out = left_out.len(), "nothing to send: no post has settled since the last digest"
             );
         }
         Ok(open.then_some(Outcome::Empty))
@@ -265,20 +279,20 @@ impl Digester {
         config: &Config,
         newsletter: &Newsletter,
         edition: &Edition,
-        posts: &[PostId],
+        Sifted { taken, left_out }: &Sifted,
         fired_to: Option<Timestamp>,
     ) -> Result<Option<Outcome>, DigestError> {
         let now = self.clock.now();
-        let Rendered { subject, html, plain } = self.render(config, newsletter, posts, now).await?;
+        let Rendered { subject, html, plain } = self.render(config, newsletter, taken, now).await?;
         let expires_at = now.plus(config.mail.lifetime);
-        let frozen = Frozen { posts, subject: &subject, html: &html, plain: &plain, expires_at };
+        let frozen = Frozen { posts: taken, left_out, subject: &subject, html: &html, plain: &plain, expires_at };
         match self.store.freeze_digest(edition, &frozen, fired_to, now).await? {
             Freeze::Done { digest, recipients } => {
                 tracing::info!(
                     newsletter = %edition.newsletter, cadence = %edition.cadence, slot = edition.slot,
-                    digest = digest.0, posts = posts.len(), recipients, "digest frozen"
+                    digest = digest.0, posts = taken.len(), left_out = left_out.len(), recipients, "digest frozen"
                 );
-                Ok(Some(Outcome::Frozen { digest, posts: posts.len(), recipients }))
+                Ok(Some(Outcome::Frozen { digest, posts: taken.len(), recipients }))
             }
             Freeze::Already | Freeze::Raced => Ok(None),
         }

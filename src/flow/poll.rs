@@ -239,6 +239,7 @@ impl Poller {
             pace,
             channel,
             seed: source.seed,
+            filter: source.filter.clone(),
         };
         let admitted = self.store.admit(claim, arrival, self.clock.now()).await?;
         if let Some(push) = concealed

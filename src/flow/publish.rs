@@ -182,7 +182,13 @@ impl Publisher {
     async fn write(&self, key: &FeedKey) -> Result<Option<(String, Timestamp)>, FeedError> {
         let config = self.config.load_full();
         let Some((channel, sources, limit)) = self.channel(&config, key).await? else { return Ok(None) };
-        let posts = self.store.posts_of(sources.as_deref(), limit).await?;
+        // What a source's filter hides, the store leaves out; a newsletter's is asked anew each time.
+        let filter = match key.kind {
+            FeedKind::Newsletter => config.newsletter(key.name.as_str()).map(|newsletter| &newsletter.filter),
+            FeedKind::Source => None,
+        };
+        let take = |post: &Post| filter.is_none_or(|filter| post.left_out_by(filter).is_none());
+        let posts = self.store.posts_of(sources.as_deref(), limit, &take).await?;
         let origins = self.origins(&posts).await?;
         let items: Vec<Item<'_>> =
             posts.iter().map(|post| Item { post, origin: origins.get(&post.source_name) }).collect();

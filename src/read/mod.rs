@@ -26,18 +26,18 @@ mod people;
 mod repair;
 mod shape;
 mod strict;
-mod text;
 mod tree;
 mod url_key;
 
+pub use crate::domain::text::plain_text;
 pub use article::article;
 pub use fingerprint::fingerprint;
 pub use repair::{Repair, Repairs};
-pub use text::plain_text;
 pub use url_key::url_key;
 
 use crate::domain::pace::Pace;
 use crate::domain::post::Document;
+use crate::domain::text;
 use crate::domain::url::HttpUrl;
 use shape::Shape;
 

@@ -4,9 +4,12 @@
 //! `identity` (P2).
 
 use super::claims::SourceClaim;
+use super::filtered::judge_again;
 use super::hubs::want_hub;
-use super::identity::{Known, Match, Matcher};
+use super::identity::{Match, Matcher};
+use super::known::known_posts;
 use super::{Store, StoreError, Tx, each};
+use crate::domain::filter::{Filter, Reason};
 use crate::domain::html::CleanHtml;
 use crate::domain::id::{PostId, SourceId};
 use crate::domain::pace::Pace;
@@ -16,11 +19,8 @@ use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
 use crate::domain::websub::Channel;
 use serde::Serialize;
-use std::collections::HashSet;
+use std::cmp::Reverse;
 
-/// How many of a source's latest posts are compared in full; older ones are
-/// looked up by guid, address and text.
-const RECENT: i64 = 1000;
 /// More look-alikes than this in one poll, and they are held (P2).
 const FLOOD: usize = 20;
 
@@ -49,6 +49,8 @@ pub struct Arrival {
     pub channel: Option<Channel>,
     /// What a first poll may mail.
     pub seed: Seed,
+    /// Which posts are shown and mailed; the others are stored.
+    pub filter: Filter,
     /// When to poll next.
     pub next_poll_at: Timestamp,
 }
@@ -75,6 +77,8 @@ pub struct Admitted {
     pub changed: Vec<PostId>,
     /// Posts that the flood guard keeps back.
     pub held: Vec<PostId>,
+    /// Posts that the source's filter hides.
+    pub filtered: Vec<PostId>,
     /// How many entries were known and the same.
     pub same: usize,
     /// The lease was lost to another node; nothing was written.
@@ -84,7 +88,12 @@ pub struct Admitted {
 impl Store {
     /// Stores what a poll brought: new posts, changed ones with their earlier
     /// version, and the source's progress, in one transaction.
-    pub async fn admit(&self, claim: SourceClaim, arrival: Arrival, now: Timestamp) -> Result<Admitted, StoreError> {
+    pub async fn admit(
+        &self,
+        claim: SourceClaim,
+        mut arrival: Arrival,
+        now: Timestamp,
+    ) -> Result<Admitted, StoreError> {
         let mut tx = self.begin().await?;
         if !advance_source(&mut tx, &claim, &arrival, now).await? {
             return Ok(Admitted { fenced_out: true, ..Admitted::default() });
@@ -92,22 +101,29 @@ impl Store {
         if arrival.channel.is_some() || claim.pace.channel().is_some() {
             want_hub(&mut tx, claim.id, arrival.channel.as_ref(), now).await?;
         }
-        let known = known_posts(&mut tx, claim.id, &arrival.entries).await?;
-        let mut matcher = Matcher::new(known, &arrival.entries);
+        let entries = std::mem::take(&mut arrival.entries);
+        let known = known_posts(&mut tx, claim.id, &entries).await?;
+        let mut matcher = Matcher::new(known, &entries);
         let mut admitted = Admitted::default();
         let mut fresh = Vec::new();
-        for arriving in arrival.entries {
+        for arriving in entries {
             match matcher.identify(&arriving) {
                 Match::Same(id) => {
-                    refresh_post(&mut tx, id, &arriving).await?;
+                    if refresh_post(&mut tx, id, &arriving).await? {
+                        judge_again(&mut tx, id, &arriving.entry, &arrival).await?;
+                    }
                     admitted.same += 1;
                 }
                 Match::Changed(id) => {
                     keep_version(&mut tx, id, now).await?;
                     update_post(&mut tx, id, &arriving, now).await?;
+                    judge_again(&mut tx, id, &arriving.entry, &arrival).await?;
                     admitted.changed.push(id);
                 }
-                Match::New { guid, looks_old } => fresh.push((arriving, guid, looks_old)),
+                Match::New { guid, looks_old } => {
+                    let filtered = arrival.filter.leaves_out(&arriving.entry, arrival.language.as_deref(), now);
+                    fresh.push(Fresh { arriving, guid, looks_old, filtered });
+                }
                 Match::Twin => {}
             }
         }
@@ -121,63 +137,36 @@ impl Store {
                 "this poll shares no entry with what is stored: posts between the two may have been missed"
             );
         }
-        let flood = !seeds && fresh.iter().filter(|(_, _, looks_old)| *looks_old).count() > FLOOD;
+        let flood = !seeds && fresh.iter().filter(|fresh| fresh.looks_old).count() > FLOOD;
         let mailable = newest(&fresh, if seeds { seed_count(arrival.seed) } else { fresh.len() });
         // Oldest first, so that numbers rise with dates.
-        for (position, (arriving, guid, looks_old)) in fresh.into_iter().enumerate().rev() {
-            let standing = match (flood && looks_old, mailable.contains(&position)) {
+        for (position, fresh) in fresh.into_iter().enumerate().rev() {
+            let standing = match (flood && fresh.looks_old, mailable.contains(&position)) {
                 (true, _) => Standing::Held,
                 (false, true) => Standing::Live,
                 (false, false) => Standing::Seed,
             };
-            let id = insert_post(&mut tx, claim.id, &arriving, &guid, standing, now).await?;
+            let id = insert_post(&mut tx, claim.id, &fresh, standing, now).await?;
             match standing {
+                Standing::Held => admitted.held.push(id),
+                _ if fresh.filtered.is_some() => admitted.filtered.push(id),
                 Standing::Live => admitted.new.push(id),
                 Standing::Seed => admitted.seeded.push(id),
-                Standing::Held => admitted.held.push(id),
             }
         }
         tx.commit().await?;
         Ok(admitted)
     }
+}
 
-    /// Which of these texts are stored already, as they stand.
-    pub async fn known_texts(&self, claim: &SourceClaim, entries: &[Arriving]) -> Result<HashSet<String>, StoreError> {
-        let mut known = HashSet::new();
-        for arriving in entries {
-            let found: Option<(String,)> = each!(&self.reader, |db| {
-                sqlx::query_as("SELECT fingerprint FROM post WHERE source_id = $1 AND fingerprint = $2 LIMIT 1")
-                    .bind(claim.id.0)
-                    .bind(&arriving.fingerprint)
-                    .fetch_optional(db)
-                    .await
-            })?;
-            known.extend(found.map(|(fingerprint,)| fingerprint));
-        }
-        Ok(known)
-    }
-
-    /// Whether any of these entries is stored already.
-    pub async fn knows_any(&self, claim: &SourceClaim, entries: &[Arriving]) -> Result<bool, StoreError> {
-        for arriving in entries {
-            let found: Option<(i64,)> = each!(&self.reader, |db| {
-                sqlx::query_as(
-                    "SELECT id FROM post
-                     WHERE source_id = $1 AND (guid = $2 OR url_key = $3 OR fingerprint = $4) LIMIT 1",
-                )
-                .bind(claim.id.0)
-                .bind(&arriving.entry.guid)
-                .bind(&arriving.url_key)
-                .bind(&arriving.fingerprint)
-                .fetch_optional(db)
-                .await
-            })?;
-            if found.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
+/// An entry that is a post of its own.
+struct Fresh {
+    arriving: Arriving,
+    /// What it is stored under.
+    guid: String,
+    looks_old: bool,
+    /// Why the source's filter hides it.
+    filtered: Option<Reason>,
 }
 
 fn seed_count(seed: Seed) -> usize {
@@ -187,12 +176,12 @@ fn seed_count(seed: Seed) -> usize {
     }
 }
 
-/// The positions of the `count` newest entries; where dates are missing or the
-/// same, the document's order decides.
-fn newest(fresh: &[(Arriving, String, bool)], count: usize) -> Vec<usize> {
+/// The positions of the `count` newest entries, those that are seen first; where
+/// dates are missing or the same, the document's order decides.
+fn newest(fresh: &[Fresh], count: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..fresh.len()).collect();
     order.sort_by_key(|&position| {
-        std::cmp::Reverse(fresh.get(position).and_then(|(arriving, ..)| arriving.entry.published))
+        fresh.get(position).map(|fresh| (fresh.filtered.is_some(), Reverse(fresh.arriving.entry.published)))
     });
     order.truncate(count);
     order
@@ -239,68 +228,10 @@ async fn advance_source(
     Ok(written > 0)
 }
 
-#[derive(sqlx::FromRow)]
-struct KnownRow {
-    id: i64,
-    guid: String,
-    url_key: Option<String>,
-    fingerprint: String,
-    title: String,
-    published_at: Option<i64>,
-}
-
-impl From<KnownRow> for Known {
-    fn from(row: KnownRow) -> Self {
-        Self {
-            id: Some(PostId(row.id)),
-            guid: row.guid,
-            url_key: row.url_key,
-            fingerprint: row.fingerprint,
-            title: row.title,
-            published: row.published_at.map(Timestamp::from_millis),
-        }
-    }
-}
-
-/// The source's latest posts, and those older ones that share a key with an entry.
-async fn known_posts(tx: &mut Tx, source: SourceId, entries: &[Arriving]) -> Result<Vec<Known>, StoreError> {
-    let mut rows: Vec<KnownRow> = each!(&mut *tx, |db| {
-        sqlx::query_as(
-            "SELECT id, guid, url_key, fingerprint, title, published_at FROM post
-             WHERE source_id = $1 ORDER BY id DESC LIMIT $2",
-        )
-        .bind(source.0)
-        .bind(RECENT)
-        .fetch_all(&mut **db)
-        .await
-    })?;
-    if i64::try_from(rows.len()).unwrap_or(i64::MAX) == RECENT {
-        let guids: HashSet<String> = rows.iter().map(|row| row.guid.clone()).collect();
-        let mut seen: HashSet<i64> = rows.iter().map(|row| row.id).collect();
-        for arriving in entries.iter().filter(|arriving| !guids.contains(&arriving.entry.guid)) {
-            let older: Vec<KnownRow> = each!(&mut *tx, |db| {
-                sqlx::query_as(
-                    "SELECT id, guid, url_key, fingerprint, title, published_at FROM post
-                     WHERE source_id = $1 AND (guid = $2 OR url_key = $3 OR fingerprint = $4) LIMIT 10",
-                )
-                .bind(source.0)
-                .bind(&arriving.entry.guid)
-                .bind(&arriving.url_key)
-                .bind(&arriving.fingerprint)
-                .fetch_all(&mut **db)
-                .await
-            })?;
-            rows.extend(older.into_iter().filter(|row| seen.insert(row.id)));
-        }
-    }
-    Ok(rows.into_iter().map(Known::from).collect())
-}
-
 async fn insert_post(
     tx: &mut Tx,
     source: SourceId,
-    arriving: &Arriving,
-    guid: &str,
+    Fresh { arriving, guid, filtered, .. }: &Fresh,
     standing: Standing,
     now: Timestamp,
 ) -> Result<PostId, StoreError> {
@@ -310,8 +241,9 @@ async fn insert_post(
     let (id,): (i64,) = each!(tx, |db| {
         sqlx::query_as(
             "INSERT INTO post (source_id, guid, url, url_key, title, authors, published_at, updated_at, dated_at,
-                 summary, content, categories, enclosures, also_at, fingerprint, first_seen_at, changed_at, standing)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17) RETURNING id",
+                 summary, content, categories, enclosures, also_at, fingerprint, first_seen_at, changed_at, standing,
+                 filtered_by)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17, $18) RETURNING id",
         )
         .bind(source.0)
         .bind(guid)
@@ -330,6 +262,7 @@ async fn insert_post(
         .bind(&arriving.fingerprint)
         .bind(now.millis())
         .bind(standing.as_str())
+        .bind(filtered.as_ref().map(Reason::as_str))
         .fetch_one(&mut **db)
         .await
     })?;
@@ -388,12 +321,13 @@ async fn update_post(tx: &mut Tx, id: PostId, arriving: &Arriving, now: Timestam
 }
 
 /// Takes over what changed beside the text (its markup, its address, its tags):
-/// no new version, and nothing to wait for before it is mailed.
-async fn refresh_post(tx: &mut Tx, id: PostId, arriving: &Arriving) -> Result<(), StoreError> {
+/// no new version, and nothing to wait for before it is mailed. Returns whether
+/// there was anything.
+async fn refresh_post(tx: &mut Tx, id: PostId, arriving: &Arriving) -> Result<bool, StoreError> {
     let entry = &arriving.entry;
     let (authors, categories) = (to_json(&entry.authors)?, to_json(&entry.categories)?);
     let (enclosures, also_at) = (to_json(&entry.enclosures)?, to_json(&entry.also_at)?);
-    each!(tx, |db| {
+    let changed = each!(tx, |db| {
         sqlx::query(
             "UPDATE post SET url = $2, url_key = $3, title = $4, authors = $5, updated_at = $6, summary = $7,
                  content = $8, categories = $9, enclosures = $10, also_at = $11
@@ -414,7 +348,7 @@ async fn refresh_post(tx: &mut Tx, id: PostId, arriving: &Arriving) -> Result<()
         .bind(&also_at)
         .execute(&mut **db)
         .await
-        .map(drop)
+        .map(|done| done.rows_affected())
     })?;
-    Ok(())
+    Ok(changed > 0)
 }

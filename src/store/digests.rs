@@ -4,6 +4,7 @@
 //! fires once, P11), its posts (unique per newsletter and cadence, P2), one
 //! delivery per confirmed reader (P3), and the cadence's `fired_to`.
 
+use super::filtered::{LeftOut, pass_over};
 use super::{Store, StoreError, Tx, each};
 use crate::domain::digest::{Digest, DigestState, Edition};
 use crate::domain::id::{DigestId, PostId};
@@ -38,6 +39,8 @@ pub struct Selection<'a> {
 pub struct Frozen<'a> {
     /// In the order of the mail.
     pub posts: &'a [PostId],
+    /// What the newsletter's filter does not take of what it could have held.
+    pub left_out: &'a [LeftOut],
     /// The subject.
     pub subject: &'a str,
     /// The HTML part, with its readers' tokens still in it.
@@ -135,7 +138,8 @@ impl Store {
     }
 
     /// The posts that a digest would take now, newest first: live, of the
-    /// newsletter's sources, settled, and not mailed by this cadence before.
+    /// newsletter's sources, settled, and neither mailed nor passed over by this
+    /// cadence before. What its filter says of them is for the caller to ask.
     pub async fn select_posts(&self, selection: &Selection<'_>) -> Result<Vec<PostId>, StoreError> {
         let newsletter = selection.newsletter;
         let still_since = selection.now.minus(newsletter.settle);
@@ -143,10 +147,12 @@ impl Store {
         let rows: Vec<(i64, String)> = each!(&self.reader, |db| {
             sqlx::query_as(
                 "SELECT p.id, s.name FROM post p JOIN source s ON s.id = p.source_id
-                 WHERE p.standing = 'live' AND p.first_seen_at >= $1
+                 WHERE p.standing = 'live' AND p.filtered_by IS NULL AND p.first_seen_at >= $1
                    AND (p.changed_at <= $2 OR p.first_seen_at <= $3)
                    AND NOT EXISTS (SELECT 1 FROM digest_post d
                                    WHERE d.newsletter = $4 AND d.cadence = $5 AND d.post_id = p.id)
+                   AND NOT EXISTS (SELECT 1 FROM passed_over o
+                                   WHERE o.newsletter = $4 AND o.cadence = $5 AND o.post_id = p.id)
                  ORDER BY p.dated_at DESC, p.id DESC",
             )
             .bind(selection.since.millis())
@@ -200,6 +206,7 @@ impl Store {
                 return Ok(Freeze::Raced);
             }
         }
+        pass_over(&mut tx, &edition.newsletter, &edition.cadence, frozen.left_out, now).await?;
         let recipients = each!(&mut tx, |db| {
             sqlx::query(
                 "INSERT INTO delivery (digest_id, subscriber_id, subscription_id, not_before, expires_at)
@@ -230,17 +237,21 @@ impl Store {
         Ok(Freeze::Done { digest, recipients })
     }
 
-    /// Records a slot that sends nothing: empty, or missed. Returns whether it
-    /// was still open.
+    /// Records a slot that sends nothing: empty, with what the filter left out,
+    /// or missed. Returns whether it was still open.
     pub async fn record_slot(
         &self,
         edition: &Edition,
         state: DigestState,
+        left_out: &[LeftOut],
         fired_to: Timestamp,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
         let inserted = insert_digest(&mut tx, edition, state, None, now).await?;
+        if inserted.is_some() {
+            pass_over(&mut tx, &edition.newsletter, &edition.cadence, left_out, now).await?;
+        }
         advance(&mut tx, edition, Some(fired_to)).await?;
         tx.commit().await?;
         Ok(inserted.is_some())

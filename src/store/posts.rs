@@ -8,6 +8,9 @@ use crate::domain::slug::Slug;
 use crate::domain::time::Timestamp;
 use serde::de::DeserializeOwned;
 
+/// The most posts that are looked through for a feed that takes few of them.
+const LOOKED_THROUGH: usize = 1_000;
+
 /// Which posts to list.
 #[derive(Debug, Clone, Default)]
 pub struct PostFilter {
@@ -15,6 +18,8 @@ pub struct PostFilter {
     pub source: Option<Slug>,
     /// Of this standing only.
     pub standing: Option<Standing>,
+    /// Only what its source's filter hides.
+    pub filtered: bool,
     /// At most so many, newest first.
     pub limit: u32,
 }
@@ -24,6 +29,7 @@ struct PostRow {
     id: i64,
     source_id: i64,
     source_name: String,
+    source_language: Option<String>,
     guid: String,
     url: Option<String>,
     title: String,
@@ -40,15 +46,16 @@ struct PostRow {
     first_seen_at: i64,
     changed_at: i64,
     standing: String,
+    filtered_by: Option<String>,
 }
 
 /// The columns of a [`PostRow`]; each query adds its own `WHERE`.
 macro_rules! select_posts {
     ($rest:literal) => {
         concat!(
-            "SELECT p.id, p.source_id, s.name AS source_name, p.guid, p.url, p.title, p.authors, p.published_at,
+            "SELECT p.id, p.source_id, s.name AS source_name, s.language AS source_language, p.guid, p.url, p.title, p.authors, p.published_at,
                     p.dated_at, p.updated_at, p.summary, p.content, p.categories, p.enclosures, p.also_at, p.fingerprint,
-                    p.first_seen_at, p.changed_at, p.standing
+                    p.first_seen_at, p.changed_at, p.standing, p.filtered_by
              FROM post p JOIN source s ON s.id = p.source_id ",
             $rest
         )
@@ -64,6 +71,7 @@ impl TryFrom<PostRow> for Post {
             id: PostId(row.id),
             source: SourceId(row.source_id),
             source_name: row.source_name.parse().map_err(|error| corrupt(&error as &crate::domain::slug::BadSlug))?,
+            source_language: row.source_language,
             entry: Entry {
                 guid: row.guid,
                 url: row.url.and_then(|url| url.parse().ok()),
@@ -81,6 +89,7 @@ impl TryFrom<PostRow> for Post {
             first_seen: Timestamp::from_millis(row.first_seen_at),
             changed: Timestamp::from_millis(row.changed_at),
             standing: row.standing.parse().map_err(StoreError::Corrupt)?,
+            filtered_by: row.filtered_by,
         })
     }
 }
@@ -98,50 +107,83 @@ impl Store {
         Ok(rows.into_iter().map(|(date,)| Timestamp::from_millis(date)).collect())
     }
 
-    /// The newest posts that may stand in a feed: of these sources, or of all.
-    pub async fn posts_of(&self, sources: Option<&[Slug]>, limit: u32) -> Result<Vec<Post>, StoreError> {
-        let mut posts: Vec<PostRow> = Vec::new();
-        match sources {
-            None => {
-                let rows: Vec<PostRow> = each!(&self.reader, |db| {
-                    sqlx::query_as(select_posts!(
-                        "WHERE p.standing <> 'held' AND NOT s.removed ORDER BY p.dated_at DESC, p.id DESC LIMIT $1"
-                    ))
-                    .bind(i64::from(limit))
-                    .fetch_all(db)
-                    .await
-                })?;
-                posts.extend(rows);
-            }
-            Some(names) => {
-                // So many names a statement; the last stands in for those that are missing.
-                for names in names.chunks(8) {
-                    let name = |at: usize| names.get(at).or(names.last()).map_or("", Slug::as_str);
-                    let rows: Vec<PostRow> = each!(&self.reader, |db| {
-                        sqlx::query_as(select_posts!(
-                            "WHERE p.standing <> 'held' AND s.name IN ($1, $2, $3, $4, $5, $6, $7, $8)
-                             ORDER BY p.dated_at DESC, p.id DESC LIMIT $9"
-                        ))
-                        .bind(name(0))
-                        .bind(name(1))
-                        .bind(name(2))
-                        .bind(name(3))
-                        .bind(name(4))
-                        .bind(name(5))
-                        .bind(name(6))
-                        .bind(name(7))
-                        .bind(i64::from(limit))
-                        .fetch_all(db)
-                        .await
-                    })?;
-                    posts.extend(rows);
-                    // No more than two helpings are ever in memory.
-                    posts.sort_by_key(|post| std::cmp::Reverse((post.dated_at, post.id)));
-                    posts.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    /// The newest posts that may stand in a feed and that `take` takes: of these
+    /// sources, or of all. So many are looked at in a few helpings, at most
+    /// [`LOOKED_THROUGH`] or `limit` of every eight sources.
+    pub async fn posts_of(
+        &self,
+        sources: Option<&[Slug]>,
+        limit: u32,
+        take: &(dyn Fn(&Post) -> bool + Send + Sync),
+    ) -> Result<Vec<Post>, StoreError> {
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        let some: Vec<Option<&[Slug]>> = sources.map_or(vec![None], |names| names.chunks(8).map(Some).collect());
+        let mut posts: Vec<(i64, Post)> = Vec::new();
+        for names in some {
+            let (mut behind, mut looked, mut taken) = ((i64::MAX, i64::MAX), 0, 0);
+            loop {
+                let rows = self.page(names, behind, limit).await?;
+                let is_last = rows.len() < most;
+                looked += rows.len();
+                for row in rows {
+                    behind = (row.dated_at, row.id);
+                    let post = Post::try_from(row)?;
+                    if take(&post) {
+                        posts.push((behind.0, post));
+                        taken += 1;
+                    }
+                }
+                if is_last || taken >= most || looked >= LOOKED_THROUGH {
+                    break;
                 }
             }
+            // No more than three helpings are ever in memory.
+            posts.sort_by_key(|(dated_at, post)| std::cmp::Reverse((*dated_at, post.id)));
+            posts.truncate(most);
         }
-        posts.into_iter().map(Post::try_from).collect()
+        Ok(posts.into_iter().map(|(_, post)| post).collect())
+    }
+
+    /// Posts that may stand in a feed, of up to eight sources or of all, newest
+    /// first, from behind a date and number on.
+    async fn page(&self, names: Option<&[Slug]>, behind: (i64, i64), limit: u32) -> Result<Vec<PostRow>, StoreError> {
+        let Some(names) = names else {
+            return Ok(each!(&self.reader, |db| {
+                sqlx::query_as(select_posts!(
+                    "WHERE p.standing <> 'held' AND p.filtered_by IS NULL AND NOT s.removed
+                       AND (p.dated_at < $1 OR (p.dated_at = $1 AND p.id < $2))
+                     ORDER BY p.dated_at DESC, p.id DESC LIMIT $3"
+                ))
+                .bind(behind.0)
+                .bind(behind.1)
+                .bind(i64::from(limit))
+                .fetch_all(db)
+                .await
+            })?);
+        };
+        // The last name stands in for those that are missing.
+        let name = |at: usize| names.get(at).or(names.last()).map_or("", Slug::as_str);
+        Ok(each!(&self.reader, |db| {
+            sqlx::query_as(select_posts!(
+                "WHERE p.standing <> 'held' AND p.filtered_by IS NULL
+                   AND s.name IN ($1, $2, $3, $4, $5, $6, $7, $8)
+                   AND (p.dated_at < $9 OR (p.dated_at = $9 AND p.id < $10))
+                 ORDER BY p.dated_at DESC, p.id DESC LIMIT $11"
+            ))
+            .bind(name(0))
+            .bind(name(1))
+            .bind(name(2))
+            .bind(name(3))
+            .bind(name(4))
+            .bind(name(5))
+            .bind(name(6))
+            .bind(name(7))
+            .bind(behind.0)
+            .bind(behind.1)
+            .bind(i64::from(limit))
+            .fetch_all(db)
+            .await
+        })?)
     }
 
     /// A post by its number.
@@ -157,10 +199,12 @@ impl Store {
         let rows: Vec<PostRow> = each!(&self.reader, |db| {
             sqlx::query_as(select_posts!(
                 "WHERE ($1 = '' OR s.name = $1) AND ($2 = '' OR p.standing = $2)
-                 ORDER BY p.dated_at DESC, p.id DESC LIMIT $3"
+                   AND (p.filtered_by IS NOT NULL OR NOT $3)
+                 ORDER BY p.dated_at DESC, p.id DESC LIMIT $4"
             ))
             .bind(filter.source.as_ref().map_or("", Slug::as_str))
             .bind(filter.standing.map_or("", Standing::as_str))
+            .bind(filter.filtered)
             .bind(i64::from(filter.limit))
             .fetch_all(db)
             .await
@@ -176,17 +220,21 @@ impl Store {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
-    /// Decides on a post that the flood guard holds: `Live` is mailed from now
-    /// on, `Seed` stands in the feeds only. Returns whether it was held.
+    /// Decides on a post that the flood guard holds or its source's filter hides:
+    /// `Live` is mailed from now on, `Seed` stands in the feeds only. Returns
+    /// whether it was kept back.
     pub async fn release_post(&self, id: PostId, standing: Standing, now: Timestamp) -> Result<bool, StoreError> {
         let released = each!(&self.writer, |db| {
-            sqlx::query("UPDATE post SET standing = $2, changed_at = $3 WHERE id = $1 AND standing = 'held'")
-                .bind(id.0)
-                .bind(standing.as_str())
-                .bind(now.millis())
-                .execute(db)
-                .await
-                .map(|done| done.rows_affected())
+            sqlx::query(
+                "UPDATE post SET standing = $2, changed_at = $3, filtered_by = NULL, released = TRUE
+                 WHERE id = $1 AND (standing = 'held' OR filtered_by IS NOT NULL)",
+            )
+            .bind(id.0)
+            .bind(standing.as_str())
+            .bind(now.millis())
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected())
         })?;
         Ok(released > 0)
     }

@@ -49,6 +49,17 @@ pub struct SourceRow {
     pub posts: u64,
 }
 
+/// What is stored of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stored {
+    /// How many posts the flood guard holds.
+    pub held: u64,
+    /// How many the source's filter hides.
+    pub filtered: u64,
+    /// When the last one was first seen.
+    pub last_at: Option<Timestamp>,
+}
+
 #[derive(sqlx::FromRow)]
 struct Row {
     id: i64,
@@ -202,6 +213,21 @@ impl Store {
             sqlx::query_as(select_sources!("WHERE s.name = $1")).bind(name.as_str()).fetch_optional(db).await
         })?;
         row.map(SourceRow::try_from).transpose()
+    }
+
+    /// What is stored of a source.
+    pub async fn stored(&self, source: SourceId) -> Result<Stored, StoreError> {
+        let (held, filtered, last_at): (i64, i64, Option<i64>) = each!(&self.reader, |db| {
+            sqlx::query_as(
+                "SELECT COUNT(CASE WHEN standing = 'held' THEN 1 END), COUNT(filtered_by), MAX(first_seen_at)
+                 FROM post WHERE source_id = $1",
+            )
+            .bind(source.0)
+            .fetch_one(db)
+            .await
+        })?;
+        let count = |number| u64::try_from(number).unwrap_or(0);
+        Ok(Stored { held: count(held), filtered: count(filtered), last_at: last_at.map(Timestamp::from_millis) })
     }
 
     /// Pauses a source, or sets it going again (at once, whatever stopped it).

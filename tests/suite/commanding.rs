@@ -383,6 +383,175 @@ async fn read_shows_a_document_from_a_file_an_address_or_a_pipe() {
 }
 
 #[tokio::test]
+async fn read_shows_what_a_filter_would_do() {
+    let origin = Origin::start().await;
+    origin.set("/feed", Answer::ok(feed(1..=3)));
+    let source = "[[source]]\nname = \"essays\"\nurl = \"http://127.0.0.1:1/\"\nexclude = [\"title: 2\"]\n";
+    let both = "[[source]]\nname = \"weekly\"\nurl = \"http://127.0.0.1:2/\"\n";
+    let place = Place::new(&format!("{source}{both}{NEWSLETTER}include = [\"title: 1\", \"title: 3\"]\n"));
+    let url = origin.url("/feed").to_string();
+    let filtered = async |more: &[&str]| {
+        let json = place.run(&[&["read", &url, "--json"], more].concat()).await.ok().json();
+        let entries = json["entries"].as_array().unwrap().clone();
+        entries
+            .into_iter()
+            .map(|entry| (entry["title"].as_str().unwrap().to_owned(), entry["filtered"].clone()))
+            .collect::<Vec<_>>()
+    };
+    let excluded = |titles: [&str; 3], out: &str, why: &str| {
+        titles.map(|title| (title.to_owned(), if title == out { Value::from(why) } else { Value::Null }))
+    };
+    let titles = ["Post 3", "Post 2", "Post 1"];
+    assert_eq!(filtered(&["--filter-of", "essays"]).await, excluded(titles, "Post 2", "exclude = [\"title: 2\"]"));
+    assert_eq!(
+        filtered(&["--filter-of", "newsletter:weekly"]).await,
+        excluded(titles, "Post 2", "include = [\"title: 1\", \"title: 3\"]")
+    );
+    assert_eq!(filtered(&["--filter-of", "source:weekly"]).await, excluded(titles, "", ""));
+    assert_eq!(
+        filtered(&["--exclude", "title: 3", "--exclude", "author: bot"]).await,
+        excluded(titles, "Post 3", "exclude = [\"title: 3\"]")
+    );
+    let plain = place.run(&["read", &url, "--json"]).await.ok().json();
+    assert!(plain["entries"][0].get("filtered").is_none(), "without a filter the answer has no such key");
+
+    let shown = place.run(&["read", &url, "--include", "title: 3", "--include", "title: 1"]).await.ok().out;
+    assert!(shown.contains("Post 3\n  kept by `title: 3`\n"), "{shown}");
+    assert!(shown.contains("Post 2\n  left out by include = [\"title: 3\", \"title: 1\"]\n"), "{shown}");
+    let shown = place.run(&["read", &url, "--exclude", "title: 2"]).await.ok().out;
+    assert!(shown.contains("Post 1\n  kept\n"), "{shown}");
+
+    for (words, said) in [
+        (["--filter-of", "weekly"], "write --filter-of source:weekly or newsletter:weekly"),
+        (["--filter-of", "none"], "there is no source and no newsletter `none` in config.toml"),
+        (["--include", "colour: red"], "`colour` is nothing that a rule looks at"),
+    ] {
+        let done = place.run(&[&["read", &url], &words[..]].concat()).await;
+        assert!(done.code == 2 && done.err.contains(said), "{words:?}: {}", done.err);
+    }
+}
+
+#[tokio::test]
+async fn a_filter_is_told_wherever_a_person_may_ask_why() {
+    let origin = Origin::start().await;
+    origin.set("/feed", Answer::ok(feed(1..=1)));
+    let url = origin.url("/feed");
+    let source = format!("[[source]]\nname = \"essays\"\nurl = \"{url}\"\nexclude = [\"title: 2\"]\n");
+    let place = Place::new(&format!("{source}{NEWSLETTER}exclude = [\"title: 3\"]\n"));
+    place.run(&["poll"]).await.ok();
+    origin.set("/feed", Answer::ok(feed(1..=4)));
+    let polled = place.run(&["poll"]).await.ok().out;
+    assert!(polled.contains("2 new, 1 filtered out"), "{polled}");
+    let hidden = place.run(&["post", "list", "--filtered", "--json"]).await.ok().json();
+    assert_eq!((hidden.as_array().unwrap().len(), hidden[0]["title"].as_str()), (1, Some("Post 2")));
+    assert_eq!(hidden[0]["filtered"], "exclude = [\"title: 2\"]");
+    let id = hidden[0]["id"].to_string();
+    let shown = place.run(&["post", "show", &id]).await.ok().out;
+    for part in [
+        "filtered: stored, and neither in a feed nor mailed, by `exclude = [\"title: 2\"]`",
+        "weekly / daily: not mailed: filtered out by `exclude = [\"title: 2\"]` of the source essays",
+        &format!("`syndicated post release {id}` lets it go"),
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let passed = place.run(&["post", "list", "--json"]).await.ok().json();
+    let third = passed.as_array().unwrap().iter().find(|post| post["title"] == "Post 3").unwrap()["id"].to_string();
+    let shown = place.run(&["post", "show", &third]).await.ok().out;
+    let by = "filtered out by `exclude = [\"title: 3\"]` of the newsletter weekly";
+    assert!(shown.contains(&format!("weekly / daily: will not be mailed: {by}")), "{shown}");
+    let preview = place.run(&["digest", "preview", "weekly", "daily"]).await.ok().out;
+    assert!(preview.contains(&format!("left out by exclude = [\"title: 3\"]: post {third}, Post 3")), "{preview}");
+    let preview = place.run(&["digest", "preview", "weekly", "daily", "--json"]).await.ok().json();
+    assert_eq!(
+        (preview["posts"].as_array().unwrap().len(), preview["left_out"][0]["post"].to_string()),
+        (1, third.clone())
+    );
+
+    place.run(&["digest", "send", "weekly", "daily"]).await.ok();
+    let shown = place.run(&["post", "show", &third]).await.ok().out;
+    assert!(shown.contains(&format!("weekly / daily: not mailed: {by}, decided at ")), "{shown}");
+    assert!(shown.contains(&format!("weekly / weekly: will not be mailed: {by}")), "{shown}");
+    place.run(&["post", "release", &id]).await.ok();
+    let preview = place.run(&["digest", "preview", "weekly", "daily"]).await.ok().out;
+    assert!(preview.contains("Post 2"), "{preview}");
+}
+
+#[tokio::test]
+async fn a_source_shows_what_is_followed_and_how_it_is() {
+    let origin = Origin::start().await;
+    let text = feed(1..=3).replace("<channel>", "<channel><language>ko</language><ttl>90</ttl>");
+    origin.set("/feed", Answer::ok(text));
+    let url = origin.url("/feed");
+    let source = format!("[[source]]\nname = \"essays\"\nurl = \"{url}\"\nexclude = [\"title: 2\"]\n");
+    let place = Place::new(&format!("{source}{NEWSLETTER}"));
+    let shown = place.run(&["source", "show", "essays"]).await.ok().out;
+    assert!(
+        shown.contains("active: it was not polled yet: start the daemon, or run `syndicated poll essays`"),
+        "{shown}"
+    );
+    place.run(&["poll"]).await.ok();
+    let shown = place.run(&["source", "show", "essays"]).await.ok().out;
+    let fact = |shown: &str, name: &str| {
+        let line = shown.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix("  ").map(str::trim));
+        line.unwrap_or_default().to_owned()
+    };
+    for (name, value) in [
+        ("name", "essays"),
+        ("language", "ko"),
+        ("address", url.as_str()),
+        ("schedule", "*/15 * * * * (UTC)"),
+        ("pace", "asks to be polled at most every 90 min"),
+        ("filter", "exclude = [\"title: 2\"]"),
+        ("newsletters", "weekly"),
+        ("state", "active"),
+        ("last error", ""),
+        ("posts", "3"),
+        ("filtered", "1 by the filter; see `syndicated post list --source essays --filtered`"),
+    ] {
+        assert_eq!(fact(&shown, name), value, "{name}: {shown}");
+    }
+    for name in ["last poll", "last success", "next poll", "last post"] {
+        assert!(!fact(&shown, name).is_empty(), "{name}: {shown}");
+    }
+
+    // It fails, is mended, paused, and gone for good.
+    origin.set("/feed", Answer::status(500));
+    for _ in 0..2 {
+        assert_eq!(place.run(&["poll"]).await.code, 1);
+    }
+    let shown = place.run(&["source", "show", "essays"]).await.ok().out;
+    assert!(fact(&shown, "state").contains("failing: it is tried again by itself"), "{shown}");
+    assert!(fact(&shown, "last error").ends_with("it answered 500 Internal Server Error"), "{shown}");
+    assert!(fact(&shown, "failing since").ends_with(", 2 polls in a row"), "{shown}");
+    assert!(!fact(&shown, "next try").is_empty() && fact(&shown, "next poll").is_empty(), "{shown}");
+    let list = place.run(&["source", "list"]).await.ok().out;
+    assert!(list.contains("failing") && list.contains("since ") && list.contains("it answered 500"), "{list}");
+    let json = place.run(&["source", "show", "essays", "--json"]).await.ok().json();
+    for key in ["trouble", "failing_since", "next_poll_at", "advice", "last_post_at", "ok_at"] {
+        assert!(json[key].is_string(), "{key}: {json}");
+    }
+    assert_eq!(
+        (json["failures"].as_u64(), json["filtered"].as_u64(), json["held"].as_u64()),
+        (Some(2), Some(1), Some(0))
+    );
+    origin.set("/feed", Answer::ok(feed(1..=3).replace("Post 1", "Post & 1")));
+    place.run(&["poll"]).await.ok();
+    let shown = place.run(&["source", "show", "essays"]).await.ok().out;
+    assert!(fact(&shown, "state").starts_with("repaired: ") && !fact(&shown, "repaired").is_empty(), "{shown}");
+    assert_eq!((fact(&shown, "last error"), fact(&shown, "failing since")), (String::new(), String::new()), "{shown}");
+    place.run(&["source", "pause", "essays"]).await.ok();
+    let shown = place.run(&["source", "show", "essays"]).await.ok().out;
+    assert!(fact(&shown, "state").contains("`syndicated source resume essays` sets it going again"), "{shown}");
+    assert_eq!(fact(&shown, "next poll"), "", "{shown}");
+    place.run(&["source", "resume", "essays"]).await.ok();
+    origin.set("/feed", Answer::status(410));
+    assert_eq!(place.run(&["poll"]).await.code, 1);
+    let shown = place.run(&["source", "show", "essays"]).await.ok().out;
+    assert!(fact(&shown, "state").starts_with("gone: it is not asked again: give its new address"), "{shown}");
+    assert!(fact(&shown, "last error").contains("410 Gone"), "{shown}");
+}
+
+#[tokio::test]
 async fn completions_and_man_pages_name_every_command() {
     let place = Place::new("");
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {

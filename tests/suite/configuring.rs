@@ -142,6 +142,9 @@ fn every_key_comes_to_its_meaning() {
         ]
     );
     let newsletter = config.newsletter("weekly").unwrap();
+    let excluded = "exclude = [\"author: bot\", \"not language: ko\", \"older than: 28d\"]";
+    assert_eq!(config.sources[0].filter.to_string(), excluded);
+    assert_eq!(newsletter.filter.to_string(), "include = [\"category: 수필\", 'words: \"slow letters\" tea']");
     assert_eq!((newsletter.language, newsletter.feed_items), (Language::En, 20));
     assert_eq!(config.sources_of(newsletter).count(), 2);
     assert_eq!(newsletter.cadence("at-once").unwrap().rhythm, Rhythm::Instant);

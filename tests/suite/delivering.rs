@@ -12,6 +12,7 @@ use syndicated::config::{Config, Database, Fetch, Http, Live, Mail, OnAmbiguous,
 use syndicated::domain::delivery::{Decision, DeliveryState};
 use syndicated::domain::digest::{Balance, DigestState, Edition, token};
 use syndicated::domain::email_address::EmailAddress;
+use syndicated::domain::filter::Filter;
 use syndicated::domain::id::DigestId;
 use syndicated::domain::language::Language;
 use syndicated::domain::newsletter::Newsletter;
@@ -72,6 +73,7 @@ fn config(relay: Relay) -> Config {
             description: String::new(),
             language: Language::Ko,
             sources: None,
+            filter: Filter::default(),
             cadences: Vec::new(),
             settle: MINUTE,
             settle_max: HOUR,
@@ -148,6 +150,7 @@ impl World {
         let plain = format!(".\n..\n안녕하세요\n{}\n{}\n", token::UNSUBSCRIBE_URL, token::EMAIL);
         let frozen = Frozen {
             posts: &[],
+            left_out: &[],
             subject: "이번 주의 글",
             html: &html,
             plain: &plain,

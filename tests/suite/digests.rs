@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 use syndicated::domain::digest::DigestState;
 use syndicated::domain::newsletter::Rhythm;
-use syndicated::flow::digest::Outcome;
+use syndicated::flow::digest::{Outcome, Preview};
 use syndicated::store::SubscriptionFilter;
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -105,7 +105,7 @@ async fn a_post_is_mailed_once_by_each_cadence_and_not_before_it_has_settled() {
         let fired = digester.fire_due().await.unwrap();
         assert!(matches!(fired.as_slice(), [only] if only.outcome == Outcome::Empty), "{fired:?}");
         assert_eq!(digester.send_now("letter", "daily").await.unwrap().outcome, Outcome::Empty);
-        assert!(digester.preview("letter", "daily").await.unwrap().is_none());
+        assert!(digester.preview("letter", "daily").await.unwrap().mail.is_none());
     }
 }
 
@@ -120,8 +120,9 @@ async fn what_was_there_before_a_newsletter_is_not_its_news() {
         stage.store.sync_cadences(&config.newsletters, stage.clock.now()).await.unwrap();
         stage.live.store(config.into());
         stage.admit(&["old", "new"]).await;
-        let (posts, mail) = stage.digester().preview("young", "daily").await.unwrap().unwrap();
-        assert_eq!(posts.len(), 1);
+        let Preview { posts, mail } = stage.digester().preview("young", "daily").await.unwrap();
+        let mail = mail.unwrap();
+        assert_eq!(posts.taken.len(), 1);
         assert!(mail.subject.ends_with("new"), "{}", mail.subject);
     }
 }

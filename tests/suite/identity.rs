@@ -4,6 +4,7 @@
 use crate::engines;
 use crate::origin::{Item, rss};
 use std::time::Duration;
+use syndicated::domain::filter::Filter;
 use syndicated::domain::pace::Pace;
 use syndicated::domain::post::{Entry, Standing};
 use syndicated::domain::schedule::Schedule;
@@ -350,6 +351,7 @@ pub(crate) fn arrival(items: &[Item], now: Timestamp) -> Arrival {
         pace: Pace::default(),
         channel: None,
         seed: Seed::None,
+        filter: Filter::default(),
         next_poll_at: now.plus(Duration::from_hours(1)),
     }
 }
@@ -368,6 +370,7 @@ pub(crate) fn follow(number: usize) -> Source {
         seed: Seed::None,
         content: TextFrom::Feed,
         rules: Rules::default(),
+        filter: Filter::default(),
     }
 }
 
@@ -394,7 +397,7 @@ async fn no_post_is_published_twice_and_none_is_lost() {
             now = now.plus(Duration::from_hours(1));
             let third = admit(&store, source, &case.after, now).await;
             assert_eq!((third.new.len(), third.changed.len()), (0, 0), "again, {said}: {third:?}");
-            let filter = PostFilter { source: Some(source.name.clone()), standing: None, limit: 100 };
+            let filter = PostFilter { source: Some(source.name.clone()), limit: 100, ..PostFilter::default() };
             let posts = store.post_list(&filter).await.unwrap();
             assert_eq!(posts.len(), known + case.new, "{said}");
             assert_eq!(posts.iter().filter(|post| post.standing == Standing::Live).count(), case.new, "{said}");

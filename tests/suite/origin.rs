@@ -107,6 +107,8 @@ impl Origin {
         let served = origin.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                // A head and a body are two writes: the second is not to wait for the first's receipt.
+                stream.set_nodelay(true).unwrap();
                 served.state.lock().unwrap().connections += 1;
                 let served = served.clone();
                 tokio::spawn(async move {

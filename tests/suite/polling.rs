@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use syndicated::clock::{Chance, Clock};
 use syndicated::config::{Allow, Config, Database, Fetch, Http, Live, Mail, OnAmbiguous, Relay, Site};
+use syndicated::domain::filter::Filter;
 use syndicated::domain::language::Language;
 use syndicated::domain::post::Standing;
 use syndicated::domain::schedule::Schedule;
@@ -30,7 +31,7 @@ fn monday() -> Timestamp {
     Timestamp::from_millis(1_795_417_200_000)
 }
 
-fn source(name: &str, url: &HttpUrl) -> Source {
+pub(crate) fn source(name: &str, url: &HttpUrl) -> Source {
     Source {
         name: name.parse().unwrap(),
         url: url.clone(),
@@ -39,10 +40,11 @@ fn source(name: &str, url: &HttpUrl) -> Source {
         seed: Seed::None,
         content: TextFrom::Feed,
         rules: Rules::default(),
+        filter: Filter::default(),
     }
 }
 
-fn config(sources: Vec<Source>) -> Config {
+pub(crate) fn config(sources: Vec<Source>) -> Config {
     Config {
         site: Site {
             title: "Good News".to_owned(),
@@ -83,12 +85,12 @@ pub(crate) struct World {
     pub(crate) store: Store,
     clock: Clock,
     live: Live,
-    poller: Arc<Poller>,
-    stop: CancellationToken,
+    pub(crate) poller: Arc<Poller>,
+    pub(crate) stop: CancellationToken,
 }
 
 impl World {
-    async fn new(bench: &Bench, config: Config) -> Self {
+    pub(crate) async fn new(bench: &Bench, config: Config) -> Self {
         Self::with_names(bench, config, Names::system()).await
     }
 
@@ -944,7 +946,7 @@ async fn many_look_alikes_are_held_until_somebody_decides() {
         let admitted = world.read().await;
         assert_eq!((admitted.held.len(), admitted.new.len()), (25, 1));
         assert_eq!(world.titles(Standing::Live).await, ["Post 26"]);
-        assert!(world.store.posts_of(None, 100).await.unwrap().len() == 26, "held posts stand in no feed");
+        assert!(world.store.posts_of(None, 100, &|_| true).await.unwrap().len() == 26, "held posts stand in no feed");
         let now = world.clock.now();
         assert!(world.store.release_post(admitted.held[0], Standing::Live, now).await.unwrap());
         assert!(!world.store.release_post(admitted.held[0], Standing::Live, now).await.unwrap());

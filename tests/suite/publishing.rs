@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::time::Duration;
 use syndicated::config::{Allow, Config, Fetch, Http, Live, Mail, OnAmbiguous, Relay, Site};
+use syndicated::domain::filter::Filter;
 use syndicated::domain::html::CleanHtml;
 use syndicated::domain::id::{PostId, SourceId};
 use syndicated::domain::language::Language;
@@ -68,11 +69,13 @@ fn post(id: i64, entry: Entry) -> Post {
         id: PostId(id),
         source: SourceId(1),
         source_name: "essays".parse().unwrap(),
+        source_language: None,
         entry,
         fingerprint: String::new(),
         first_seen: at(0),
         changed: at(0),
         standing: Standing::Live,
+        filtered_by: None,
     }
 }
 
@@ -353,6 +356,7 @@ fn config(bench: &engines::Bench) -> Config {
         seed: Seed::None,
         content: TextFrom::Feed,
         rules: Rules::default(),
+        filter: Filter::default(),
     };
     let newsletter = |name: &str, sources: Option<Vec<Slug>>| Newsletter {
         name: name.parse().unwrap(),
@@ -360,6 +364,7 @@ fn config(bench: &engines::Bench) -> Config {
         description: String::new(),
         language: Language::Ko,
         sources,
+        filter: Filter::default(),
         cadences: Vec::new(),
         settle: Duration::ZERO,
         settle_max: Duration::ZERO,
@@ -422,6 +427,7 @@ async fn arrive(store: &Store, source: &str, now: Timestamp, entries: Vec<Entry>
         pace: Pace::default(),
         channel: None,
         seed: Seed::None,
+        filter: Filter::default(),
         next_poll_at: now.plus(Duration::from_hours(1)),
     };
     store.admit(claim, arrival, now).await.unwrap();

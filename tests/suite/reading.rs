@@ -53,8 +53,13 @@ pub(crate) fn cases() -> Vec<Case> {
 
 /// What the built program says of a document on its standard input.
 fn said(case: &Case, more: &[&str]) -> Value {
+    said_from(case, BASE, more)
+}
+
+/// The same, when the document comes from `base`.
+pub(crate) fn said_from(case: &Case, base: &str, more: &[&str]) -> Value {
     let mut command = Command::new(env!("CARGO_BIN_EXE_syndicated"));
-    command.args(["read", "-", "--base", BASE]).args(more);
+    command.args(["read", "-", "--base", base]).args(more);
     if let Some(content_type) = &case.content_type {
         command.args(["--content-type", content_type]);
     }

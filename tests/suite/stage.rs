@@ -8,6 +8,7 @@ use std::time::Duration;
 use syndicated::clock::{Chance, Clock};
 use syndicated::config::{Config, Database, Environment, Live};
 use syndicated::domain::digest::Edition;
+use syndicated::domain::filter::Filter;
 use syndicated::domain::html::CleanHtml;
 use syndicated::domain::id::PostId;
 use syndicated::domain::language::Language;
@@ -166,6 +167,7 @@ pub(crate) fn arrival(titles: &[&str], now: Timestamp) -> Arrival {
         pace: Pace::default(),
         channel: None,
         seed: Seed::None,
+        filter: Filter::default(),
         next_poll_at: now.plus(Duration::from_hours(1)),
     }
 }

@@ -1,6 +1,7 @@
-//! Plain text out of what feeds put into titles and names.
+//! Plain text out of HTML and of what feeds put into titles and names, and the
+//! language that a text is in.
 
-use crate::domain::html::bounded;
+use super::html::bounded;
 use dom_query::Document;
 
 /// The text of a piece of HTML or of text that may be HTML: tags dropped,
@@ -18,7 +19,8 @@ pub fn plain_text(html: &str) -> String {
 /// The text of a title or a name of which nobody says whether it is text or
 /// HTML. What looks like a tag is one only when HTML has it, and it is empty by
 /// nature or closed: `Vec<String>` and "the <blink> tag" are words.
-pub(super) fn plain_title(title: &str) -> String {
+#[must_use]
+pub fn plain_title(title: &str) -> String {
     let pieces = || title.split('<').skip(1);
     let closed: Vec<&str> = TAGS.into_iter().filter(|tag| pieces().any(|piece| is_end_of(piece, tag))).collect();
     let mut markup = title.split('<').next().unwrap_or_default().to_owned();
@@ -148,7 +150,8 @@ fn spaced(html: &str) -> String {
 }
 
 /// White space folded into single spaces, control characters dropped.
-pub(super) fn fold(text: &str) -> String {
+#[must_use]
+pub fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
         if !folded.is_empty() {
@@ -178,7 +181,8 @@ fn looks_like_markup(text: &str) -> bool {
 }
 
 /// The ISO 639-1 tag of a text's language, where the detector is sure of it.
-pub(super) fn language(text: &str) -> Option<String> {
+#[must_use]
+pub fn language(text: &str) -> Option<String> {
     let found = whatlang::detect(text).filter(whatlang::Info::is_reliable)?;
     let code = found.lang().code();
     // whatlang speaks ISO 639-3; feeds and pages speak two letters.
