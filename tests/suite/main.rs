@@ -22,6 +22,8 @@ mod delivering;
 mod digests;
 mod engines;
 mod full_disk;
+mod guarding;
+mod hostile;
 mod hub;
 mod identity;
 mod killed_polls;
