@@ -322,7 +322,9 @@ async fn no_way_leads_to_an_address_that_is_not_public() {
             }
         }
         for (number, target) in targets.iter().enumerate() {
-            WAYS.iter().for_each(|way| (way.again)(&origin, number, target));
+            for way in &WAYS {
+                (way.again)(&origin, number, target);
+            }
         }
         world.clock.advance(Duration::from_hours(25));
     }

@@ -277,7 +277,7 @@ async fn harm_stays_with_its_source() {
     let harms = harms(&secret.display().to_string(), &format!("http://127.0.9.9:{}/", inside.port)).await;
     let names: Vec<_> = harms.iter().map(|(name, _)| *name).collect();
     let server = Server::start(harms).await;
-    let (limit, seconds) = if full() { (Duration::from_secs(60), 30) } else { (Duration::from_mins(2), 3) };
+    let (limit, seconds) = if full() { (Duration::from_mins(1), 30) } else { (Duration::from_mins(2), 3) };
     let mut text = format!(
         "[site]\ntitle = \"T\"\nbase_url = \"http://127.0.0.1:8080\"\n[http]\nlisten = \"127.0.0.1:0\"\n\
          [fetch]\nallow = [\"127.0.0.0/8:{}\"]\ntimeout = \"{seconds}s\"\n\
