@@ -5,7 +5,7 @@ use super::ending::Usage;
 use super::output::{Out, count};
 use super::sieve::{Sieve, in_words};
 use super::{Json, Setting};
-use crate::config::{Allow, Fetch};
+use crate::config::Fetch;
 use crate::domain::filter::Filter;
 use crate::domain::html::CleanHtml;
 use crate::domain::pace::Pace;
@@ -20,7 +20,6 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 use std::io::Read as _;
-use std::net::IpAddr;
 
 /// `read FILE|URL|-`.
 #[derive(Debug, Args)]
@@ -85,11 +84,10 @@ async fn get(what: &str, setting: &Setting) -> anyhow::Result<Source> {
 
 async fn fetch(url: &HttpUrl, setting: &Setting) -> anyhow::Result<Source> {
     // Reading needs no configuration; where there is one, its limits hold.
-    let (mut limits, contact) = match setting.config() {
+    let (limits, contact) = match setting.config() {
         Ok(config) => (config.fetch, config.site.base_url),
         Err(_) => (Fetch::default(), url.clone()),
     };
-    limits.allow.extend(typed(url));
     let client = Client::new(&limits, &contact, Names::system(), setting.clock.clone())?;
     match client.fetch(Request { url, etag: None, last_modified: None }).await? {
         Outcome::Fresh(fetched) => {
@@ -98,22 +96,6 @@ async fn fetch(url: &HttpUrl, setting: &Setting) -> anyhow::Result<Source> {
         Outcome::NotModified { .. } => bail!("{url}: it answered 304 Not Modified without being asked"),
         Outcome::Gone => bail!("{url}: it answered 410 Gone: there is nothing there any more"),
     }
-}
-
-/// A private address that an operator typed is meant; where it redirects to is
-/// guarded like everything else.
-fn typed(url: &HttpUrl) -> Vec<Allow> {
-    let host = url.host().trim_matches(['[', ']']);
-    let addresses: Vec<IpAddr> = if host == "localhost" {
-        vec![std::net::Ipv4Addr::LOCALHOST.into(), std::net::Ipv6Addr::LOCALHOST.into()]
-    } else {
-        host.parse().into_iter().collect()
-    };
-    let port = url.as_url().port_or_known_default();
-    addresses
-        .into_iter()
-        .map(|network| Allow { network, prefix: if network.is_ipv4() { 32 } else { 128 }, port })
-        .collect()
 }
 
 /// The answer in JSON; its keys are a contract.

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::io::StreamReader;
 
 /// What the decoders of this file understand.
@@ -23,16 +23,18 @@ pub(super) const ACCEPT_ENCODING: &str = "gzip, br, zstd";
 const MAX_RATIO: u64 = 100;
 /// Below this size a ratio says nothing: a page of spaces is no bomb.
 const RATIO_COUNTS_FROM: u64 = 1024 * 1024;
-/// A body may be this late before its pace counts.
-const GRACE: Duration = Duration::from_secs(5);
 /// The slowest pace, in bytes a second.
 const PACE: u64 = 1024;
 /// A body that grows beyond this needs one of the few large rooms.
 const LARGE: usize = 1024 * 1024;
 /// How many large bodies there may be at once: with 20 MiB each they stay under 100 MiB.
 const LARGE_ROOMS: usize = 4;
+/// How long a body waits for a room before it is given back.
+const ROOM_PATIENCE: Duration = Duration::from_secs(10);
 /// Memory that a zstd frame may ask for, as a power of two (RFC 8878 section 3.1.1.1.2 recommends 8 MiB).
 const ZSTD_WINDOW: u32 = 23;
+
+const FULL: &str = "not read yet, since several other large documents were being read";
 
 /// Room for the few large bodies.
 #[derive(Debug, Clone)]
@@ -51,8 +53,13 @@ impl Rooms {
     }
 
     /// Reads `response` to its end. `max_wire` bounds what is received, twice
-    /// that what it unpacks to.
-    pub(super) async fn read(&self, response: reqwest::Response, max_wire: u64) -> Result<Body, FetchError> {
+    /// that what it unpacks to; it may be late by `grace`.
+    pub(super) async fn read(
+        &self,
+        response: reqwest::Response,
+        max_wire: u64,
+        grace: Duration,
+    ) -> Result<Body, FetchError> {
         if response.content_length().is_some_and(|length| length > max_wire) {
             return Err(too_large(max_wire));
         }
@@ -63,7 +70,7 @@ impl Rooms {
             .map(|value| value.trim().to_ascii_lowercase())
             .unwrap_or_default();
         let received = Arc::new(AtomicU64::new(0));
-        let wire = StreamReader::new(Box::pin(chunks(response, max_wire, Arc::clone(&received))));
+        let wire = StreamReader::new(Box::pin(chunks(response, (max_wire, grace), Arc::clone(&received))));
         let mut unpacked: Box<dyn AsyncRead + Send + Unpin> = match coding.as_str() {
             "gzip" | "x-gzip" => {
                 let mut decoder = GzipDecoder::new(wire);
@@ -94,8 +101,9 @@ impl Rooms {
                 return Err(FetchError::Permanent(format!("it unpacks to more than {MAX_RATIO} times its size")));
             }
             if body.bytes.len() > LARGE && body.room.is_none() {
+                let room = timeout(ROOM_PATIENCE, Arc::clone(&self.0).acquire_owned());
                 // The semaphore is never closed; should it be, there is room for all.
-                body.room = Arc::clone(&self.0).acquire_owned().await.ok();
+                body.room = room.await.map_err(|_| FetchError::NotAsked { why: FULL.to_owned(), rest: None })?.ok();
             }
         }
     }
@@ -104,16 +112,16 @@ impl Rooms {
 /// The bytes as they come, counted and timed.
 fn chunks(
     response: reqwest::Response,
-    max_wire: u64,
+    (max_wire, grace): (u64, Duration),
     received: Arc<AtomicU64>,
 ) -> impl stream::Stream<Item = io::Result<hyper::body::Bytes>> {
-    let latest = Instant::now() + GRACE;
+    let latest = Instant::now() + grace;
     stream::try_unfold((response, received), move |(mut response, received)| async move {
         let so_far = received.load(Ordering::Relaxed);
         let pace = Duration::from_millis(so_far.saturating_mul(1000) / PACE);
         let chunk = match timeout_at(latest + pace, response.chunk()).await {
             Err(_) => return Err(io::Error::other(FetchError::temporary("it came at less than 1 KiB/s"))),
-            Ok(Err(error)) => return Err(io::Error::other(super::spoken(&error))),
+            Ok(Err(error)) => return Err(io::Error::other(super::words::broke(&error))),
             Ok(Ok(None)) => return Ok(None),
             Ok(Ok(Some(chunk))) => chunk,
         };

@@ -91,109 +91,6 @@ fn holds_v6(network: Ipv6Addr, prefix: u8, ip: Ipv6Addr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::url::HttpUrl;
-
-    /// What a URL's literal host connects to, as the URL parser reads it.
-    fn literal(url: &str) -> Option<SocketAddr> {
-        let url: HttpUrl = url.parse().ok()?;
-        let port = url.as_url().port_or_known_default().unwrap();
-        match url.as_url().host()? {
-            url::Host::Ipv4(ip) => Some((ip, port).into()),
-            url::Host::Ipv6(ip) => Some((ip, port).into()),
-            url::Host::Domain(_) => None,
-        }
-    }
-
-    /// S1: forms of addresses that must not be reached.
-    const REFUSED: [&str; 72] = [
-        // Loopback, in every spelling that a URL parser understands.
-        "127.0.0.1",
-        "127.0.0.2",
-        "127.255.255.254",
-        "127.1",
-        "127.0.1",
-        "2130706433",
-        "017700000001",
-        "0x7f000001",
-        "0x7f.0x0.0x0.0x1",
-        "0177.0.0.01",
-        "0x7F.1",
-        "%31%32%37.0.0.1",
-        "127。0。0。1",
-        "127.0.0.1",
-        "①②⑦.0.0.1",
-        "127.0.0.1.",
-        // This network, private, shared, link-local.
-        "0",
-        "0.0.0.0",
-        "0.1.2.3",
-        "10.0.0.0",
-        "10.0.0.1",
-        "10.255.255.255",
-        "0xa.1",
-        "167772161",
-        "100.64.0.0",
-        "100.64.0.1",
-        "100.127.255.255",
-        "169.254.0.1",
-        "169.254.169.254",
-        "0xa9fea9fe",
-        "2852039166",
-        "172.16.0.1",
-        "172.31.255.255",
-        "192.168.0.1",
-        "192.168.255.255",
-        "3232235521",
-        // Assignments, documentation, benchmarks, multicast, reserved.
-        "192.0.0.1",
-        "192.0.0.170",
-        "192.0.2.1",
-        "192.88.99.1",
-        "198.18.0.1",
-        "198.19.255.255",
-        "198.51.100.7",
-        "203.0.113.9",
-        "224.0.0.1",
-        "239.255.255.255",
-        "240.0.0.1",
-        "255.255.255.255",
-        // IPv6: unspecified, loopback, compatible, mapped, translated.
-        "[::]",
-        "[::1]",
-        "[0:0:0:0:0:0:0:1]",
-        "[0000::0001]",
-        "[::127.0.0.1]",
-        "[::ffff:127.0.0.1]",
-        "[::ffff:7f00:1]",
-        "[::ffff:10.0.0.1]",
-        "[::ffff:169.254.169.254]",
-        "[::ffff:8.8.8.8]",
-        "[::ffff:0:127.0.0.1]",
-        "[64:ff9b::127.0.0.1]",
-        "[64:ff9b::8.8.8.8]",
-        "[64:ff9b:1::a00:1]",
-        // Discard, Teredo, documentation, 6to4, ULA, link-local, site-local, multicast.
-        "[100::1]",
-        "[2001::1]",
-        "[2001:db8::1]",
-        "[2002:7f00:1::]",
-        "[2002:808:808::1]",
-        "[3fff::1]",
-        "[fc00::1]",
-        "[fd12:3456:789a::1]",
-        "[fe80::1]",
-        "[ff02::1]",
-    ];
-
-    #[test]
-    fn what_is_not_the_public_internet_is_refused_in_every_spelling() {
-        for host in REFUSED {
-            for url in [format!("http://{host}/"), format!("https://{host}:8443/feed")] {
-                let address = literal(&url).unwrap_or_else(|| panic!("{url} is not a literal address"));
-                assert!(!Guard::default().permits(address), "{url} → {address}");
-            }
-        }
-    }
 
     #[test]
     fn the_public_internet_is_let_through() {
@@ -218,8 +115,7 @@ mod tests {
             "[2a00:1450:4001::1]",
             "[2003::1]",
         ] {
-            let address = literal(&format!("http://{host}/")).unwrap();
-            assert!(Guard::default().permits(address), "{host}");
+            assert!(Guard::default().permits(format!("{host}:443").parse().unwrap()), "{host}");
         }
     }
 

@@ -3,6 +3,7 @@
 //! to a host over one connection at a time (P15), and says honestly who asks.
 
 mod body;
+mod deadlines;
 mod form;
 mod guard;
 mod headers;
@@ -10,8 +11,10 @@ mod names;
 mod politeness;
 mod words;
 
+pub use deadlines::Deadlines;
 pub use guard::Guard;
 pub use names::Names;
+pub use words::shown;
 
 use crate::clock::Clock;
 use crate::config;
@@ -32,10 +35,6 @@ use words::{chain, phrase, spoken};
 
 /// How many redirects are followed.
 const MAX_REDIRECTS: usize = 5;
-/// The longest that a connection may take, TLS included.
-const CONNECT: Duration = Duration::from_secs(10);
-/// The longest from the first packet to the first byte of the answer: a connection, and 15 s.
-const FIRST_BYTE: Duration = Duration::from_secs(25);
 /// How long a request waits for its host or for a free slot before it is given back.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A host that asks for a rest is left alone for so long at the most.
@@ -55,6 +54,7 @@ pub struct Client {
     rooms: Rooms,
     /// How many requests are under way at once, over all hosts.
     slots: Arc<Semaphore>,
+    deadlines: Deadlines,
 }
 
 /// What a reload of the configuration may change.
@@ -113,7 +113,16 @@ pub struct Fetched {
     /// Where its changes are announced, says its `Link`.
     pub channel: Option<Channel>,
     /// Held while a large document is in memory, so that there are few of them.
-    _room: Option<OwnedSemaphorePermit>,
+    room: Option<OwnedSemaphorePermit>,
+}
+
+impl Fetched {
+    /// Gives back the memory of what has been read. Whoever asks for another
+    /// document with a large one in hand would else wait for room behind itself.
+    pub fn forget_bytes(&mut self) {
+        self.bytes = Vec::new();
+        self.room = None;
+    }
 }
 
 /// Why a document was not fetched; each variant a decision, its text one plain sentence.
@@ -134,11 +143,11 @@ pub enum FetchError {
         /// How long the origin wants to be left alone.
         retry_after: Option<Duration>,
     },
-    /// Not asked at all: the host was busy with other requests of ours, or has
-    /// asked for a rest.
+    /// Not asked, or not read to the end: other requests of ours were in the
+    /// way, or the host has asked for a rest.
     #[error("{why}")]
     NotAsked {
-        /// Which of the two.
+        /// Which of these.
         why: String,
         /// How much of the rest is left.
         rest: Option<Duration>,
@@ -171,13 +180,24 @@ impl Client {
     /// A client with the limits of `fetch`, which tells origins that it is
     /// syndicated and that its owner is found at `contact`.
     pub fn new(fetch: &config::Fetch, contact: &HttpUrl, names: Names, clock: Clock) -> Result<Self, NoClient> {
+        Self::with_deadlines(fetch, contact, names, clock, Deadlines::default())
+    }
+
+    /// The same with other deadlines.
+    pub fn with_deadlines(
+        fetch: &config::Fetch,
+        contact: &HttpUrl,
+        names: Names,
+        clock: Clock,
+        deadlines: Deadlines,
+    ) -> Result<Self, NoClient> {
         let passed = Passed::default();
         #[expect(clippy::disallowed_methods, reason = "the one home of outbound requests")]
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .dns_resolver(passed.clone())
-            .connect_timeout(CONNECT)
+            .connect_timeout(deadlines.connect)
             .pool_max_idle_per_host(1)
             .pool_idle_timeout(KEEP_ALIVE)
             .build()
@@ -191,6 +211,7 @@ impl Client {
             politeness: Arc::default(),
             rooms: Rooms::new(),
             slots: Arc::new(Semaphore::new(fetch.concurrency.clamp(1, Semaphore::MAX_PERMITS))),
+            deadlines,
         })
     }
 
@@ -267,7 +288,7 @@ impl Client {
         }
         for (name, value) in [(header::IF_NONE_MATCH, request.etag), (header::IF_MODIFIED_SINCE, request.last_modified)]
         {
-            if let Some(value) = value.and_then(|value| header::HeaderValue::from_str(value).ok()) {
+            if let Some(value) = value.and_then(|value| header::HeaderValue::from_bytes(value.as_bytes()).ok()) {
                 asked = asked.header(name, value);
             }
         }
@@ -278,14 +299,18 @@ impl Client {
 
     /// Sends a request to where the guard lets it, and waits for the answer's head.
     async fn send(&self, limits: &Limits, url: &HttpUrl, request: RequestBuilder) -> Result<Response, FetchError> {
-        let _pass = self.passed.admit(&self.names, &limits.guard, url).await.map_err(|error| match error {
-            names::Unreachable::Refused(..) => FetchError::Refused(error.to_string()),
-            names::Unreachable::Unknown(_) | names::Unreachable::Slow(_) => FetchError::temporary(error.to_string()),
-        })?;
-        timeout(FIRST_BYTE, request.header(header::USER_AGENT, &limits.user_agent).send())
+        let Deadlines { lookup, connect, first_byte, .. } = self.deadlines;
+        let _pass =
+            self.passed.admit((&self.names, lookup), &limits.guard, url).await.map_err(|error| match error {
+                names::Unreachable::Refused(..) => FetchError::Refused(error.to_string()),
+                names::Unreachable::Unknown(_) | names::Unreachable::Slow(..) => {
+                    FetchError::temporary(error.to_string())
+                }
+            })?;
+        timeout(connect + first_byte, request.header(header::USER_AGENT, &limits.user_agent).send())
             .await
-            .map_err(|_| FetchError::temporary(format!("it did not answer within {} s", FIRST_BYTE.as_secs())))?
-            .map_err(|error| spoken(&error))
+            .map_err(|_| FetchError::temporary(format!("it did not answer within {} s", first_byte.as_secs_f32())))?
+            .map_err(|error| spoken(&error, connect))
     }
 
     async fn judge(
@@ -306,7 +331,7 @@ impl Client {
                 let last_modified = headers::text(headers, &header::LAST_MODIFIED);
                 let max_age = headers::max_age(headers);
                 let channel = headers::channel(headers, url);
-                let body = self.rooms.read(answer, limits.max_bytes).await?;
+                let body = self.rooms.read(answer, limits.max_bytes, self.deadlines.grace).await?;
                 Ok(Hop::Fresh(Box::new(Fetched {
                     bytes: body.bytes,
                     content_type,
@@ -316,7 +341,7 @@ impl Client {
                     last_modified,
                     max_age,
                     channel,
-                    _room: body.room,
+                    room: body.room,
                 })))
             }
             301 | 302 | 303 | 307 | 308 => {
@@ -382,15 +407,6 @@ fn keeps_private(from: &HttpUrl, to: &HttpUrl) -> Result<(), FetchError> {
         return Err(FetchError::Refused(why));
     }
     Ok(())
-}
-
-/// A URL for messages: without its query, in which private feeds keep their secrets.
-#[must_use]
-pub fn shown(url: &HttpUrl) -> String {
-    let mut shown = url.as_url().clone();
-    shown.set_query(None);
-    shown.set_fragment(None);
-    shown.into()
 }
 
 #[cfg(test)]

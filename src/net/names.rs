@@ -10,9 +10,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// The longest that a name may take.
-const LOOKUP: Duration = Duration::from_secs(5);
-
 type Script = dyn Fn(&str) -> Vec<IpAddr> + Send + Sync;
 
 /// Who answers for host names.
@@ -32,21 +29,26 @@ impl Names {
         Self(Kind::System)
     }
 
-    /// Answers by `script`; no answer is an unknown name.
+    /// Answers by `script`, which may block as the system's resolver does; no
+    /// answer is an unknown name.
     pub fn scripted(script: impl Fn(&str) -> Vec<IpAddr> + Send + Sync + 'static) -> Self {
         Self(Kind::Scripted(Arc::new(script)))
     }
 
-    async fn lookup(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Unreachable> {
+    async fn lookup(&self, host: &str, port: u16, within: Duration) -> Result<Vec<SocketAddr>, Unreachable> {
         let unknown = || Unreachable::Unknown(host.to_owned());
-        let addresses: Vec<SocketAddr> = match &self.0 {
-            Kind::System => tokio::time::timeout(LOOKUP, tokio::net::lookup_host((host, port)))
-                .await
-                .map_err(|_| Unreachable::Slow(host.to_owned()))?
-                .map_err(|_| unknown())?
-                .collect(),
-            Kind::Scripted(script) => script(host).into_iter().map(|ip| (ip, port).into()).collect(),
+        let answer = async {
+            match &self.0 {
+                Kind::System => Ok(tokio::net::lookup_host((host, port)).await.map_err(|_| unknown())?.collect()),
+                Kind::Scripted(script) => {
+                    let (script, host) = (Arc::clone(script), host.to_owned());
+                    let answer = tokio::task::spawn_blocking(move || script(&host)).await.map_err(|_| unknown())?;
+                    Ok(answer.into_iter().map(|ip| (ip, port).into()).collect::<Vec<SocketAddr>>())
+                }
+            }
         };
+        let slow = |_| Unreachable::Slow(host.to_owned(), within.as_secs_f32());
+        let addresses = tokio::time::timeout(within, answer).await.map_err(slow)??;
         if addresses.is_empty() { Err(unknown()) } else { Ok(addresses) }
     }
 }
@@ -65,8 +67,8 @@ impl std::fmt::Debug for Names {
 pub(super) enum Unreachable {
     #[error("the name {0} is not known")]
     Unknown(String),
-    #[error("the name {0} could not be looked up within 5 s")]
-    Slow(String),
+    #[error("the name {0} could not be looked up within {1} s")]
+    Slow(String, f32),
     #[error("{0} is at {1}, which is not a public address; if it should be fetched, name it in [fetch] allow")]
     Refused(String, SocketAddr),
 }
@@ -84,13 +86,18 @@ pub(super) struct Pass {
 
 impl Passed {
     /// Looks `url`'s host up and passes the addresses that the guard permits.
-    pub(super) async fn admit(&self, names: &Names, guard: &Guard, url: &HttpUrl) -> Result<Pass, Unreachable> {
+    pub(super) async fn admit(
+        &self,
+        (names, within): (&Names, Duration),
+        guard: &Guard,
+        url: &HttpUrl,
+    ) -> Result<Pass, Unreachable> {
         let port = url.as_url().port_or_known_default().unwrap_or(80);
         let (host, addresses) = match url.as_url().host() {
             // The library connects to a literal address without asking anyone.
             Some(url::Host::Ipv4(ip)) => (None, vec![(ip, port).into()]),
             Some(url::Host::Ipv6(ip)) => (None, vec![(ip, port).into()]),
-            Some(url::Host::Domain(host)) => (Some(host.to_owned()), names.lookup(host, port).await?),
+            Some(url::Host::Domain(host)) => (Some(host.to_owned()), names.lookup(host, port, within).await?),
             None => return Err(Unreachable::Unknown(url.to_string())),
         };
         let (permitted, refused): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|&address| guard.permits(address));

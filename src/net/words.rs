@@ -1,7 +1,9 @@
 //! What the HTTP library met, in words for people.
 
-use super::{CONNECT, FetchError};
+use super::FetchError;
+use crate::domain::url::HttpUrl;
 use reqwest::StatusCode;
+use std::time::Duration;
 
 /// A status with its usual words.
 pub(super) fn phrase(status: StatusCode) -> String {
@@ -11,15 +13,20 @@ pub(super) fn phrase(status: StatusCode) -> String {
     }
 }
 
-/// What the HTTP library met, in words.
-pub(super) fn spoken(error: &reqwest::Error) -> FetchError {
+/// What the HTTP library met before an answer, in words.
+pub(super) fn spoken(error: &reqwest::Error, connect: Duration) -> FetchError {
     FetchError::temporary(if error.is_timeout() {
-        format!("it could not be connected to within {} s", CONNECT.as_secs())
+        format!("it could not be connected to within {} s", connect.as_secs_f32())
     } else if error.is_connect() {
         format!("it cannot be connected to ({})", root(error))
     } else {
-        format!("the connection broke ({})", root(error))
+        return broke(error);
     })
+}
+
+/// What it met while an answer came, in words.
+pub(super) fn broke(error: &reqwest::Error) -> FetchError {
+    FetchError::temporary(format!("the connection broke ({})", root(error)))
 }
 
 /// The innermost cause, which is the one that says something.
@@ -40,4 +47,13 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
         cause = inner.source();
     }
     text
+}
+
+/// A URL for messages: without its query, in which private feeds keep their secrets.
+#[must_use]
+pub fn shown(url: &HttpUrl) -> String {
+    let mut shown = url.as_url().clone();
+    shown.set_query(None);
+    shown.set_fragment(None);
+    shown.into()
 }

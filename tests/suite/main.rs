@@ -23,6 +23,8 @@ mod digests;
 mod engines;
 mod filtering;
 mod full_disk;
+mod guarding;
+mod hostile;
 mod hub;
 mod identity;
 mod killed_polls;

@@ -102,7 +102,12 @@ pub(crate) struct Origin {
 
 impl Origin {
     pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at("127.0.0.1:0").await
+    }
+
+    /// One that listens at this address.
+    pub(crate) async fn start_at(address: &str) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let origin = Self { address: listener.local_addr().unwrap(), state: Arc::default() };
         let served = origin.clone();
         tokio::spawn(async move {

@@ -5,7 +5,6 @@ use crate::engines::{self, Bench};
 use crate::origin::{Answer, Item, Origin, feed, rss};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use syndicated::clock::{Chance, Clock};
 use syndicated::config::{Allow, Config, Database, Fetch, Http, Live, Mail, OnAmbiguous, Relay, Site};
@@ -83,7 +82,7 @@ pub(crate) fn config(sources: Vec<Source>) -> Config {
 /// A poller with a database and a clock of its own.
 pub(crate) struct World {
     pub(crate) store: Store,
-    clock: Clock,
+    pub(crate) clock: Clock,
     live: Live,
     pub(crate) poller: Arc<Poller>,
     pub(crate) stop: CancellationToken,
@@ -94,7 +93,7 @@ impl World {
         Self::with_names(bench, config, Names::system()).await
     }
 
-    async fn with_names(bench: &Bench, config: Config, names: Names) -> Self {
+    pub(crate) async fn with_names(bench: &Bench, config: Config, names: Names) -> Self {
         Self::made(bench.open().await, config, names, Clock::manual(monday())).await
     }
 
@@ -761,60 +760,6 @@ async fn bombs_floods_and_drips_are_cut() {
     {
         assert!(said.contains(part), "{said}: {part}");
     }
-}
-
-#[tokio::test]
-async fn no_connection_is_made_to_a_private_address() {
-    let bench = &engines::all().await[0];
-    let inside = Origin::start().await;
-    inside.set("/", Answer::ok(feed(1..=1)));
-    let outside = Origin::start().await;
-    outside.set("/", Answer::to(302, inside.url("/").as_str()));
-    outside.set("/name", Answer::to(302, &format!("http://rebound.example:{}/", inside.port())));
-    let mut config = config(vec![
-        source("literal", &inside.url("/")),
-        source("name", &format!("http://inside.example:{}/", inside.port()).parse().unwrap()),
-        source("hop", &outside.url("/")),
-        source("hop-by-name", &outside.url("/name")),
-        source("mapped", &format!("http://[::ffff:127.0.0.1]:{}/", inside.port()).parse().unwrap()),
-        source("number", &format!("http://2130706433:{}/", inside.port()).parse().unwrap()),
-        source("unknown", &"http://nowhere.example/".parse().unwrap()),
-    ]);
-    config.fetch.allow[0].port = Some(outside.port());
-    let names =
-        Names::scripted(|name| if name == "nowhere.example" { Vec::new() } else { vec![[127, 0, 0, 1].into()] });
-    let world = World::with_names(bench, config, names).await;
-    for report in world.poller.poll_due(&world.stop).await.unwrap() {
-        let PollOutcome::Failed(why) = report.outcome else { panic!("{report:?}") };
-        let part = if report.name.as_str() == "unknown" { "is not known" } else { "not a public address" };
-        assert!(why.contains(part), "{why}");
-    }
-    assert_eq!(inside.connections(), 0);
-}
-
-/// S2 in small: a name that answers with a public address when it is checked and
-/// with a private one when it is connected to.
-#[tokio::test]
-async fn a_name_that_rebinds_reaches_nothing() {
-    let bench = &engines::all().await[0];
-    let inside = Origin::start().await;
-    let mut config =
-        config(vec![source("blog", &format!("http://rebinds.example:{}/", inside.port()).parse().unwrap())]);
-    // 127.0.0.2, where nobody listens, plays the public address.
-    config.fetch.allow = vec![Allow { network: [127, 0, 0, 2].into(), prefix: 32, port: None }];
-    let lookups = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&lookups);
-    let names = Names::scripted(move |_| {
-        let even = counted.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
-        vec![[127, 0, 0, if even { 2 } else { 1 }].into()]
-    });
-    let world = World::with_names(bench, config, names).await;
-    for polls in 1..=20 {
-        world.failed().await;
-        assert_eq!(lookups.load(Ordering::Relaxed), polls, "a name is looked up once a request");
-        world.clock.advance(25 * HOUR);
-    }
-    assert_eq!(inside.connections(), 0);
 }
 
 #[tokio::test]

@@ -160,8 +160,9 @@ impl Poller {
     }
 
     /// Reads a document on a thread of its own, a few at once. A reader that
-    /// fails hard takes nothing else with it (P15).
-    async fn read(&self, fetched: Box<Fetched>) -> Result<(Box<Fetched>, Feed), Trouble> {
+    /// fails hard takes nothing else with it (P15). What comes back of the
+    /// document is what its headers said.
+    async fn read(&self, mut fetched: Box<Fetched>) -> Result<(Box<Fetched>, Feed), Trouble> {
         // The semaphore is never closed; should it be, all read at once.
         let permit = Arc::clone(&self.readers).acquire_owned().await.ok();
         let url = fetched.final_url.clone();
@@ -181,6 +182,7 @@ impl Poller {
                     entry,
                 })
                 .collect();
+            fetched.forget_bytes();
             Ok((fetched, Feed { entries, reading }))
         });
         work.await
