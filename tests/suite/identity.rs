@@ -7,7 +7,7 @@ use std::time::Duration;
 use syndicated::domain::pace::Pace;
 use syndicated::domain::post::{Entry, Standing};
 use syndicated::domain::schedule::Schedule;
-use syndicated::domain::source::{Rules, Seed, Source, TextFrom};
+use syndicated::domain::source::{Kind, Rules, Seed, Source, TextFrom};
 use syndicated::domain::time::Timestamp;
 use syndicated::read;
 use syndicated::store::{Admitted, Arrival, Arriving, PostFilter, Store};
@@ -363,6 +363,7 @@ pub(crate) fn follow(number: usize) -> Source {
     Source {
         name: format!("case-{number}").parse().unwrap(),
         url: format!("https://{number}.example.com/").parse().unwrap(),
+        kind: Kind::Feed,
         schedule: Schedule::parse("0 * * * *", chrono_tz::Tz::UTC).unwrap(),
         adaptive: false,
         seed: Seed::None,

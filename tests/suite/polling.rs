@@ -13,7 +13,7 @@ use syndicated::domain::language::Language;
 use syndicated::domain::post::Standing;
 use syndicated::domain::schedule::Schedule;
 use syndicated::domain::slug::Slug;
-use syndicated::domain::source::{Rules, Seed, Source, SourceState, TextFrom};
+use syndicated::domain::source::{Kind, Rules, Seed, Source, SourceState, TextFrom};
 use syndicated::domain::time::Timestamp;
 use syndicated::domain::token::SecretKey;
 use syndicated::domain::url::HttpUrl;
@@ -34,6 +34,7 @@ fn source(name: &str, url: &HttpUrl) -> Source {
     Source {
         name: name.parse().unwrap(),
         url: url.clone(),
+        kind: Kind::Feed,
         schedule: Schedule::parse("*/15 * * * *", chrono_tz::Tz::UTC).unwrap(),
         adaptive: false,
         seed: Seed::None,

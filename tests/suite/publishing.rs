@@ -14,7 +14,7 @@ use syndicated::domain::pace::Pace;
 use syndicated::domain::post::{Enclosure, Entry, Place, Post, Standing};
 use syndicated::domain::schedule::Schedule;
 use syndicated::domain::slug::Slug;
-use syndicated::domain::source::{Rules, Seed, Source, TextFrom};
+use syndicated::domain::source::{Kind, Rules, Seed, Source, TextFrom};
 use syndicated::domain::time::Timestamp;
 use syndicated::domain::token::SecretKey;
 use syndicated::domain::url::HttpUrl;
@@ -348,6 +348,7 @@ fn config(bench: &engines::Bench) -> Config {
     let source = |name: &str| Source {
         name: name.parse().unwrap(),
         url: url(&format!("https://{name}.example.com/feed")),
+        kind: Kind::Feed,
         schedule: Schedule::parse("0 * * * *", chrono_tz::Tz::UTC).unwrap(),
         adaptive: false,
         seed: Seed::None,
