@@ -2,7 +2,7 @@
 //! which is the truth for what exists; pausing is the database's.
 
 use super::ending::Usage;
-use super::find::{choose, look, tell};
+use super::find::{Stands, agree, choose, look, tell};
 use super::output::Out;
 use super::setting::local;
 use super::{Json, Setting};
@@ -51,7 +51,7 @@ pub enum Source {
 /// `source add URL`.
 #[derive(Debug, Args)]
 pub struct Add {
-    /// A feed, or a page that names its feed.
+    /// A feed, a page that has one, or a page that lists posts.
     url: String,
     /// Its name; found from its title when left out.
     #[arg(long)]
@@ -62,6 +62,9 @@ pub struct Add {
     /// A newsletter that lists its sources, to list this one too; may be repeated.
     #[arg(long, value_name = "NAME")]
     newsletter: Vec<Slug>,
+    /// Follow the page itself, whether or not it has a feed.
+    #[arg(long)]
+    page: bool,
     /// Add it without looking at it first.
     #[arg(long)]
     no_fetch: bool,
@@ -82,6 +85,7 @@ pub(super) async fn run(command: Source, setting: &Setting, out: &mut Out) -> an
 #[derive(Serialize)]
 struct Line<'a> {
     name: &'a Slug,
+    kind: &'static str,
     url: &'a HttpUrl,
     schedule: String,
     state: &'static str,
@@ -105,9 +109,11 @@ impl<'a> Line<'a> {
         let state = row.map_or(SourceState::Active, |row| row.state);
         Self {
             name: &source.name,
+            kind: if source.list().is_some() { "page" } else { "feed" },
             url: &source.url,
             schedule: source.schedule.to_string(),
             state: match row {
+                Some(row) if row.broken && state == SourceState::Active => "broken",
                 Some(row) if row.failures > 0 && state == SourceState::Active => "failing",
                 Some(row) if row.repaired.is_some() && state == SourceState::Active => "repaired",
                 _ => state.as_str(),
@@ -171,6 +177,7 @@ async fn show(name: &Slug, json: Json, setting: &Setting, out: &mut Out) -> anyh
     out.facts(&[
         ("name", line.name.to_string()),
         ("title", line.title.unwrap_or_default().to_owned()),
+        ("kind", line.kind.to_owned()),
         ("address", line.url.to_string()),
         ("feed", line.feed_url.unwrap_or_default().to_owned()),
         ("schedule", line.schedule.clone()),
@@ -203,14 +210,20 @@ async fn add(add: Add, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     // "blog.example.com" is what people copy.
     let typed = if add.url.contains("://") { add.url.clone() } else { format!("https://{}", add.url) };
     let url: HttpUrl = typed.parse().map_err(|why: crate::domain::url::BadUrl| Usage(why.to_string()))?;
-    let (mut url, mut title) = (url, None);
+    let (mut url, mut title, mut page) = (url, None, add.page);
     if !add.no_fetch {
-        let found = look(&config, &url, setting).await.context("nothing was added (--no-fetch adds it anyway)")?;
+        let found =
+            look(&config, &url, add.page, setting).await.context("nothing was added (--no-fetch adds it anyway)")?;
         let chosen = choose(found, out)?;
         tell(&chosen, &config, out)?;
+        if !add.page {
+            agree(&chosen)?;
+        }
         title = chosen.reading.document.title;
-        if !chosen.is_first {
-            url = chosen.feed;
+        match chosen.stands {
+            Stands::First => {}
+            Stands::Elsewhere => url = chosen.feed,
+            Stands::Listed => page = true,
         }
     }
     let name = match add.name {
@@ -218,7 +231,7 @@ async fn add(add: Add, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
         None => free_name(&config, &url, title.as_deref())
             .ok_or_else(|| Usage("no name can be made of this address: give one with --name".to_owned()))?,
     };
-    let new = NewSource { name, url, schedule: add.schedule, newsletters: add.newsletter };
+    let new = NewSource { name, url, page, schedule: add.schedule, newsletters: add.newsletter };
     edit::add_source(&setting.path, &new, &setting.environment, &setting.chance)?;
     out.line(format!("added source `{}` to {}", new.name, setting.path.display()))?;
     let unaware: Vec<_> = config

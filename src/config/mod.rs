@@ -12,6 +12,7 @@ mod raw;
 mod secrets;
 
 pub use faults::{Fault, Faults, Spot};
+pub use page_source::selector;
 pub use secrets::{Environment, FreshKey, KeyTrouble};
 
 use crate::domain::email_address::EmailAddress;

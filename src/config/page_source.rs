@@ -30,8 +30,8 @@ pub(super) fn kind(table: &mut Table<'_>) -> Kind {
     if is_page == Some(true) { Kind::Page(rules) } else { Kind::Feed }
 }
 
-/// A CSS selector that parses.
-pub(crate) fn selector(text: &str) -> Result<String, String> {
+/// A CSS selector that parses; an error says in a sentence that it does not.
+pub fn selector(text: &str) -> Result<String, String> {
     match dom_query::Matcher::new(text) {
         Ok(_) => Ok(text.to_owned()),
         Err(_) => Err(format!("`{text}` is not a CSS selector, such as \".post-body\"")),

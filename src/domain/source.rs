@@ -49,7 +49,7 @@ pub enum Kind {
 
 /// How the posts of a page are found: CSS selectors that were tried. What is
 /// left out is found without.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ListRules {
     /// The blocks of the page that are a post each.

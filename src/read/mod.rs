@@ -32,7 +32,7 @@ mod tree;
 mod url_key;
 
 pub use article::article;
-pub use fingerprint::fingerprint;
+pub use fingerprint::{fingerprint, listed_fingerprint};
 pub use repair::{Repair, Repairs};
 pub use text::plain_text;
 pub use url_key::url_key;

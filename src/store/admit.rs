@@ -7,6 +7,7 @@ use super::claims::SourceClaim;
 use super::hubs::want_hub;
 use super::identity::{Known, Match, Matcher};
 use super::{Store, StoreError, Tx, each};
+use crate::domain::harvest::Harvest;
 use crate::domain::html::CleanHtml;
 use crate::domain::id::{PostId, SourceId};
 use crate::domain::pace::Pace;
@@ -16,7 +17,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
 use crate::domain::websub::Channel;
 use serde::Serialize;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// How many of a source's latest posts are compared in full; older ones are
 /// looked up by guid, address and text.
@@ -47,6 +48,8 @@ pub struct Arrival {
     pub pace: Pace,
     /// Where its changes are to be announced to us.
     pub channel: Option<Channel>,
+    /// What a page source's reading gave; `None` for feeds.
+    pub harvest: Option<Harvest>,
     /// What a first poll may mail.
     pub seed: Seed,
     /// When to poll next.
@@ -141,18 +144,22 @@ impl Store {
         Ok(admitted)
     }
 
-    /// Which of these texts are stored already, as they stand.
-    pub async fn known_texts(&self, claim: &SourceClaim, entries: &[Arriving]) -> Result<HashSet<String>, StoreError> {
-        let mut known = HashSet::new();
-        for arriving in entries {
-            let found: Option<(String,)> = each!(&self.reader, |db| {
-                sqlx::query_as("SELECT fingerprint FROM post WHERE source_id = $1 AND fingerprint = $2 LIMIT 1")
+    /// Which of these texts a source's posts have, and since when.
+    pub async fn known_texts<'t>(
+        &self,
+        claim: &SourceClaim,
+        texts: impl Iterator<Item = &'t str>,
+    ) -> Result<HashMap<&'t str, Timestamp>, StoreError> {
+        let mut known = HashMap::new();
+        for text in texts {
+            let found: Option<(i64,)> = each!(&self.reader, |db| {
+                sqlx::query_as("SELECT changed_at FROM post WHERE source_id = $1 AND fingerprint = $2 LIMIT 1")
                     .bind(claim.id.0)
-                    .bind(&arriving.fingerprint)
+                    .bind(text)
                     .fetch_optional(db)
                     .await
             })?;
-            known.extend(found.map(|(fingerprint,)| fingerprint));
+            known.extend(found.map(|(changed,)| (text, Timestamp::from_millis(changed))));
         }
         Ok(known)
     }
@@ -211,11 +218,12 @@ async fn advance_source(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let pace = if arrival.pace == Pace::default() { None } else { Some(to_json(&arrival.pace)?) };
+    let harvest = arrival.harvest.as_ref().map(to_json).transpose()?;
     let written = each!(tx, |db| {
         sqlx::query(
             "UPDATE source SET title = $3, link = $4, language = $5, feed_url = $6, etag = $7, last_modified = $8,
                  next_poll_at = CASE WHEN next_poll_at <> $13 AND next_poll_at < $9 THEN next_poll_at ELSE $9 END, polled_at = $10, ok_at = $10, seeded = TRUE, failures = 0, trouble = NULL,
-                 failing_since = NULL, repaired = $11, pace = $12,
+                 failing_since = NULL, broken = FALSE, repaired = $11, pace = $12, harvest = $14,
                  state = CASE WHEN state = 'gone' THEN 'active' ELSE state END, lease_until = 0
              WHERE id = $1 AND fence = $2",
         )
@@ -232,6 +240,7 @@ async fn advance_source(
         .bind(&arrival.repaired)
         .bind(&pace)
         .bind(claim.due_at)
+        .bind(&harvest)
         .execute(&mut **db)
         .await
         .map(|done| done.rows_affected())
@@ -388,18 +397,24 @@ async fn update_post(tx: &mut Tx, id: PostId, arriving: &Arriving, now: Timestam
 }
 
 /// Takes over what changed beside the text (its markup, its address, its tags):
-/// no new version, and nothing to wait for before it is mailed.
+/// no new version, and nothing to wait for before it is mailed. What the entry
+/// does not say came from the post's own page, and stays.
 async fn refresh_post(tx: &mut Tx, id: PostId, arriving: &Arriving) -> Result<(), StoreError> {
     let entry = &arriving.entry;
     let (authors, categories) = (to_json(&entry.authors)?, to_json(&entry.categories)?);
     let (enclosures, also_at) = (to_json(&entry.enclosures)?, to_json(&entry.also_at)?);
     each!(tx, |db| {
         sqlx::query(
-            "UPDATE post SET url = $2, url_key = $3, title = $4, authors = $5, updated_at = $6, summary = $7,
-                 content = $8, categories = $9, enclosures = $10, also_at = $11
-             WHERE id = $1 AND (url IS DISTINCT FROM $2 OR url_key IS DISTINCT FROM $3 OR title <> $4 OR authors <> $5
-                 OR updated_at IS DISTINCT FROM $6 OR summary IS DISTINCT FROM $7 OR content IS DISTINCT FROM $8
-                 OR categories <> $9 OR enclosures <> $10 OR also_at <> $11)",
+            "UPDATE post SET url = $2, url_key = $3, title = COALESCE(NULLIF($4, ''), title),
+                 authors = COALESCE(NULLIF($5, '[]'), authors), updated_at = COALESCE($6, updated_at),
+                 summary = COALESCE($7, summary), content = COALESCE($8, content),
+                 categories = COALESCE(NULLIF($9, '[]'), categories),
+                 enclosures = COALESCE(NULLIF($10, '[]'), enclosures), also_at = COALESCE(NULLIF($11, '[]'), also_at)
+             WHERE id = $1 AND (url IS DISTINCT FROM $2 OR url_key IS DISTINCT FROM $3 OR title <> NULLIF($4, '')
+                 OR authors <> NULLIF($5, '[]') OR updated_at <> $6 OR updated_at IS NULL AND $6 IS NOT NULL
+                 OR summary <> $7 OR summary IS NULL AND $7 IS NOT NULL
+                 OR content <> $8 OR content IS NULL AND $8 IS NOT NULL
+                 OR categories <> NULLIF($9, '[]') OR enclosures <> NULLIF($10, '[]') OR also_at <> NULLIF($11, '[]'))",
         )
         .bind(id.0)
         .bind(entry.url.as_ref().map(HttpUrl::as_str))

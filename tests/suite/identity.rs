@@ -347,6 +347,7 @@ pub(crate) fn arrival(items: &[Item], now: Timestamp) -> Arrival {
         etag: None,
         last_modified: None,
         repaired: None,
+        harvest: None,
         pace: Pace::default(),
         channel: None,
         seed: Seed::None,

@@ -22,15 +22,15 @@ use syndicated::net::{Client, Names};
 use syndicated::store::{Admitted, PostFilter, SourceRow, Store};
 use tokio_util::sync::CancellationToken;
 
-const MINUTE: Duration = Duration::from_mins(1);
-const HOUR: Duration = Duration::from_hours(1);
+pub(crate) const MINUTE: Duration = Duration::from_mins(1);
+pub(crate) const HOUR: Duration = Duration::from_hours(1);
 
 /// 2026-11-23T07:00:00Z.
-fn monday() -> Timestamp {
+pub(crate) fn monday() -> Timestamp {
     Timestamp::from_millis(1_795_417_200_000)
 }
 
-fn source(name: &str, url: &HttpUrl) -> Source {
+pub(crate) fn source(name: &str, url: &HttpUrl) -> Source {
     Source {
         name: name.parse().unwrap(),
         url: url.clone(),
@@ -43,7 +43,7 @@ fn source(name: &str, url: &HttpUrl) -> Source {
     }
 }
 
-fn config(sources: Vec<Source>) -> Config {
+pub(crate) fn config(sources: Vec<Source>) -> Config {
     Config {
         site: Site {
             title: "Good News".to_owned(),
@@ -82,14 +82,14 @@ fn config(sources: Vec<Source>) -> Config {
 /// A poller with a database and a clock of its own.
 pub(crate) struct World {
     pub(crate) store: Store,
-    clock: Clock,
-    live: Live,
-    poller: Arc<Poller>,
+    pub(crate) clock: Clock,
+    pub(crate) live: Live,
+    pub(crate) poller: Arc<Poller>,
     stop: CancellationToken,
 }
 
 impl World {
-    async fn new(bench: &Bench, config: Config) -> Self {
+    pub(crate) async fn new(bench: &Bench, config: Config) -> Self {
         Self::with_names(bench, config, Names::system()).await
     }
 
@@ -127,22 +127,26 @@ impl World {
         reports.remove(0).outcome
     }
 
-    async fn read(&self) -> Admitted {
+    pub(crate) async fn read(&self) -> Admitted {
         match self.poll().await {
             PollOutcome::Read(admitted) => admitted,
             other => panic!("{other:?}"),
         }
     }
 
-    async fn failed(&self) -> String {
+    pub(crate) async fn failed(&self) -> String {
         match self.poll().await {
             PollOutcome::Failed(why) => why,
             other => panic!("{other:?}"),
         }
     }
 
-    async fn row(&self) -> SourceRow {
+    pub(crate) async fn row(&self) -> SourceRow {
         self.store.source_rows().await.unwrap().remove(0)
+    }
+
+    pub(crate) async fn row_of(&self, name: &Slug) -> SourceRow {
+        self.store.source_row(name).await.unwrap().unwrap()
     }
 
     /// Goes on to the next poll; returns how long that was.
@@ -152,7 +156,7 @@ impl World {
         self.clock.now().since(before)
     }
 
-    async fn titles(&self, standing: Standing) -> Vec<String> {
+    pub(crate) async fn titles(&self, standing: Standing) -> Vec<String> {
         let filter = PostFilter { standing: Some(standing), limit: 1000, ..PostFilter::default() };
         let mut titles: Vec<_> =
             self.store.post_list(&filter).await.unwrap().into_iter().map(|post| post.entry.title).collect();
@@ -544,6 +548,8 @@ async fn a_post_is_read_in_full_from_its_own_page_once() {
             assert_eq!(world.read().await.same, 2);
         }
         assert!(pages().is_empty(), "a page is read once");
+        assert!(content("Post 1").await.contains("The whole text of post 1"), "and what it gave stays");
+        assert!(content("Post 2").await.contains("The whole text of post 2"));
 
         // The feed says that the first has changed: its page is read again.
         origin.set("/feed", Answer::ok(rss(&[item(2), Item { text: "Edited.".to_owned(), ..item(1) }], "")));
@@ -625,7 +631,7 @@ async fn a_feed_that_had_to_be_mended_says_so_until_it_is_sound() {
 }
 
 /// Recipient and subject of each letter that waits to be sent.
-async fn letters(bench: &Bench) -> Vec<String> {
+pub(crate) async fn letters(bench: &Bench) -> Vec<String> {
     const SQL: &str = "SELECT l.recipient, l.subject FROM letter l JOIN delivery d ON d.letter_id = l.id";
     let rows: Vec<(String, String)> = match &bench.place {
         Database::Sqlite(path) => {

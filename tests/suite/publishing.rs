@@ -420,6 +420,7 @@ async fn arrive(store: &Store, source: &str, now: Timestamp, entries: Vec<Entry>
         etag: None,
         last_modified: None,
         repaired: None,
+        harvest: None,
         pace: Pace::default(),
         channel: None,
         seed: Seed::None,
