@@ -5,7 +5,8 @@
 
 use super::claims::SourceClaim;
 use super::hubs::want_hub;
-use super::identity::{Known, Match, Matcher};
+use super::identity::{Match, Matcher};
+use super::known::known_posts;
 use super::{Store, StoreError, Tx, each};
 use crate::domain::harvest::Harvest;
 use crate::domain::html::CleanHtml;
@@ -17,11 +18,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
 use crate::domain::websub::Channel;
 use serde::Serialize;
-use std::collections::{HashMap, HashSet};
 
-/// How many of a source's latest posts are compared in full; older ones are
-/// looked up by guid, address and text.
-const RECENT: i64 = 1000;
 /// More look-alikes than this in one poll, and they are held (P2).
 const FLOOD: usize = 20;
 
@@ -143,48 +140,6 @@ impl Store {
         tx.commit().await?;
         Ok(admitted)
     }
-
-    /// Which of these texts a source's posts have, and since when.
-    pub async fn known_texts<'t>(
-        &self,
-        claim: &SourceClaim,
-        texts: impl Iterator<Item = &'t str>,
-    ) -> Result<HashMap<&'t str, Timestamp>, StoreError> {
-        let mut known = HashMap::new();
-        for text in texts {
-            let found: Option<(i64,)> = each!(&self.reader, |db| {
-                sqlx::query_as("SELECT changed_at FROM post WHERE source_id = $1 AND fingerprint = $2 LIMIT 1")
-                    .bind(claim.id.0)
-                    .bind(text)
-                    .fetch_optional(db)
-                    .await
-            })?;
-            known.extend(found.map(|(changed,)| (text, Timestamp::from_millis(changed))));
-        }
-        Ok(known)
-    }
-
-    /// Whether any of these entries is stored already.
-    pub async fn knows_any(&self, claim: &SourceClaim, entries: &[Arriving]) -> Result<bool, StoreError> {
-        for arriving in entries {
-            let found: Option<(i64,)> = each!(&self.reader, |db| {
-                sqlx::query_as(
-                    "SELECT id FROM post
-                     WHERE source_id = $1 AND (guid = $2 OR url_key = $3 OR fingerprint = $4) LIMIT 1",
-                )
-                .bind(claim.id.0)
-                .bind(&arriving.entry.guid)
-                .bind(&arriving.url_key)
-                .bind(&arriving.fingerprint)
-                .fetch_optional(db)
-                .await
-            })?;
-            if found.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
 }
 
 fn seed_count(seed: Seed) -> usize {
@@ -246,63 +201,6 @@ async fn advance_source(
         .map(|done| done.rows_affected())
     })?;
     Ok(written > 0)
-}
-
-#[derive(sqlx::FromRow)]
-struct KnownRow {
-    id: i64,
-    guid: String,
-    url_key: Option<String>,
-    fingerprint: String,
-    title: String,
-    published_at: Option<i64>,
-}
-
-impl From<KnownRow> for Known {
-    fn from(row: KnownRow) -> Self {
-        Self {
-            id: Some(PostId(row.id)),
-            guid: row.guid,
-            url_key: row.url_key,
-            fingerprint: row.fingerprint,
-            title: row.title,
-            published: row.published_at.map(Timestamp::from_millis),
-        }
-    }
-}
-
-/// The source's latest posts, and those older ones that share a key with an entry.
-async fn known_posts(tx: &mut Tx, source: SourceId, entries: &[Arriving]) -> Result<Vec<Known>, StoreError> {
-    let mut rows: Vec<KnownRow> = each!(&mut *tx, |db| {
-        sqlx::query_as(
-            "SELECT id, guid, url_key, fingerprint, title, published_at FROM post
-             WHERE source_id = $1 ORDER BY id DESC LIMIT $2",
-        )
-        .bind(source.0)
-        .bind(RECENT)
-        .fetch_all(&mut **db)
-        .await
-    })?;
-    if i64::try_from(rows.len()).unwrap_or(i64::MAX) == RECENT {
-        let guids: HashSet<String> = rows.iter().map(|row| row.guid.clone()).collect();
-        let mut seen: HashSet<i64> = rows.iter().map(|row| row.id).collect();
-        for arriving in entries.iter().filter(|arriving| !guids.contains(&arriving.entry.guid)) {
-            let older: Vec<KnownRow> = each!(&mut *tx, |db| {
-                sqlx::query_as(
-                    "SELECT id, guid, url_key, fingerprint, title, published_at FROM post
-                     WHERE source_id = $1 AND (guid = $2 OR url_key = $3 OR fingerprint = $4) LIMIT 10",
-                )
-                .bind(source.0)
-                .bind(&arriving.entry.guid)
-                .bind(&arriving.url_key)
-                .bind(&arriving.fingerprint)
-                .fetch_all(&mut **db)
-                .await
-            })?;
-            rows.extend(older.into_iter().filter(|row| seen.insert(row.id)));
-        }
-    }
-    Ok(rows.into_iter().map(Known::from).collect())
 }
 
 async fn insert_post(

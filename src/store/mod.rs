@@ -20,6 +20,7 @@ mod health;
 mod hubs;
 mod identity;
 mod key;
+mod known;
 mod ledger;
 mod letters;
 mod migrate;
