@@ -37,6 +37,10 @@ CREATE TABLE source (
     failing_since BIGINT,
     -- Whether the owner was told of that.
     told          BOOLEAN NOT NULL DEFAULT FALSE,
+    -- The last poll found a page without what used to be on it, which is told at once.
+    broken        BOOLEAN NOT NULL DEFAULT FALSE,
+    -- What the last reading of a page source gave; NULL for feeds.
+    harvest       TEXT,
     -- How the last document had to be mended; NULL when it was sound.
     repaired      TEXT,
     -- What the feed asks of those who poll it; NULL when it asks for nothing.

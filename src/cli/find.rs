@@ -1,5 +1,5 @@
-//! What stands at an address that somebody wants to follow: a feed, or a page
-//! with feeds to choose from.
+//! What stands at an address that somebody wants to follow: a feed, a page with
+//! feeds to choose from, or a page without any that lists posts.
 
 use super::Setting;
 use super::ending::Usage;
@@ -7,9 +7,10 @@ use super::output::{Out, count};
 use super::setting::local;
 use crate::config::{Config, Fetch};
 use crate::domain::post::{Document, DocumentKind};
+use crate::domain::source::ListRules;
 use crate::domain::url::HttpUrl;
-use crate::net::{Client, Names, Outcome, Request};
-use crate::read::{Input, Reading, read};
+use crate::net::{Client, Fetched, Names, Outcome, Request};
+use crate::read::{Input, Reading, listing, read};
 use anyhow::{Context as _, bail};
 use std::io::{IsTerminal as _, Write as _};
 
@@ -18,18 +19,32 @@ pub(super) struct Found {
     pub(super) reading: Reading,
     pub(super) feed: HttpUrl,
     bytes: usize,
-    /// Whether a poll of the address itself would come to it.
-    pub(super) is_first: bool,
+    pub(super) stands: Stands,
+}
+
+/// Where posts stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stands {
+    /// In the feed to which a poll of the address itself comes.
+    First,
+    /// In another feed.
+    Elsewhere,
+    /// On the page, which has no feed.
+    Listed,
 }
 
 /// So many of a page's feeds are looked at.
 const MOST_FEEDS: usize = 5;
 
-/// Fetches the address, and the feeds that it names, or may have, when it is a page.
-pub(super) async fn look(config: &Config, url: &HttpUrl, setting: &Setting) -> anyhow::Result<Vec<Found>> {
+/// Fetches the address, and the feeds that it names, or may have, when it is a
+/// page; without any, or when the page itself is wanted, what it lists.
+pub(super) async fn look(config: &Config, url: &HttpUrl, list: bool, setting: &Setting) -> anyhow::Result<Vec<Found>> {
     // Large or slow documents are refused here as they would be by the daemon.
     let limits = Fetch { concurrency: 1, ..config.fetch.clone() };
     let client = Client::new(&limits, &config.site.base_url, Names::system(), setting.clock.clone())?;
+    if list {
+        return Ok(vec![fetch_list(&client, url).await?]);
+    }
     let page = fetch(&client, url).await?;
     if page.reading.document.kind == DocumentKind::Feed {
         return Ok(vec![page]);
@@ -41,7 +56,8 @@ pub(super) async fn look(config: &Config, url: &HttpUrl, setting: &Setting) -> a
     for (at, place) in places.iter().take(if is_named { MOST_FEEDS } else { tried }).enumerate() {
         match fetch(&client, place).await {
             Ok(feed) if feed.reading.document.kind == DocumentKind::Feed => {
-                found.push(Found { is_first: at == 0 || !is_named, ..feed });
+                let stands = if at == 0 || !is_named { Stands::First } else { Stands::Elsewhere };
+                found.push(Found { stands, ..feed });
                 if !is_named {
                     break;
                 }
@@ -50,23 +66,37 @@ pub(super) async fn look(config: &Config, url: &HttpUrl, setting: &Setting) -> a
             Ok(_) | Err(_) => {}
         }
     }
+    if found.is_empty() && is_named {
+        bail!("{} names feeds, and none of them can be read: give the feed's own address", page.feed);
+    }
     if found.is_empty() {
-        bail!(if is_named {
-            format!("{} names feeds, and none of them can be read: give the feed's own address", page.feed)
-        } else {
+        let listed = fetch_list(&client, url).await.with_context(|| {
             format!(
                 "{} is a page that names no feed, and none of {tried} usual addresses has one: give the feed's own address",
                 page.feed
             )
-        });
+        })?;
+        found.push(listed);
     }
     Ok(found)
+}
+
+/// Fetches a page for the posts that it lists, as its host's robots.txt allows.
+async fn fetch_list(client: &Client, url: &HttpUrl) -> anyhow::Result<Found> {
+    let fetched = fresh(client.fetch_page(Request { url, etag: None, last_modified: None }).await?, url)?;
+    let reading = listing(&input(&fetched), &ListRules::default())?;
+    let stands = if reading.document.kind == DocumentKind::Feed { Stands::First } else { Stands::Listed };
+    Ok(Found { reading, bytes: fetched.bytes.len(), feed: fetched.final_url, stands })
 }
 
 /// The feed to follow: asked on a terminal when there are several, else the first.
 pub(super) fn choose(mut found: Vec<Found>, out: &mut Out) -> anyhow::Result<Found> {
     if found.len() == 1 {
-        return Ok(found.remove(0));
+        let found = found.remove(0);
+        if found.stands == Stands::Listed {
+            out.line("there is no feed; these posts stand on the page itself, which can be followed")?;
+        }
+        return Ok(found);
     }
     out.line(format!("there are {} feeds:", found.len()))?;
     for (at, feed) in found.iter().enumerate() {
@@ -74,39 +104,57 @@ pub(super) fn choose(mut found: Vec<Found>, out: &mut Out) -> anyhow::Result<Fou
         let newest = entries.first().map(|entry| format!(", newest: {}", entry.title)).unwrap_or_default();
         out.line(format!("  {}  {}  {}{newest}", at + 1, feed.feed, title.as_deref().unwrap_or_default()))?;
     }
-    let mut number = 1;
-    if std::io::stdin().is_terminal() {
-        let mut terminal = std::io::stderr();
-        write!(terminal, "Which one? [1] ")?;
-        terminal.flush()?;
-        let mut answer = String::new();
-        std::io::stdin().read_line(&mut answer)?;
-        if !answer.trim().is_empty() {
-            number = answer.trim().parse().unwrap_or(0);
-        }
-    }
+    let answer = ask("Which one? [1] ")?;
+    let number = if answer.is_empty() { 1 } else { answer.parse().unwrap_or(0) };
     if !(1..=found.len()).contains(&number) {
         return Err(Usage("there is no such feed; nothing was added".to_owned()).into());
     }
     Ok(found.swap_remove(number - 1))
 }
 
+/// What is typed at a question; nothing, which takes the best, where nobody can be asked.
+fn ask(question: &str) -> anyhow::Result<String> {
+    let mut answer = String::new();
+    if std::io::stdin().is_terminal() {
+        let mut terminal = std::io::stderr();
+        write!(terminal, "{question}")?;
+        terminal.flush()?;
+        std::io::stdin().read_line(&mut answer)?;
+    }
+    Ok(answer.trim().to_owned())
+}
+
+/// Asks whether a page without a feed is to be followed.
+pub(super) fn agree(found: &Found) -> anyhow::Result<()> {
+    let refuses = |answer: &str| answer.to_lowercase().starts_with('n');
+    if found.stands == Stands::Listed && refuses(&ask("Follow the page? [Y/n] ")?) {
+        return Err(Usage("nothing was added".to_owned()).into());
+    }
+    Ok(())
+}
+
 async fn fetch(client: &Client, url: &HttpUrl) -> anyhow::Result<Found> {
-    let fetched = match client.fetch(Request { url, etag: None, last_modified: None }).await? {
-        Outcome::Fresh(fetched) => fetched,
+    let fetched = fresh(client.fetch(Request { url, etag: None, last_modified: None }).await?, url)?;
+    let reading = read(&input(&fetched)).with_context(|| format!("{url} cannot be read"))?;
+    Ok(Found { reading, bytes: fetched.bytes.len(), feed: fetched.final_url, stands: Stands::First })
+}
+
+fn fresh(outcome: Outcome, url: &HttpUrl) -> anyhow::Result<Box<Fetched>> {
+    match outcome {
+        Outcome::Fresh(fetched) => Ok(fetched),
         Outcome::NotModified { .. } => bail!("{url} answered 304 Not Modified without being asked"),
-        Outcome::Gone => bail!("{url} answered 410 Gone: there is no such feed any more"),
-    };
-    let input =
-        Input { bytes: &fetched.bytes, content_type: fetched.content_type.as_deref(), base: Some(&fetched.final_url) };
-    let reading = read(&input).with_context(|| format!("{url} cannot be read"))?;
-    Ok(Found { reading, bytes: fetched.bytes.len(), feed: fetched.final_url, is_first: true })
+        Outcome::Gone => bail!("{url} answered 410 Gone: there is no such document any more"),
+    }
+}
+
+fn input(fetched: &Fetched) -> Input<'_> {
+    Input { bytes: &fetched.bytes, content_type: fetched.content_type.as_deref(), base: Some(&fetched.final_url) }
 }
 
 pub(super) fn tell(found: &Found, config: &Config, out: &mut Out) -> anyhow::Result<()> {
     let Document { title, language, entries, .. } = &found.reading.document;
     out.facts(&[
-        ("feed", found.feed.to_string()),
+        (if found.stands == Stands::Listed { "page" } else { "feed" }, found.feed.to_string()),
         ("title", title.clone().unwrap_or_default()),
         ("language", language.clone().unwrap_or_default()),
         ("entries", format!("{} in {} kB", count(entries.len(), "entry", "entries"), found.bytes.div_ceil(1000))),

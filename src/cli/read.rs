@@ -5,16 +5,18 @@ use super::ending::Usage;
 use super::output::{Out, count};
 use super::sieve::{Sieve, in_words};
 use super::{Json, Setting};
-use crate::config::Fetch;
+use crate::config::{Fetch, selector};
 use crate::domain::filter::Filter;
 use crate::domain::html::CleanHtml;
 use crate::domain::pace::Pace;
 use crate::domain::post::{Document, DocumentKind, Enclosure, Entry, Place};
 use crate::domain::schedule;
+use crate::domain::slug::Slug;
+use crate::domain::source::ListRules;
 use crate::domain::time::Timestamp;
 use crate::domain::url::{BadUrl, HttpUrl};
 use crate::net::{Client, Names, Outcome, Request};
-use crate::read::{Input, RawHtml, Reading, plain_text, read};
+use crate::read::{Input, RawHtml, Reading, listing, plain_text, read};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
@@ -33,6 +35,11 @@ pub struct Read {
     /// What a file was served as, such as `text/xml; charset=euc-kr`.
     #[arg(long, value_name = "TYPE")]
     content_type: Option<String>,
+    /// Read a page for the posts that it lists, as a source of kind "page" would be.
+    #[arg(long)]
+    list: bool,
+    #[command(flatten)]
+    rules: Rules,
     /// Give the HTML as it stands in the document, not sanitised.
     #[arg(long)]
     raw: bool,
@@ -47,6 +54,55 @@ struct Wish {
     raw: bool,
     filter: Option<Filter>,
     now: Timestamp,
+}
+
+/// Where the posts of a list stand, as in a `[[source]]`.
+#[derive(Debug, Args)]
+#[group(multiple = true)]
+struct Rules {
+    /// With --list: by the selectors of this source of the configuration.
+    #[arg(long, value_name = "NAME", requires = "list")]
+    source: Option<Slug>,
+    /// With --list: what is a post each, as a CSS selector.
+    #[arg(long, value_name = "CSS", requires = "list", value_parser = selector)]
+    items: Option<String>,
+    /// With --list: in it, the link to the post.
+    #[arg(long, value_name = "CSS", requires = "list", value_parser = selector)]
+    link: Option<String>,
+    /// With --list: its title.
+    #[arg(long, value_name = "CSS", requires = "list", value_parser = selector)]
+    title: Option<String>,
+    /// With --list: its date.
+    #[arg(long, value_name = "CSS", requires = "list", value_parser = selector)]
+    date: Option<String>,
+    /// With --list: its author.
+    #[arg(long, value_name = "CSS", requires = "list", value_parser = selector)]
+    author: Option<String>,
+    /// With --list: its short form.
+    #[arg(long, value_name = "CSS", requires = "list", value_parser = selector)]
+    summary: Option<String>,
+}
+
+impl Rules {
+    /// Those of the source, and over them what was typed.
+    fn taken(self, setting: &Setting) -> anyhow::Result<ListRules> {
+        let base = match &self.source {
+            Some(name) => {
+                let config = setting.config()?;
+                let source = config.source(name).ok_or_else(|| Usage(format!("there is no source `{name}`")))?;
+                source.list().cloned().ok_or_else(|| Usage(format!("the source `{name}` has a feed, and no list")))?
+            }
+            None => ListRules::default(),
+        };
+        Ok(ListRules {
+            items: self.items.or(base.items),
+            link: self.link.or(base.link),
+            title: self.title.or(base.title),
+            date: self.date.or(base.date),
+            author: self.author.or(base.author),
+            summary: self.summary.or(base.summary),
+        })
+    }
 }
 
 /// A document as it came.
@@ -64,7 +120,8 @@ pub(super) async fn run(command: Read, setting: &Setting, out: &mut Out) -> anyh
     let base = base.or(source.base);
     let content_type = command.content_type.or(source.content_type);
     let input = Input { bytes: &source.bytes, content_type: content_type.as_deref(), base: base.as_ref() };
-    let reading = read(&input).with_context(|| command.what.clone())?;
+    let reading = if command.list { listing(&input, &command.rules.taken(setting)?) } else { read(&input) };
+    let reading = reading.with_context(|| command.what.clone())?;
     if command.json.json { Ok(out.json(&shown(&reading, &wish))?) } else { tell(&reading, &wish, out) }
 }
 

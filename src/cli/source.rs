@@ -4,7 +4,7 @@
 mod show;
 
 use super::ending::Usage;
-use super::find::{choose, look, tell};
+use super::find::{Stands, agree, choose, look, tell};
 use super::output::Out;
 use super::{Json, Setting};
 use crate::config::Config;
@@ -51,7 +51,7 @@ pub enum Source {
 /// `source add URL`.
 #[derive(Debug, Args)]
 pub struct Add {
-    /// A feed, or a page that names its feed.
+    /// A feed, a page that has one, or a page that lists posts.
     url: String,
     /// Its name; found from its title when left out.
     #[arg(long)]
@@ -62,6 +62,9 @@ pub struct Add {
     /// A newsletter that lists its sources, to list this one too; may be repeated.
     #[arg(long, value_name = "NAME")]
     newsletter: Vec<Slug>,
+    /// Follow the page itself, whether or not it has a feed.
+    #[arg(long)]
+    page: bool,
     /// Add it without looking at it first.
     #[arg(long)]
     no_fetch: bool,
@@ -83,14 +86,20 @@ async fn add(add: Add, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     // "blog.example.com" is what people copy.
     let typed = if add.url.contains("://") { add.url.clone() } else { format!("https://{}", add.url) };
     let url: HttpUrl = typed.parse().map_err(|why: crate::domain::url::BadUrl| Usage(why.to_string()))?;
-    let (mut url, mut title) = (url, None);
+    let (mut url, mut title, mut page) = (url, None, add.page);
     if !add.no_fetch {
-        let found = look(&config, &url, setting).await.context("nothing was added (--no-fetch adds it anyway)")?;
+        let found =
+            look(&config, &url, add.page, setting).await.context("nothing was added (--no-fetch adds it anyway)")?;
         let chosen = choose(found, out)?;
         tell(&chosen, &config, out)?;
+        if !add.page {
+            agree(&chosen)?;
+        }
         title = chosen.reading.document.title;
-        if !chosen.is_first {
-            url = chosen.feed;
+        match chosen.stands {
+            Stands::First => {}
+            Stands::Elsewhere => url = chosen.feed,
+            Stands::Listed => page = true,
         }
     }
     let name = match add.name {
@@ -98,7 +107,7 @@ async fn add(add: Add, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
         None => free_name(&config, &url, title.as_deref())
             .ok_or_else(|| Usage("no name can be made of this address: give one with --name".to_owned()))?,
     };
-    let new = NewSource { name, url, schedule: add.schedule, newsletters: add.newsletter };
+    let new = NewSource { name, url, page, schedule: add.schedule, newsletters: add.newsletter };
     edit::add_source(&setting.path, &new, &setting.environment, &setting.chance)?;
     out.line(format!("added source `{}` to {}", new.name, setting.path.display()))?;
     let unaware: Vec<_> = config

@@ -44,6 +44,8 @@ pub struct NewSource {
     pub name: Slug,
     /// Its address.
     pub url: HttpUrl,
+    /// Whether it is a page without a feed.
+    pub page: bool,
     /// Its schedule, when it is not the usual one.
     pub schedule: Option<String>,
     /// Newsletters that list their sources, and are to take this one.
@@ -61,6 +63,9 @@ pub fn add_source(path: &Path, new: &NewSource, environment: &Environment, chanc
     let mut table = Table::new();
     table.insert("name", value(new.name.as_str()));
     table.insert("url", value(new.url.as_str()));
+    if new.page {
+        table.insert("kind", value("page"));
+    }
     if let Some(schedule) = &new.schedule {
         table.insert("schedule", value(schedule));
     }

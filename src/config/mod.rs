@@ -6,11 +6,13 @@ mod addresses;
 pub mod edit;
 mod faults;
 mod load;
+mod page_source;
 mod parts;
 mod raw;
 mod secrets;
 
 pub use faults::{Fault, Faults, Spot};
+pub use page_source::selector;
 pub use secrets::{Environment, FreshKey, KeyTrouble};
 
 use crate::domain::email_address::EmailAddress;

@@ -3,6 +3,7 @@
 
 use super::addresses::{self, Address};
 use super::faults::{Spot, nearest};
+use super::page_source::{self, selector};
 use super::raw::{Located, Table};
 use super::secrets::{self, Environment};
 use super::{Database, Fetch, Http, Mail, OnAmbiguous, Site};
@@ -12,7 +13,7 @@ use crate::domain::language::Language;
 use crate::domain::newsletter::{Cadence, Newsletter, Rhythm};
 use crate::domain::schedule::Schedule;
 use crate::domain::slug::Slug;
-use crate::domain::source::{Rules, Seed, Source, TextFrom};
+use crate::domain::source::{Kind, Rules, Seed, Source, TextFrom};
 use crate::domain::span;
 use crate::domain::url::{BadUrl, HttpUrl};
 use chrono_tz::{TZ_VARIANTS, Tz};
@@ -178,7 +179,9 @@ pub(super) fn source(mut table: Table<'_>, site_zone: Tz) -> Option<Source> {
         }
         seed
     });
-    let content = table.parsed("content", str::parse::<TextFrom>).unwrap_or_default();
+    let kind = page_source::kind(&mut table);
+    let usual_text = if kind == Kind::Feed { TextFrom::Feed } else { TextFrom::Page };
+    let content = table.parsed("content", str::parse::<TextFrom>).unwrap_or(usual_text);
     let article = table.parsed("article", selector);
     let listed = table.texts("remove").map_or_else(Vec::new, |list| list.value);
     let mut remove = Vec::new();
@@ -193,6 +196,7 @@ pub(super) fn source(mut table: Table<'_>, site_zone: Tz) -> Option<Source> {
     Some(Source {
         name: name?,
         url: url?,
+        kind,
         schedule: schedule.or_else(usual)?,
         adaptive,
         seed: seed.unwrap_or_default(),
@@ -200,14 +204,6 @@ pub(super) fn source(mut table: Table<'_>, site_zone: Tz) -> Option<Source> {
         rules: Rules { article, remove },
         filter,
     })
-}
-
-/// A CSS selector that parses.
-fn selector(text: &str) -> Result<String, String> {
-    match dom_query::Matcher::new(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err(format!("`{text}` is not a CSS selector, such as \".post-body\"")),
-    }
 }
 
 /// `[[newsletter]]`, and the sources that it lists.

@@ -5,6 +5,7 @@ pub mod delivery;
 pub mod digest;
 pub mod email_address;
 pub mod filter;
+pub mod harvest;
 pub mod html;
 pub mod id;
 pub mod language;

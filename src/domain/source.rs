@@ -4,15 +4,17 @@ use super::filter::Filter;
 use super::schedule::Schedule;
 use super::slug::Slug;
 use super::url::HttpUrl;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A source as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     /// Its name, unique in the configuration.
     pub name: Slug,
-    /// A feed, or a page whose feed is found.
+    /// Where it stands.
     pub url: HttpUrl,
+    /// What stands there.
+    pub kind: Kind,
     /// When to look, in the source's or the site's time zone.
     pub schedule: Schedule,
     /// Whether slots are left out as long as the blog posts more rarely than they come.
@@ -25,6 +27,46 @@ pub struct Source {
     pub rules: Rules,
     /// Which of its posts are shown and mailed; the others are stored only.
     pub filter: Filter,
+}
+
+impl Source {
+    /// How the posts of its page are found; `None` when it has a feed.
+    #[must_use]
+    pub fn list(&self) -> Option<&ListRules> {
+        match &self.kind {
+            Kind::Feed => None,
+            Kind::Page(rules) => Some(rules),
+        }
+    }
+}
+
+/// What stands at a source's address.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// A feed, or a page whose feed is found.
+    #[default]
+    Feed,
+    /// A page that lists posts, and has no feed.
+    Page(ListRules),
+}
+
+/// How the posts of a page are found: CSS selectors that were tried. What is
+/// left out is found without.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ListRules {
+    /// The blocks of the page that are a post each.
+    pub items: Option<String>,
+    /// In a block, the link to the post.
+    pub link: Option<String>,
+    /// In a block, the post's title.
+    pub title: Option<String>,
+    /// In a block, the date of publication.
+    pub date: Option<String>,
+    /// In a block, who wrote it.
+    pub author: Option<String>,
+    /// In a block, its short form.
+    pub summary: Option<String>,
 }
 
 /// Where the text of a post is taken from.

@@ -6,6 +6,7 @@
 //! permanent redirect is believed only after it held for days; a stop gives back
 //! what was not finished, and no write is ever cut.
 
+mod list;
 mod look;
 mod pages;
 mod rest;
@@ -125,8 +126,8 @@ impl Poller {
         Ok(())
     }
 
-    /// Tells the owner of the sources that have failed for a day, and of those
-    /// that are well again. Returns of how many.
+    /// Tells the owner of the sources that have failed for a day or whose page
+    /// broke, and of those that are well again. Returns of how many.
     pub async fn tell_of_health(&self) -> Result<usize, StoreError> {
         self.store.tell_of_health(self.config.load().site.owner.as_ref(), self.clock.now()).await
     }
@@ -199,8 +200,11 @@ impl Poller {
             }
             Err(trouble) => {
                 let rest = self.rest(claim.failures, config.fetch.min_interval, trouble.retry_after);
-                let end =
-                    if trouble.wrong_address && claim.feed_url.is_some() { PollEnd::Lost } else { PollEnd::Failed };
+                let end = match (trouble.broken, trouble.wrong_address && claim.feed_url.is_some()) {
+                    (true, _) => PollEnd::Broken,
+                    (false, true) => PollEnd::Lost,
+                    (false, false) => PollEnd::Failed,
+                };
                 self.finish(claim, &config, end(trouble.why), self.clock.now().plus(rest)).await
             }
         }
@@ -218,7 +222,14 @@ impl Poller {
         let repaired = (!repairs.is_empty()).then(|| repairs.to_string());
         let document = arrived.feed.reading.document;
         let mut entries = arrived.feed.entries;
-        self.complete(&claim, source, &mut entries, stop).await?;
+        let pages = self.complete(&claim, source, &mut entries, stop).await?;
+        let harvest = match list::harvest(&claim, source, document.kind, &entries, &pages) {
+            Ok(harvest) => harvest,
+            Err(end) => {
+                let rest = self.rest(claim.failures, config.fetch.min_interval, None);
+                return self.finish(claim, config, end, self.clock.now().plus(rest)).await;
+            }
+        };
         let pace = arrived.feed.reading.pace;
         let channel = channel(config, &pace);
         // Another channel than before promises nothing yet.
@@ -231,13 +242,18 @@ impl Poller {
             title: document.title,
             link: document.link,
             language: document.language,
-            feed_url: arrived.discovered.or(believed).or_else(|| claim.feed_url.clone()),
-            etag: arrived.etag,
-            last_modified: arrived.last_modified,
+            feed_url: arrived
+                .discovered
+                .or(believed)
+                .or_else(|| claim.feed_url.clone().filter(|_| source.list().is_none())),
+            // A page that is still to be read is tried again, although the document stays the same.
+            etag: arrived.etag.filter(|_| !pages.pending),
+            last_modified: arrived.last_modified.filter(|_| !pages.pending),
             repaired,
             next_poll_at: next_slot(&source.schedule, started, distance, &pace),
             pace,
             channel,
+            harvest,
             seed: source.seed,
             filter: source.filter.clone(),
         };
@@ -280,7 +296,7 @@ impl Poller {
     ) -> Result<PollOutcome, StoreError> {
         let outcome = match &end {
             PollEnd::Unchanged => PollOutcome::Unchanged,
-            PollEnd::Failed(why) | PollEnd::Lost(why) => PollOutcome::Failed(why.clone()),
+            PollEnd::Failed(why) | PollEnd::Lost(why) | PollEnd::Broken(why) => PollOutcome::Failed(why.clone()),
             PollEnd::Gone(why) => PollOutcome::Gone(why.clone()),
             PollEnd::GivenBack => lost_claim(),
         };

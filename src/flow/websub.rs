@@ -155,7 +155,7 @@ impl Hubs {
             Err(error) => {
                 tracing::warn!(%hub, why = %error, "a hub could not be asked; its sources are polled on their schedules");
                 let rest = match &error {
-                    FetchError::Permanent(_) | FetchError::Refused(_) => AFTER_REFUSAL,
+                    FetchError::Permanent(_) | FetchError::Refused(_) | FetchError::Disallowed(_) => AFTER_REFUSAL,
                     FetchError::Temporary { retry_after: rest, .. } | FetchError::NotAsked { rest, .. } => {
                         retry.max(rest.unwrap_or_default().min(LONGEST_RETRY))
                     }

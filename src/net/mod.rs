@@ -9,6 +9,7 @@ mod guard;
 mod headers;
 mod names;
 mod politeness;
+mod robots;
 mod words;
 
 pub use deadlines::Deadlines;
@@ -27,6 +28,7 @@ use politeness::Politeness;
 use reqwest::cookie::{CookieStore as _, Jar};
 use reqwest::header;
 use reqwest::{RequestBuilder, Response};
+use robots::Robots;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -51,6 +53,7 @@ pub struct Client {
     limits: Arc<ArcSwap<Limits>>,
     passed: Passed,
     politeness: Arc<Politeness>,
+    robots: Arc<Robots>,
     rooms: Rooms,
     /// How many requests are under way at once, over all hosts.
     slots: Arc<Semaphore>,
@@ -132,6 +135,9 @@ pub enum FetchError {
     /// away from https, too many redirects.
     #[error("{0}")]
     Refused(String),
+    /// The host's robots.txt does not let programs read it.
+    #[error("{0}")]
+    Disallowed(String),
     /// The origin says no, and will probably say it again.
     #[error("{0}")]
     Permanent(String),
@@ -164,6 +170,7 @@ impl FetchError {
         let name = |why: String| format!("{}: {why}", shown(url));
         match self {
             Self::Refused(why) => Self::Refused(name(why)),
+            Self::Disallowed(why) => Self::Disallowed(name(why)),
             Self::Permanent(why) => Self::Permanent(name(why)),
             Self::Temporary { why, retry_after } => Self::Temporary { why: name(why), retry_after },
             Self::NotAsked { why, rest } => Self::NotAsked { why: name(why), rest },
@@ -209,6 +216,7 @@ impl Client {
             limits: Arc::new(ArcSwap::from_pointee(Limits::new(fetch, contact))),
             passed,
             politeness: Arc::default(),
+            robots: Arc::default(),
             rooms: Rooms::new(),
             slots: Arc::new(Semaphore::new(fetch.concurrency.clamp(1, Semaphore::MAX_PERMITS))),
             deadlines,
@@ -223,6 +231,11 @@ impl Client {
 
     /// Fetches a document, through redirects, with a cookie jar of its own.
     pub async fn fetch(&self, request: Request<'_>) -> Result<Outcome, FetchError> {
+        self.fetch_with(request, false).await
+    }
+
+    /// The same, and `invited` by the robots.txt of each host on the way.
+    async fn fetch_with(&self, request: Request<'_>, invited: bool) -> Result<Outcome, FetchError> {
         let limits = self.limits.load_full();
         let jar = Jar::default();
         let mut url = request.url.clone();
@@ -231,6 +244,9 @@ impl Client {
         // Time spent waiting for a host is not the origin's fault.
         let mut left = limits.timeout;
         for _ in 0..=MAX_REDIRECTS {
+            if invited {
+                self.invited(&url).await.map_err(|error| error.at(&url))?;
+            }
             let (_turn, _slot) = self.wait(&url).await.map_err(|error| error.at(&url))?;
             let started = Instant::now();
             let hop = timeout(left, self.hop(&limits, &jar, request, &url)).await.unwrap_or_else(|_| {

@@ -1,6 +1,7 @@
 //! Where a page's feed may be when the page does not say: what is known of
 //! platforms, as data (`platforms.toml`), and then the usual addresses.
 
+use crate::domain::source::ListRules;
 use crate::domain::url::HttpUrl;
 use regex::Regex;
 use serde::Deserialize;
@@ -28,6 +29,8 @@ pub(super) struct Platform {
     /// What in it does not belong to it (CSS).
     #[serde(default)]
     pub(super) remove: Vec<String>,
+    /// How its lists of posts are read.
+    pub(super) list: Option<ListRules>,
     /// What stands on a page that says, with status 200, that it has no article.
     #[serde(default)]
     pub(super) sorry: Vec<String>,
@@ -69,6 +72,16 @@ pub(super) fn guesses(url: &HttpUrl, page: &str) -> Vec<HttpUrl> {
 /// What is known of articles at this address.
 pub(super) fn platform_of(url: &HttpUrl) -> Option<&'static Platform> {
     PLATFORMS.iter().find(|platform| platform.article.is_some() && platform.matches(url, "").is_some())
+}
+
+/// What on a page at this address says that there is nothing on it.
+pub(super) fn sorry_of(url: &HttpUrl, page: &str) -> Option<&'static str> {
+    platform_of(url)?.sorry.iter().map(String::as_str).find(|sorry| page.contains(sorry))
+}
+
+/// How a list of posts at this address is read.
+pub(super) fn list_of(url: &HttpUrl) -> Option<&'static ListRules> {
+    PLATFORMS.iter().filter(|platform| platform.matches(url, "").is_some()).find_map(|platform| platform.list.as_ref())
 }
 
 impl Platform {

@@ -1,6 +1,7 @@
 //! Whether two entries are the same text.
 
 use super::text::plain_text;
+use super::url_key::url_key;
 use crate::domain::post::Entry;
 use crate::domain::token::sha256_hex;
 
@@ -21,6 +22,14 @@ pub fn fingerprint(entry: &Entry) -> String {
         text.push_str(enclosure.url.as_str());
     }
     sha256_hex(text.as_bytes())
+}
+
+/// The same of an entry in a page's list: its title and where it leads. What
+/// else a list says of it changes from day to day ("3 hours ago, 5 comments").
+#[must_use]
+pub fn listed_fingerprint(entry: &Entry) -> String {
+    let key = entry.url.as_ref().map(url_key).unwrap_or_default();
+    sha256_hex(format!("{}\n{key}", entry.title).as_bytes())
 }
 
 /// The paths of images, without hosts and queries: a post of pictures only is

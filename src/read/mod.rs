@@ -18,6 +18,7 @@ mod json_feed;
 mod lenient;
 mod lenient_json;
 mod links;
+mod listing;
 mod names;
 mod pace;
 mod packed;
@@ -31,13 +32,14 @@ mod url_key;
 
 pub use crate::domain::text::plain_text;
 pub use article::article;
-pub use fingerprint::fingerprint;
+pub use fingerprint::{fingerprint, listed_fingerprint};
 pub use repair::{Repair, Repairs};
 pub use url_key::url_key;
 
 use crate::domain::pace::Pace;
 use crate::domain::post::Document;
 use crate::domain::text;
+use crate::domain::source::ListRules;
 use crate::domain::url::HttpUrl;
 use shape::Shape;
 
@@ -117,6 +119,12 @@ pub enum ReadError {
     /// A page on which no article stands.
     #[error("no article was found on the page; say where its text is with `article = \"CSS selector\"`")]
     NoArticle,
+    /// A page on which no list of posts is recognised.
+    #[error("no list of posts was found on the page; say where each post stands with `items = \"CSS selector\"`")]
+    NoList,
+    /// A page that has nothing where its posts should stand.
+    #[error("`{0}` finds no post on the page; has the page been rebuilt?")]
+    NoItems(String),
 }
 
 /// The newest of so many entries are kept.
@@ -124,6 +132,19 @@ const MAX_ENTRIES: usize = 5_000;
 
 /// Reads a document.
 pub fn read(input: &Input<'_>) -> Result<Reading, ReadError> {
+    read_with(input, |text, repairs| Ok(page::read(text, input.base, repairs)))
+}
+
+/// Reads a page for the posts that it lists. A feed that stands in its place is
+/// read as what it is.
+pub fn listing(input: &Input<'_>, rules: &ListRules) -> Result<Reading, ReadError> {
+    read_with(input, |text, repairs| listing::read(text, input.base, rules, repairs))
+}
+
+fn read_with(
+    input: &Input<'_>,
+    page: impl FnOnce(&str, Repairs) -> Result<Reading, ReadError>,
+) -> Result<Reading, ReadError> {
     let mut repairs = Repairs::default();
     let bytes = packed::unpacked(input.bytes, &mut repairs);
     let text = decode::decode(&bytes, input.content_type, &mut repairs);
@@ -140,7 +161,7 @@ pub fn read(input: &Input<'_>) -> Result<Reading, ReadError> {
         Shape::Empty => Err(ReadError::Empty),
         Shape::Json(_) => json_feed::read(text, input.base, repairs),
         Shape::Feed(_) => feed::read(text, input.base, repairs),
-        Shape::Html => Ok(page::read(text, input.base, repairs)),
+        Shape::Html => page(text, repairs),
         Shape::Unknown => Err(ReadError::Unknown(text.chars().take(40).collect())),
     }
 }

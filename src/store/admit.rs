@@ -10,6 +10,7 @@ use super::identity::{Match, Matcher};
 use super::known::known_posts;
 use super::{Store, StoreError, Tx, each};
 use crate::domain::filter::{Filter, Reason};
+use crate::domain::harvest::Harvest;
 use crate::domain::html::CleanHtml;
 use crate::domain::id::{PostId, SourceId};
 use crate::domain::pace::Pace;
@@ -47,6 +48,8 @@ pub struct Arrival {
     pub pace: Pace,
     /// Where its changes are to be announced to us.
     pub channel: Option<Channel>,
+    /// What a page source's reading gave; `None` for feeds.
+    pub harvest: Option<Harvest>,
     /// What a first poll may mail.
     pub seed: Seed,
     /// Which posts are shown and mailed; the others are stored.
@@ -200,11 +203,12 @@ async fn advance_source(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let pace = if arrival.pace == Pace::default() { None } else { Some(to_json(&arrival.pace)?) };
+    let harvest = arrival.harvest.as_ref().map(to_json).transpose()?;
     let written = each!(tx, |db| {
         sqlx::query(
             "UPDATE source SET title = $3, link = $4, language = $5, feed_url = $6, etag = $7, last_modified = $8,
                  next_poll_at = CASE WHEN next_poll_at <> $13 AND next_poll_at < $9 THEN next_poll_at ELSE $9 END, polled_at = $10, ok_at = $10, seeded = TRUE, failures = 0, trouble = NULL,
-                 failing_since = NULL, repaired = $11, pace = $12,
+                 failing_since = NULL, broken = FALSE, repaired = $11, pace = $12, harvest = $14,
                  state = CASE WHEN state = 'gone' THEN 'active' ELSE state END, lease_until = 0
              WHERE id = $1 AND fence = $2",
         )
@@ -221,6 +225,7 @@ async fn advance_source(
         .bind(&arrival.repaired)
         .bind(&pace)
         .bind(claim.due_at)
+        .bind(&harvest)
         .execute(&mut **db)
         .await
         .map(|done| done.rows_affected())
@@ -321,19 +326,25 @@ async fn update_post(tx: &mut Tx, id: PostId, arriving: &Arriving, now: Timestam
 }
 
 /// Takes over what changed beside the text (its markup, its address, its tags):
-/// no new version, and nothing to wait for before it is mailed. Returns whether
-/// there was anything.
+/// no new version, and nothing to wait for before it is mailed. What the entry
+/// does not say came from the post's own page, and stays. Returns whether there
+/// was anything.
 async fn refresh_post(tx: &mut Tx, id: PostId, arriving: &Arriving) -> Result<bool, StoreError> {
     let entry = &arriving.entry;
     let (authors, categories) = (to_json(&entry.authors)?, to_json(&entry.categories)?);
     let (enclosures, also_at) = (to_json(&entry.enclosures)?, to_json(&entry.also_at)?);
     let changed = each!(tx, |db| {
         sqlx::query(
-            "UPDATE post SET url = $2, url_key = $3, title = $4, authors = $5, updated_at = $6, summary = $7,
-                 content = $8, categories = $9, enclosures = $10, also_at = $11
-             WHERE id = $1 AND (url IS DISTINCT FROM $2 OR url_key IS DISTINCT FROM $3 OR title <> $4 OR authors <> $5
-                 OR updated_at IS DISTINCT FROM $6 OR summary IS DISTINCT FROM $7 OR content IS DISTINCT FROM $8
-                 OR categories <> $9 OR enclosures <> $10 OR also_at <> $11)",
+            "UPDATE post SET url = $2, url_key = $3, title = COALESCE(NULLIF($4, ''), title),
+                 authors = COALESCE(NULLIF($5, '[]'), authors), updated_at = COALESCE($6, updated_at),
+                 summary = COALESCE($7, summary), content = COALESCE($8, content),
+                 categories = COALESCE(NULLIF($9, '[]'), categories),
+                 enclosures = COALESCE(NULLIF($10, '[]'), enclosures), also_at = COALESCE(NULLIF($11, '[]'), also_at)
+             WHERE id = $1 AND (url IS DISTINCT FROM $2 OR url_key IS DISTINCT FROM $3 OR title <> NULLIF($4, '')
+                 OR authors <> NULLIF($5, '[]') OR updated_at <> $6 OR updated_at IS NULL AND $6 IS NOT NULL
+                 OR summary <> $7 OR summary IS NULL AND $7 IS NOT NULL
+                 OR content <> $8 OR content IS NULL AND $8 IS NOT NULL
+                 OR categories <> NULLIF($9, '[]') OR enclosures <> NULLIF($10, '[]') OR also_at <> NULLIF($11, '[]'))",
         )
         .bind(id.0)
         .bind(entry.url.as_ref().map(HttpUrl::as_str))

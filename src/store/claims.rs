@@ -3,6 +3,7 @@
 use super::letters::insert_owner_letter;
 use super::{Engine, Store, StoreError, each};
 use crate::domain::email_address::EmailAddress;
+use crate::domain::harvest::Harvest;
 use crate::domain::id::SourceId;
 use crate::domain::pace::Pace;
 use crate::domain::slug::{BadSlug, Slug};
@@ -43,6 +44,8 @@ pub struct SourceClaim {
     pub moved: Option<(HttpUrl, Timestamp)>,
     /// What the feed asked for when it was last read.
     pub pace: Pace,
+    /// What the last reading gave, when the source is a page that lists posts.
+    pub harvest: Option<Harvest>,
     pub(super) state: SourceState,
 }
 
@@ -56,6 +59,8 @@ pub enum PollEnd {
     /// It failed at the feed that was found, which is forgotten: the next poll
     /// begins at the configured address again.
     Lost(String),
+    /// What used to stand on the source's page does not; its owner is told soon.
+    Broken(String),
     /// 410: the source is no more, and its owner is told in these words.
     Gone(String),
     /// It was not asked: nothing is known that was not known before.
@@ -79,6 +84,7 @@ struct ClaimRow {
     moved_to: Option<String>,
     moved_since: Option<i64>,
     pace: Option<String>,
+    harvest: Option<String>,
 }
 
 impl TryFrom<ClaimRow> for SourceClaim {
@@ -101,6 +107,8 @@ impl TryFrom<ClaimRow> for SourceClaim {
             ok_at: row.ok_at.map(Timestamp::from_millis),
             moved: moved_to.zip(row.moved_since.map(Timestamp::from_millis)),
             pace: super::sources::pace(row.pace),
+            // One of another version of this program is none.
+            harvest: row.harvest.and_then(|json| serde_json::from_str(&json).ok()),
         })
     }
 }
@@ -121,7 +129,7 @@ macro_rules! claim_where {
             $lock,
             ") UPDATE source SET lease_until = $2, fence = fence + 1 WHERE id IN (SELECT id FROM pick)
              RETURNING id, fence, next_poll_at, name, state, feed_url, etag, last_modified, failures, seeded, polled_at, ok_at,
-                       moved_to, moved_since, pace"
+                       moved_to, moved_since, pace, harvest"
         )
     };
 }
@@ -180,10 +188,13 @@ impl Store {
         let before = i64::from(claim.failures);
         let (ok, failures, trouble) = match &end {
             PollEnd::Unchanged => (true, 0, None),
-            PollEnd::Failed(why) | PollEnd::Lost(why) | PollEnd::Gone(why) => (false, before + 1, Some(why)),
+            PollEnd::Failed(why) | PollEnd::Lost(why) | PollEnd::Broken(why) | PollEnd::Gone(why) => {
+                (false, before + 1, Some(why))
+            }
             PollEnd::GivenBack => return self.give_back(&claim, next_poll_at).await,
         };
         let (is_gone, forget) = (matches!(end, PollEnd::Gone(_)), matches!(end, PollEnd::Lost(_)));
+        let broken = matches!(end, PollEnd::Broken(_));
         let mut tx = self.begin().await?;
         // A source that was paused meanwhile stays paused; one that was gone is back when it answers.
         // One that was brought forward while it was polled (a hub pushed) is polled again.
@@ -197,7 +208,7 @@ impl Store {
                      etag = CASE WHEN $8 THEN NULL ELSE etag END,
                      last_modified = CASE WHEN $8 THEN NULL ELSE last_modified END,
                      next_poll_at = CASE WHEN next_poll_at <> $10 AND next_poll_at < $9 THEN next_poll_at ELSE $9 END,
-                     lease_until = 0
+                     broken = $11, lease_until = 0
                  WHERE id = $1 AND fence = $2",
             )
             .bind(claim.id.0)
@@ -210,6 +221,7 @@ impl Store {
             .bind(forget)
             .bind(next_poll_at.millis())
             .bind(claim.due_at)
+            .bind(broken)
             .execute(&mut **db)
             .await
             .map(|done| done.rows_affected())

@@ -1,5 +1,6 @@
 //! Which sources fail, and whether their owner knows: told once when a source
-//! has failed for a day, and once when it is well again.
+//! has failed for a day, or its page no longer shows what it used to, and once
+//! when it is well again.
 
 use super::letters::insert_owner_letter;
 use super::{Store, StoreError, each};
@@ -12,16 +13,17 @@ use std::time::Duration;
 const WORTH_TELLING: Duration = Duration::from_hours(24);
 
 impl Store {
-    /// Tells the owner, in one letter, of the sources that have failed for a day
-    /// and of those that are well again; each once. Returns of how many.
+    /// Tells the owner, in one letter, of the sources that have failed for a day,
+    /// of those whose page broke, and of those that are well again; each once.
+    /// Returns of how many.
     pub async fn tell_of_health(&self, owner: Option<&EmailAddress>, now: Timestamp) -> Result<usize, StoreError> {
         let mut tx = self.begin().await?;
         // What is marked here is marked with its letter, or not at all.
-        let failing: Vec<(String, Option<String>)> = each!(&mut tx, |db| {
+        let failing: Vec<(String, Option<String>, bool)> = each!(&mut tx, |db| {
             sqlx::query_as(
                 "UPDATE source SET told = TRUE
-                 WHERE NOT told AND NOT removed AND state = 'active' AND failing_since <= $1
-                 RETURNING name, trouble",
+                 WHERE NOT told AND NOT removed AND state = 'active' AND (broken OR failing_since <= $1)
+                 RETURNING name, trouble, broken",
             )
             .bind(now.minus(WORTH_TELLING).millis())
             .fetch_all(&mut **db)
@@ -46,18 +48,19 @@ impl Store {
     }
 }
 
-fn letter(failing: &[(String, Option<String>)], well: &[(String,)]) -> (String, String) {
+fn letter(failing: &[(String, Option<String>, bool)], well: &[(String,)]) -> (String, String) {
     let subject = match (failing, well) {
-        ([(name, _)], []) => format!("syndicated cannot read {name}"),
+        ([(name, ..)], []) => format!("syndicated cannot read {name}"),
         ([], [(name,)]) => format!("syndicated can read {name} again"),
         ([], well) => format!("syndicated can read {} sources again", well.len()),
         (failing, _) => format!("syndicated cannot read {} sources", failing.len()),
     };
     let mut body = String::new();
-    for (name, trouble) in failing {
+    for (name, trouble, broken) in failing {
         let trouble = trouble.as_deref().unwrap_or("no reason is known");
+        let what = if *broken { "is not what it was" } else { "has failed for a day" };
         // Writing to a string cannot fail.
-        let _ = writeln!(body, "The source {name} has failed for a day: {trouble}.\n");
+        let _ = writeln!(body, "The source {name} {what}: {trouble}.\n");
     }
     for (name,) in well {
         let _ = writeln!(body, "The source {name} is well again.\n");

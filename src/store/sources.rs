@@ -39,6 +39,8 @@ pub struct SourceRow {
     pub trouble: Option<String>,
     /// Since when every poll has failed.
     pub failing_since: Option<Timestamp>,
+    /// Whether the last poll found a page without what used to be on it.
+    pub broken: bool,
     /// How the last document had to be mended.
     pub repaired: Option<String>,
     /// What the feed asked for when it was last read.
@@ -76,6 +78,7 @@ struct Row {
     failures: i64,
     trouble: Option<String>,
     failing_since: Option<i64>,
+    broken: bool,
     repaired: Option<String>,
     pace: Option<String>,
     pushed_until: Option<i64>,
@@ -97,7 +100,7 @@ macro_rules! select_sources {
     ($rest:literal) => {
         concat!(
             "SELECT s.id, s.name, s.url, s.feed_url, s.title, s.link, s.language, s.state, s.next_poll_at, s.polled_at,
-                    s.ok_at, s.failures, s.trouble, s.failing_since, s.repaired, s.pace,
+                    s.ok_at, s.failures, s.trouble, s.failing_since, s.broken, s.repaired, s.pace,
                     (SELECT h.pushed_until FROM hub h WHERE h.source_id = s.id AND h.wanted) AS pushed_until,
                     (SELECT COUNT(*) FROM post p WHERE p.source_id = s.id) AS posts
              FROM source s ",
@@ -125,6 +128,7 @@ impl TryFrom<Row> for SourceRow {
             failures: u32::try_from(row.failures).unwrap_or(u32::MAX),
             trouble: row.trouble,
             failing_since: row.failing_since.map(Timestamp::from_millis),
+            broken: row.broken,
             repaired: row.repaired,
             pace: pace(row.pace),
             pushed_until: row.pushed_until.map(Timestamp::from_millis),
@@ -230,7 +234,8 @@ impl Store {
         Ok(Stored { held: count(held), filtered: count(filtered), last_at: last_at.map(Timestamp::from_millis) })
     }
 
-    /// Pauses a source, or sets it going again (at once, whatever stopped it).
+    /// Pauses a source, or sets it going again (at once, whatever stopped it, and
+    /// with its page taken as it is now).
     /// Returns whether there is such a source.
     pub async fn set_source_state(&self, name: &Slug, state: SourceState, now: Timestamp) -> Result<bool, StoreError> {
         let resumes = state == SourceState::Active;
@@ -238,7 +243,8 @@ impl Store {
             sqlx::query(
                 "UPDATE source SET state = $2,
                      next_poll_at = CASE WHEN $3 THEN $4 ELSE next_poll_at END,
-                     failures = CASE WHEN $3 THEN 0 ELSE failures END
+                     failures = CASE WHEN $3 THEN 0 ELSE failures END,
+                     harvest = CASE WHEN $3 THEN NULL ELSE harvest END
                  WHERE name = $1 AND NOT removed",
             )
             .bind(name.as_str())
@@ -272,7 +278,8 @@ async fn move_source(tx: &mut Tx, source: &Source, now: Timestamp) -> Result<(),
         sqlx::query(
             "UPDATE source SET url = $2, feed_url = NULL, etag = NULL, last_modified = NULL, moved_to = NULL,
                  moved_since = NULL, state = CASE WHEN state = 'gone' THEN 'active' ELSE state END, removed = FALSE,
-                 failures = 0, trouble = NULL, failing_since = NULL, repaired = NULL, pace = NULL, ok_at = NULL, next_poll_at = $3, fence = fence + 1, lease_until = 0
+                 failures = 0, trouble = NULL, failing_since = NULL, broken = FALSE, repaired = NULL, pace = NULL,
+                 harvest = NULL, ok_at = NULL, next_poll_at = $3, fence = fence + 1, lease_until = 0
              WHERE name = $1",
         )
         .bind(source.name.as_str())

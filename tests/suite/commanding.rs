@@ -310,6 +310,65 @@ async fn a_page_is_followed_by_the_feed_it_names_or_may_have() {
 }
 
 #[tokio::test]
+async fn a_page_without_a_feed_is_offered_for_what_it_lists() {
+    let origin = Origin::start().await;
+    let html = |body: &str| Answer::ok(body.to_owned()).header("Content-Type", "text/html; charset=utf-8");
+    let page = "<html lang=en><title>The alley</title><body><nav><a href=/about>About all of this</a></nav>\
+        <ul class=posts><li><a href='/p/2'>Bread at five in the morning</a> <time>2026-03-02</time> <em>Mina</em></li>\
+        <li><a href='/p/1'>A clock for the corner shop</a> <time>2026-03-01</time></li></ul></body></html>";
+    origin.set("/", html(page));
+    let url = origin.url("/").to_string();
+    let place = Place::new(NEWSLETTER);
+    let added = place.run(&["source", "add", &url]).await.ok();
+    assert!(added.out.contains("there is no feed") && added.out.contains("2 entries"), "{}", added.out);
+    assert!(
+        place.config().contains(&format!("name = \"the-alley\"\nurl = \"{url}\"\nkind = \"page\"\n")),
+        "{}",
+        place.config()
+    );
+    // Its posts' pages are not there yet; they stand as the list gives them.
+    let polled = place.run(&["poll", "--json"]).await.ok().json();
+    assert_eq!(polled[0]["seeded"].as_array().unwrap().len(), 2, "{polled}");
+    let listed = place.run(&["source", "list", "--json"]).await.ok().json();
+    assert_eq!((listed[0]["kind"].as_str(), listed[0]["state"].as_str()), (Some("page"), Some("active")));
+
+    let titles = |read: &Value| {
+        assert_eq!(read["kind"], "page");
+        read["entries"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| entry["title"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let read = place.run(&["read", &url, "--list", "--json"]).await.ok().json();
+    assert_eq!(titles(&read), ["Bread at five in the morning", "A clock for the corner shop"]);
+    assert_eq!(read["entries"][0]["published"], "2026-03-02T00:00:00Z");
+    let words = ["read", "-", "--base", &url, "--list", "--json", "--source", "the-alley", "--author", "em"];
+    let read = place.run_with(&words, page).await.ok().json();
+    assert_eq!(read["entries"][0]["authors"][0], "Mina");
+    assert_eq!(read["entries"][1]["authors"].as_array().unwrap().len(), 0);
+    for (words, code, said) in [
+        (&["read", "-", "--items", "li"][..], 2, "--list"),
+        (&["read", "-", "--list", "--items", ">>"], 2, "is not a CSS selector"),
+        (&["read", "-", "--list", "--source", "nobody"], 2, "there is no source `nobody`"),
+        (&["read", "-", "--list", "--items", ".gone"], 1, "`.gone` finds no post on the page"),
+    ] {
+        let done = place.run_with(words, page).await;
+        assert!(done.code == code && done.err.contains(said), "{words:?}: {} {}", done.code, done.err);
+    }
+    // What it lists is gone: the source says so.
+    origin.set("/", html("<html><body><div id=app></div></body></html>"));
+    assert!(place.run(&["poll"]).await.out.contains("no list of posts was found"));
+    let listed = place.run(&["source", "list"]).await.ok().out;
+    assert!(listed.contains("broken") && listed.contains("no list of posts was found"), "{listed}");
+    // A host that asks programs to stay away is not offered.
+    origin.set("/robots.txt", Answer::ok("User-agent: *\nDisallow: /"));
+    let refused = place.run(&["source", "add", &url, "--page", "--name", "other"]).await;
+    assert!(refused.code == 1 && refused.err.contains("robots.txt"), "{}", refused.err);
+}
+
+#[tokio::test]
 async fn readers_are_added_imported_exported_and_removed() {
     let place = Place::new(NEWSLETTER);
     let list = "email,cadence,language,consent\nann@example.com,daily,ko,\"by letter, 2026\"\n\nbo@example.com,,,\n# a remark\nnobody,,,\nChi@Example.com,hourly,,\n";

@@ -282,6 +282,7 @@ fn edited(name: &str, newsletters: &[&str]) -> (tempfile::TempDir, PathBuf, Stri
     let new = NewSource {
         name: name.parse().unwrap(),
         url: "https://film.example.com/feed".parse().unwrap(),
+        page: false,
         schedule: Some("@hourly".to_owned()),
         newsletters: newsletters.iter().map(|name| name.parse().unwrap()).collect(),
     };
@@ -332,6 +333,7 @@ fn an_edit_that_would_break_the_file_writes_nothing() {
     let mut new = NewSource {
         name: "film".parse().unwrap(),
         url: "https://x.example.com/".parse().unwrap(),
+        page: false,
         schedule: None,
         newsletters: Vec::new(),
     };

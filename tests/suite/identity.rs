@@ -8,7 +8,7 @@ use syndicated::domain::filter::Filter;
 use syndicated::domain::pace::Pace;
 use syndicated::domain::post::{Entry, Standing};
 use syndicated::domain::schedule::Schedule;
-use syndicated::domain::source::{Rules, Seed, Source, TextFrom};
+use syndicated::domain::source::{Kind, Rules, Seed, Source, TextFrom};
 use syndicated::domain::time::Timestamp;
 use syndicated::read;
 use syndicated::store::{Admitted, Arrival, Arriving, PostFilter, Store};
@@ -348,6 +348,7 @@ pub(crate) fn arrival(items: &[Item], now: Timestamp) -> Arrival {
         etag: None,
         last_modified: None,
         repaired: None,
+        harvest: None,
         pace: Pace::default(),
         channel: None,
         seed: Seed::None,
@@ -365,6 +366,7 @@ pub(crate) fn follow(number: usize) -> Source {
     Source {
         name: format!("case-{number}").parse().unwrap(),
         url: format!("https://{number}.example.com/").parse().unwrap(),
+        kind: Kind::Feed,
         schedule: Schedule::parse("0 * * * *", chrono_tz::Tz::UTC).unwrap(),
         adaptive: false,
         seed: Seed::None,

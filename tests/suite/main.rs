@@ -34,6 +34,7 @@ mod opening;
 mod opinions;
 mod origin;
 mod outside;
+mod page_sources;
 mod polling;
 mod program;
 mod publishing;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use syndicated::domain::url::HttpUrl;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 /// One scripted answer.
 #[derive(Debug, Clone)]
@@ -98,6 +99,7 @@ struct State {
 pub(crate) struct Origin {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
+    heard: Arc<Notify>,
 }
 
 impl Origin {
@@ -108,7 +110,7 @@ impl Origin {
     /// One that listens at this address.
     pub(crate) async fn start_at(address: &str) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
-        let origin = Self { address: listener.local_addr().unwrap(), state: Arc::default() };
+        let origin = Self { address: listener.local_addr().unwrap(), state: Arc::default(), heard: Arc::default() };
         let served = origin.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -141,6 +143,20 @@ impl Origin {
     /// What was asked since the last look.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         std::mem::take(&mut self.state.lock().unwrap().asked)
+    }
+
+    /// Waits until `path` was asked for since the last look.
+    pub(crate) async fn asked_for(&self, path: &str) {
+        let asked = async {
+            loop {
+                let next = self.heard.notified();
+                if self.state.lock().unwrap().asked.iter().any(|asked| asked.path == path) {
+                    return;
+                }
+                next.await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), asked).await.expect("it was never asked for");
     }
 
     pub(crate) fn connections(&self) -> usize {
@@ -178,6 +194,7 @@ impl Origin {
                 state.asked.push(Asked { path, headers, status: answer.status });
                 answer
             };
+            self.heard.notify_waiters();
             tokio::time::sleep(answer.delay).await;
             let done = answer_with(&mut stream, &answer).await;
             self.state.lock().unwrap().at_once -= 1;

@@ -13,7 +13,7 @@ use syndicated::domain::language::Language;
 use syndicated::domain::post::Standing;
 use syndicated::domain::schedule::Schedule;
 use syndicated::domain::slug::Slug;
-use syndicated::domain::source::{Rules, Seed, Source, SourceState, TextFrom};
+use syndicated::domain::source::{Kind, Rules, Seed, Source, SourceState, TextFrom};
 use syndicated::domain::time::Timestamp;
 use syndicated::domain::token::SecretKey;
 use syndicated::domain::url::HttpUrl;
@@ -22,11 +22,11 @@ use syndicated::net::{Client, Names};
 use syndicated::store::{Admitted, PostFilter, SourceRow, Store};
 use tokio_util::sync::CancellationToken;
 
-const MINUTE: Duration = Duration::from_mins(1);
-const HOUR: Duration = Duration::from_hours(1);
+pub(crate) const MINUTE: Duration = Duration::from_mins(1);
+pub(crate) const HOUR: Duration = Duration::from_hours(1);
 
 /// 2026-11-23T07:00:00Z.
-fn monday() -> Timestamp {
+pub(crate) fn monday() -> Timestamp {
     Timestamp::from_millis(1_795_417_200_000)
 }
 
@@ -34,6 +34,7 @@ pub(crate) fn source(name: &str, url: &HttpUrl) -> Source {
     Source {
         name: name.parse().unwrap(),
         url: url.clone(),
+        kind: Kind::Feed,
         schedule: Schedule::parse("*/15 * * * *", chrono_tz::Tz::UTC).unwrap(),
         adaptive: false,
         seed: Seed::None,
@@ -83,7 +84,7 @@ pub(crate) fn config(sources: Vec<Source>) -> Config {
 pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
-    live: Live,
+    pub(crate) live: Live,
     pub(crate) poller: Arc<Poller>,
     pub(crate) stop: CancellationToken,
 }
@@ -127,22 +128,26 @@ impl World {
         reports.remove(0).outcome
     }
 
-    async fn read(&self) -> Admitted {
+    pub(crate) async fn read(&self) -> Admitted {
         match self.poll().await {
             PollOutcome::Read(admitted) => admitted,
             other => panic!("{other:?}"),
         }
     }
 
-    async fn failed(&self) -> String {
+    pub(crate) async fn failed(&self) -> String {
         match self.poll().await {
             PollOutcome::Failed(why) => why,
             other => panic!("{other:?}"),
         }
     }
 
-    async fn row(&self) -> SourceRow {
+    pub(crate) async fn row(&self) -> SourceRow {
         self.store.source_rows().await.unwrap().remove(0)
+    }
+
+    pub(crate) async fn row_of(&self, name: &Slug) -> SourceRow {
+        self.store.source_row(name).await.unwrap().unwrap()
     }
 
     /// Goes on to the next poll; returns how long that was.
@@ -152,7 +157,7 @@ impl World {
         self.clock.now().since(before)
     }
 
-    async fn titles(&self, standing: Standing) -> Vec<String> {
+    pub(crate) async fn titles(&self, standing: Standing) -> Vec<String> {
         let filter = PostFilter { standing: Some(standing), limit: 1000, ..PostFilter::default() };
         let mut titles: Vec<_> =
             self.store.post_list(&filter).await.unwrap().into_iter().map(|post| post.entry.title).collect();
@@ -544,6 +549,8 @@ async fn a_post_is_read_in_full_from_its_own_page_once() {
             assert_eq!(world.read().await.same, 2);
         }
         assert!(pages().is_empty(), "a page is read once");
+        assert!(content("Post 1").await.contains("The whole text of post 1"), "and what it gave stays");
+        assert!(content("Post 2").await.contains("The whole text of post 2"));
 
         // The feed says that the first has changed: its page is read again.
         origin.set("/feed", Answer::ok(rss(&[item(2), Item { text: "Edited.".to_owned(), ..item(1) }], "")));
@@ -625,7 +632,7 @@ async fn a_feed_that_had_to_be_mended_says_so_until_it_is_sound() {
 }
 
 /// Recipient and subject of each letter that waits to be sent.
-async fn letters(bench: &Bench) -> Vec<String> {
+pub(crate) async fn letters(bench: &Bench) -> Vec<String> {
     const SQL: &str = "SELECT l.recipient, l.subject FROM letter l JOIN delivery d ON d.letter_id = l.id";
     let rows: Vec<(String, String)> = match &bench.place {
         Database::Sqlite(path) => {

@@ -15,7 +15,7 @@ use syndicated::domain::pace::Pace;
 use syndicated::domain::post::{Enclosure, Entry, Place, Post, Standing};
 use syndicated::domain::schedule::Schedule;
 use syndicated::domain::slug::Slug;
-use syndicated::domain::source::{Rules, Seed, Source, TextFrom};
+use syndicated::domain::source::{Kind, Rules, Seed, Source, TextFrom};
 use syndicated::domain::time::Timestamp;
 use syndicated::domain::token::SecretKey;
 use syndicated::domain::url::HttpUrl;
@@ -351,6 +351,7 @@ fn config(bench: &engines::Bench) -> Config {
     let source = |name: &str| Source {
         name: name.parse().unwrap(),
         url: url(&format!("https://{name}.example.com/feed")),
+        kind: Kind::Feed,
         schedule: Schedule::parse("0 * * * *", chrono_tz::Tz::UTC).unwrap(),
         adaptive: false,
         seed: Seed::None,
@@ -424,6 +425,7 @@ async fn arrive(store: &Store, source: &str, now: Timestamp, entries: Vec<Entry>
         etag: None,
         last_modified: None,
         repaired: None,
+        harvest: None,
         pace: Pace::default(),
         channel: None,
         seed: Seed::None,

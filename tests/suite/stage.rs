@@ -164,6 +164,7 @@ pub(crate) fn arrival(titles: &[&str], now: Timestamp) -> Arrival {
         etag: Some("\"1\"".to_owned()),
         last_modified: None,
         repaired: None,
+        harvest: None,
         pace: Pace::default(),
         channel: None,
         seed: Seed::None,

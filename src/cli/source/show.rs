@@ -17,6 +17,7 @@ use serde::Serialize;
 #[derive(Serialize)]
 struct Line<'a> {
     name: &'a Slug,
+    kind: &'static str,
     url: &'a HttpUrl,
     schedule: String,
     state: &'static str,
@@ -58,9 +59,11 @@ impl<'a> Line<'a> {
         let state = row.map_or(SourceState::Active, |row| row.state);
         Self {
             name: &source.name,
+            kind: if source.list().is_some() { "page" } else { "feed" },
             url: &source.url,
             schedule: source.schedule.to_string(),
             state: match row {
+                Some(row) if row.broken && state == SourceState::Active => "broken",
                 Some(row) if row.failures > 0 && state == SourceState::Active => "failing",
                 Some(row) if row.repaired.is_some() && state == SourceState::Active => "repaired",
                 _ => state.as_str(),
@@ -83,6 +86,10 @@ impl<'a> Line<'a> {
     fn advice(&self) -> Option<String> {
         let name = self.name;
         match self.state {
+            "broken" => Some(format!(
+                "the page has changed: compare `syndicated read --list --source {name} {}` with it, and mend the selectors",
+                self.url
+            )),
             "failing" => Some(format!("it is tried again by itself; `syndicated poll {name}` tries it now")),
             "repaired" => Some("it is read nevertheless; its publisher could mend it".to_owned()),
             "paused" => Some(format!("it was paused by hand: `syndicated source resume {name}` sets it going again")),
@@ -183,6 +190,7 @@ fn facts(whole: &Whole<'_>, seed: Seed, shown: impl Fn(Option<Timestamp>) -> Str
         ("name", line.name.to_string()),
         ("title", text(line.title)),
         ("language", text(whole.language)),
+        ("kind", line.kind.to_owned()),
         ("address", line.url.to_string()),
         ("feed", text(line.feed_url)),
         ("site", text(whole.link)),

@@ -4,11 +4,11 @@
 
 use super::Poller;
 use crate::domain::post::DocumentKind;
-use crate::domain::source::Source;
+use crate::domain::source::{ListRules, Source};
 use crate::domain::url::HttpUrl;
 use crate::domain::websub::Channel;
 use crate::net::{FetchError, Fetched, Outcome, Request, shown};
-use crate::read::{self, Reading};
+use crate::read::{self, ReadError, Reading};
 use crate::store::{Arriving, SourceClaim};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +48,8 @@ pub(super) struct Trouble {
     pub(super) deferred: bool,
     /// The address itself is wrong: one that was found on a page is looked for again.
     pub(super) wrong_address: bool,
+    /// The page does not have what it used to have.
+    pub(super) broken: bool,
 }
 
 impl From<FetchError> for Trouble {
@@ -62,22 +64,32 @@ impl From<FetchError> for Trouble {
             },
             deferred: matches!(error, FetchError::NotAsked { .. }),
             wrong_address: matches!(error, FetchError::Permanent(_)),
+            broken: false,
         }
     }
 }
 
 impl Trouble {
     /// The document came, and is not what it should be.
-    fn document(why: String) -> Self {
-        Self { why, retry_after: None, deferred: false, wrong_address: false }
+    pub(super) fn document(why: String) -> Self {
+        Self { why, retry_after: None, deferred: false, wrong_address: false, broken: false }
     }
 }
 
 impl Poller {
     /// Asks the source, and the feed that its page names when it is a page.
     pub(super) async fn look(&self, claim: &SourceClaim, source: &Source) -> Result<Found, Trouble> {
+        if let Some(rules) = source.list() {
+            return self.look_at_list(claim, source, rules).await;
+        }
         let url = claim.feed_url.as_ref().unwrap_or(&source.url);
-        let request = Request { url, etag: claim.etag.as_deref(), last_modified: claim.last_modified.as_deref() };
+        // What a page was that listed posts says nothing of a feed.
+        let known = claim.harvest.is_none();
+        let request = Request {
+            url,
+            etag: claim.etag.as_deref().filter(|_| known),
+            last_modified: claim.last_modified.as_deref().filter(|_| known),
+        };
         let fetched = match self.client.fetch(request).await? {
             Outcome::Fresh(fetched) => fetched,
             Outcome::NotModified { permanent_to, max_age } => return Ok(Found::Unchanged { permanent_to, max_age }),
@@ -90,7 +102,7 @@ impl Poller {
             }
             Outcome::Gone => return Ok(Found::Gone),
         };
-        let (fetched, mut feed, discovered) = match self.read(fetched).await? {
+        let (fetched, mut feed, discovered) = match self.read(fetched, None).await? {
             (fetched, feed) if feed.reading.document.kind == DocumentKind::Feed => (fetched, feed, None),
             (page, feed) => {
                 let Reading { feeds, guesses, .. } = feed.reading;
@@ -151,7 +163,7 @@ impl Poller {
                 )));
             }
         };
-        let (fetched, feed) = self.read(fetched).await?;
+        let (fetched, feed) = self.read(fetched, None).await?;
         if feed.reading.document.kind == DocumentKind::Feed {
             Ok((fetched, feed))
         } else {
@@ -159,13 +171,18 @@ impl Poller {
         }
     }
 
-    /// Reads a document on a thread of its own, a few at once. A reader that
-    /// fails hard takes nothing else with it (P15). What comes back of the
-    /// document is what its headers said.
-    async fn read(&self, mut fetched: Box<Fetched>) -> Result<(Box<Fetched>, Feed), Trouble> {
+    /// Reads a document, or a list of posts, on a thread of its own, a few at
+    /// once. A reader that fails hard takes nothing else with it (P15). What comes
+    /// back of the document is what its headers said.
+    pub(super) async fn read(
+        &self,
+        mut fetched: Box<Fetched>,
+        list: Option<&ListRules>,
+    ) -> Result<(Box<Fetched>, Feed), Trouble> {
         // The semaphore is never closed; should it be, all read at once.
         let permit = Arc::clone(&self.readers).acquire_owned().await.ok();
         let url = fetched.final_url.clone();
+        let list = list.cloned();
         let work = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let input = read::Input {
@@ -173,11 +190,22 @@ impl Poller {
                 content_type: fetched.content_type.as_deref(),
                 base: Some(&fetched.final_url),
             };
-            let mut reading = read::read(&input).map_err(|error| error.to_string())?;
+            let reading = match &list {
+                Some(rules) => read::listing(&input, rules),
+                None => read::read(&input),
+            };
+            let mut reading = reading.map_err(|error| Trouble {
+                broken: matches!(error, ReadError::NoList | ReadError::NoItems(_) | ReadError::Empty),
+                ..Trouble::document(error.to_string())
+            })?;
+            let fingerprint = match reading.document.kind {
+                DocumentKind::Page => read::listed_fingerprint,
+                DocumentKind::Feed => read::fingerprint,
+            };
             let entries = std::mem::take(&mut reading.document.entries)
                 .into_iter()
                 .map(|entry| Arriving {
-                    fingerprint: read::fingerprint(&entry),
+                    fingerprint: fingerprint(&entry),
                     url_key: entry.url.as_ref().map(read::url_key),
                     entry,
                 })
@@ -186,8 +214,11 @@ impl Poller {
             Ok((fetched, Feed { entries, reading }))
         });
         work.await
-            .unwrap_or_else(|_| Err("reading it failed, which is a fault of syndicated: please report it".to_owned()))
-            .map_err(|why| Trouble::document(format!("{}: {why}", shown(&url))))
+            .unwrap_or_else(|_| {
+                let why = "reading it failed, which is a fault of syndicated: please report it";
+                Err(Trouble::document(why.to_owned()))
+            })
+            .map_err(|trouble| Trouble { why: format!("{}: {}", shown(&url), trouble.why), ..trouble })
     }
 
     /// When nothing in the document is known, posts may have come and gone

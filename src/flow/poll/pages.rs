@@ -7,11 +7,12 @@
 //! again, and until then the post is what the feed gave.
 
 use super::Poller;
+use crate::domain::harvest::Gave;
 use crate::domain::post::Entry;
-use crate::domain::source::{Rules, Source, TextFrom};
+use crate::domain::source::{Source, TextFrom};
 use crate::domain::url::HttpUrl;
-use crate::net::{Outcome, Request, shown};
-use crate::read::{self, plain_text};
+use crate::net::{FetchError, Outcome, Request, shown};
+use crate::read::{self, ReadError, plain_text};
 use crate::store::{Arriving, SourceClaim, StoreError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,34 @@ const UNREAD: &str = "~";
 /// A text of fewer characters is only a beginning.
 const BEGINNING: usize = 600;
 
+/// What came of reading posts' pages.
+#[derive(Debug, Default)]
+pub(super) struct Pages {
+    /// A page is still to be read, so that the document must come again although
+    /// it may not have changed.
+    pub(super) pending: bool,
+    /// How many were there, of posts that no earlier poll had tried.
+    pub(super) read: usize,
+    /// What those had.
+    pub(super) gave: Gave,
+    /// What the entries had before.
+    pub(super) listed: Gave,
+    /// Why one may not be read.
+    pub(super) disallowed: Option<String>,
+}
+
+/// Why a page gave no article.
+enum Unread {
+    /// There is none on it.
+    NoText(String),
+    /// Its host does not want it to be read.
+    Disallowed(String),
+    /// Its host wants to be left alone for now.
+    Busy(String),
+    /// Something else.
+    Trouble(String),
+}
+
 impl Poller {
     /// Gives entries that are new or changed the text of their pages.
     pub(super) async fn complete(
@@ -33,55 +62,114 @@ impl Poller {
         source: &Source,
         entries: &mut [Arriving],
         stop: &CancellationToken,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Pages, StoreError> {
+        let any = |has: fn(&Entry) -> bool| entries.iter().any(|arriving| has(&arriving.entry));
+        let listed = Gave {
+            title: any(|entry| !entry.title.is_empty()),
+            date: any(|entry| entry.published.is_some()),
+            ..Gave::default()
+        };
+        let mut pages = Pages { listed, ..Pages::default() };
         if source.content == TextFrom::Feed {
-            return Ok(());
+            return Ok(pages);
         }
-        let known = self.store.known_texts(claim, entries).await?;
-        let (began, mut pages) = (self.clock.now(), 0);
-        for arriving in entries.iter_mut().filter(|arriving| !known.contains(&arriving.fingerprint)) {
-            let Some(url) = arriving.entry.url.clone() else { continue };
-            if source.content == TextFrom::Auto && !is_beginning(&arriving.entry) {
+        let mut wanting: Vec<(&mut Arriving, HttpUrl)> = entries
+            .iter_mut()
+            .filter(|arriving| source.content == TextFrom::Page || is_beginning(&arriving.entry))
+            .filter_map(|arriving| arriving.entry.url.clone().map(|url| (arriving, url)))
+            .collect();
+        let texts: Vec<(String, String)> = wanting
+            .iter()
+            .map(|(arriving, _)| (arriving.fingerprint.clone(), format!("{}{UNREAD}", arriving.fingerprint)))
+            .collect();
+        let known = self.store.known_texts(claim, texts.iter().flat_map(|(read, unread)| [&**read, unread])).await?;
+        let (began, mut asked) = (self.clock.now(), 0);
+        for ((arriving, url), (read, unread)) in wanting.iter_mut().zip(&texts) {
+            if known.contains_key(&**read) {
+                // What was read from the page stays.
+                arriving.entry.content = None;
                 continue;
             }
+            let is_new = !known.contains_key(&**unread);
             let mut article = None;
-            if pages < MOST_PAGES && self.clock.now().since(began) < BUDGET {
-                pages += 1;
+            if asked < MOST_PAGES && self.clock.now().since(began) < BUDGET {
+                asked += 1;
                 article = tokio::select! {
-                    article = self.article(&url, &source.rules) => Some(article),
+                    article = self.article(url, source) => Some(article),
                     () = stop.cancelled() => None,
                 };
             }
-            match article {
-                Some(Ok(article)) => fill(&mut arriving.entry, article),
-                unread => {
-                    if let Some(Err(why)) = unread {
-                        let page = shown(&url);
-                        tracing::warn!(source = %source.name, %page, why, "a post's page could not be read; it is tried again");
-                    }
-                    arriving.fingerprint.push_str(UNREAD);
-                }
+            if let (true, Some(Ok(_) | Err(Unread::NoText(_)))) = (is_new, &article) {
+                pages.read += 1;
             }
+            let why = match article {
+                Some(Ok(article)) => {
+                    if is_new {
+                        pages.gave.title |= !article.title.is_empty();
+                        pages.gave.date |= article.published.is_some();
+                        pages.gave.text = true;
+                    }
+                    if source.list().is_some() {
+                        // A page tells the minute of what its list tells the day.
+                        arriving.entry.published = article.published.or(arriving.entry.published);
+                    }
+                    fill(&mut arriving.entry, article);
+                    continue;
+                }
+                Some(Err(Unread::Disallowed(why))) => {
+                    tracing::warn!(source = %source.name, page = %shown(url), why, "a post stays as its list gives it");
+                    pages.disallowed.get_or_insert(why);
+                    continue;
+                }
+                Some(Err(Unread::Busy(why))) => {
+                    // The others of this poll would be refused as well.
+                    asked = MOST_PAGES;
+                    Some(why)
+                }
+                Some(Err(Unread::NoText(why) | Unread::Trouble(why))) => Some(why),
+                None => None,
+            };
+            if let Some(why) = why {
+                tracing::warn!(source = %source.name, page = %shown(url), why, "a post's page could not be read; it is tried again");
+            }
+            arriving.fingerprint.push_str(UNREAD);
+            pages.pending = true;
         }
-        Ok(())
+        Ok(pages)
     }
 
-    async fn article(&self, url: &HttpUrl, rules: &Rules) -> Result<Entry, String> {
-        let fetched = match self.client.fetch(Request { url, etag: None, last_modified: None }).await {
-            Ok(Outcome::Fresh(fetched)) => fetched,
-            Ok(Outcome::NotModified { .. } | Outcome::Gone) => return Err("there is no page any more".to_owned()),
-            Err(error) => return Err(error.to_string()),
+    async fn article(&self, url: &HttpUrl, source: &Source) -> Result<Entry, Unread> {
+        let request = Request { url, etag: None, last_modified: None };
+        // Whoever publishes a feed invites programs; a page's owner may not have.
+        let answer = match source.list() {
+            Some(_) => self.client.fetch_page(request).await,
+            None => self.client.fetch(request).await,
         };
-        let rules = rules.clone();
+        let fetched = match answer {
+            Ok(Outcome::Fresh(fetched)) => fetched,
+            Ok(Outcome::NotModified { .. } | Outcome::Gone) => {
+                return Err(Unread::Trouble("there is no page any more".to_owned()));
+            }
+            Err(FetchError::Disallowed(why)) => return Err(Unread::Disallowed(why)),
+            Err(error @ (FetchError::NotAsked { .. } | FetchError::Temporary { retry_after: Some(_), .. })) => {
+                return Err(Unread::Busy(error.to_string()));
+            }
+            Err(error) => return Err(Unread::Trouble(error.to_string())),
+        };
+        let rules = source.rules.clone();
         let work = tokio::task::spawn_blocking(move || {
             let input = read::Input {
                 bytes: &fetched.bytes,
                 content_type: fetched.content_type.as_deref(),
                 base: Some(&fetched.final_url),
             };
-            read::article(&input, &rules).map_err(|error| error.to_string())
+            read::article(&input, &rules).map_err(|error| match error {
+                ReadError::NoArticle => Unread::NoText(error.to_string()),
+                error => Unread::Trouble(error.to_string()),
+            })
         });
-        work.await.unwrap_or_else(|_| Err("reading it failed, which is a fault of syndicated".to_owned()))
+        work.await
+            .unwrap_or_else(|_| Err(Unread::Trouble("reading it failed, which is a fault of syndicated".to_owned())))
     }
 }
 
