@@ -33,7 +33,7 @@ mod url_key;
 pub use article::article;
 pub use fingerprint::fingerprint;
 pub use repair::{Repair, Repairs};
-pub use text::plain_text;
+pub use text::{plain_text, words};
 pub use url_key::url_key;
 
 use crate::domain::pace::Pace;
