@@ -37,7 +37,7 @@ pub use key::KeyError;
 pub use ledger::{DeliveryRow, DigestContent};
 pub use open::{NodeLock, OpenError, Store};
 pub use posts::PostFilter;
-pub use sources::SourceRow;
+pub use sources::{Plan, SourceRow};
 pub use subscribers::{Added, CONFIRM_WITHIN, Requested, SubscriptionFilter, Wish};
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
