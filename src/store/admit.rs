@@ -6,6 +6,7 @@
 use super::claims::SourceClaim;
 use super::hubs::want_hub;
 use super::identity::{Known, Match, Matcher};
+use super::together::{Ending, How};
 use super::{Store, StoreError, Tx, each};
 use crate::domain::html::CleanHtml;
 use crate::domain::id::{PostId, SourceId};
@@ -85,60 +86,7 @@ impl Store {
     /// Stores what a poll brought: new posts, changed ones with their earlier
     /// version, and the source's progress, in one transaction.
     pub async fn admit(&self, claim: SourceClaim, arrival: Arrival, now: Timestamp) -> Result<Admitted, StoreError> {
-        let mut tx = self.begin().await?;
-        if !advance_source(&mut tx, &claim, &arrival, now).await? {
-            return Ok(Admitted { fenced_out: true, ..Admitted::default() });
-        }
-        if arrival.channel.is_some() || claim.pace.channel().is_some() {
-            want_hub(&mut tx, claim.id, arrival.channel.as_ref(), now).await?;
-        }
-        let known = known_posts(&mut tx, claim.id, &arrival.entries).await?;
-        let mut matcher = Matcher::new(known, &arrival.entries);
-        let mut admitted = Admitted::default();
-        let mut fresh = Vec::new();
-        for arriving in arrival.entries {
-            match matcher.identify(&arriving) {
-                Match::Same(id) => {
-                    refresh_post(&mut tx, id, &arriving).await?;
-                    admitted.same += 1;
-                }
-                Match::Changed(id) => {
-                    keep_version(&mut tx, id, now).await?;
-                    update_post(&mut tx, id, &arriving, now).await?;
-                    admitted.changed.push(id);
-                }
-                Match::New { guid, looks_old } => fresh.push((arriving, guid, looks_old)),
-                Match::Twin => {}
-            }
-        }
-        let nothing_shared = admitted.same + admitted.changed.len() == 0 && !fresh.is_empty();
-        // A source that was given another address may be another blog: what its
-        // first document shows was there before, unless it is known.
-        let seeds = !claim.seeded || (claim.ok_at.is_none() && nothing_shared);
-        if !seeds && nothing_shared {
-            tracing::warn!(
-                source = %claim.name, entries = fresh.len(),
-                "this poll shares no entry with what is stored: posts between the two may have been missed"
-            );
-        }
-        let flood = !seeds && fresh.iter().filter(|(_, _, looks_old)| *looks_old).count() > FLOOD;
-        let mailable = newest(&fresh, if seeds { seed_count(arrival.seed) } else { fresh.len() });
-        // Oldest first, so that numbers rise with dates.
-        for (position, (arriving, guid, looks_old)) in fresh.into_iter().enumerate().rev() {
-            let standing = match (flood && looks_old, mailable.contains(&position)) {
-                (true, _) => Standing::Held,
-                (false, true) => Standing::Live,
-                (false, false) => Standing::Seed,
-            };
-            let id = insert_post(&mut tx, claim.id, &arriving, &guid, standing, now).await?;
-            match standing {
-                Standing::Live => admitted.new.push(id),
-                Standing::Seed => admitted.seeded.push(id),
-                Standing::Held => admitted.held.push(id),
-            }
-        }
-        tx.commit().await?;
-        Ok(admitted)
+        self.end(Ending { claim, how: How::Arrived(Box::new(arrival)), now }).await
     }
 
     /// Which of these texts are stored already, as they stand.
@@ -180,6 +128,67 @@ impl Store {
     }
 }
 
+/// Writes an arrival into a transaction that may hold others.
+pub(super) async fn write_arrival(
+    tx: &mut Tx,
+    claim: &SourceClaim,
+    arrival: &Arrival,
+    now: Timestamp,
+) -> Result<Admitted, StoreError> {
+    if !advance_source(tx, claim, arrival, now).await? {
+        return Ok(Admitted { fenced_out: true, ..Admitted::default() });
+    }
+    if arrival.channel.is_some() || claim.pace.channel().is_some() {
+        want_hub(tx, claim.id, arrival.channel.as_ref(), now).await?;
+    }
+    let known = known_posts(tx, claim.id, &arrival.entries).await?;
+    let mut matcher = Matcher::new(known, &arrival.entries);
+    let mut admitted = Admitted::default();
+    let mut fresh = Vec::new();
+    for arriving in &arrival.entries {
+        match matcher.identify(arriving) {
+            Match::Same(id) => {
+                refresh_post(tx, id, arriving).await?;
+                admitted.same += 1;
+            }
+            Match::Changed(id) => {
+                keep_version(tx, id, now).await?;
+                update_post(tx, id, arriving, now).await?;
+                admitted.changed.push(id);
+            }
+            Match::New { guid, looks_old } => fresh.push((arriving, guid, looks_old)),
+            Match::Twin => {}
+        }
+    }
+    let nothing_shared = admitted.same + admitted.changed.len() == 0 && !fresh.is_empty();
+    // A source that was given another address may be another blog: what its
+    // first document shows was there before, unless it is known.
+    let seeds = !claim.seeded || (claim.ok_at.is_none() && nothing_shared);
+    if !seeds && nothing_shared {
+        tracing::warn!(
+            source = %claim.name, entries = fresh.len(),
+            "this poll shares no entry with what is stored: posts between the two may have been missed"
+        );
+    }
+    let flood = !seeds && fresh.iter().filter(|(_, _, looks_old)| *looks_old).count() > FLOOD;
+    let mailable = newest(&fresh, if seeds { seed_count(arrival.seed) } else { fresh.len() });
+    // Oldest first, so that numbers rise with dates.
+    for (position, (arriving, guid, looks_old)) in fresh.into_iter().enumerate().rev() {
+        let standing = match (flood && looks_old, mailable.contains(&position)) {
+            (true, _) => Standing::Held,
+            (false, true) => Standing::Live,
+            (false, false) => Standing::Seed,
+        };
+        let id = insert_post(tx, claim.id, arriving, &guid, standing, now).await?;
+        match standing {
+            Standing::Live => admitted.new.push(id),
+            Standing::Seed => admitted.seeded.push(id),
+            Standing::Held => admitted.held.push(id),
+        }
+    }
+    Ok(admitted)
+}
+
 fn seed_count(seed: Seed) -> usize {
     match seed {
         Seed::None => 0,
@@ -189,7 +198,7 @@ fn seed_count(seed: Seed) -> usize {
 
 /// The positions of the `count` newest entries; where dates are missing or the
 /// same, the document's order decides.
-fn newest(fresh: &[(Arriving, String, bool)], count: usize) -> Vec<usize> {
+fn newest(fresh: &[(&Arriving, String, bool)], count: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..fresh.len()).collect();
     order.sort_by_key(|&position| {
         std::cmp::Reverse(fresh.get(position).and_then(|(arriving, ..)| arriving.entry.published))

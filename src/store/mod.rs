@@ -27,6 +27,7 @@ mod open;
 mod posts;
 mod sources;
 mod subscribers;
+mod together;
 
 pub use admit::{Admitted, Arrival, Arriving};
 pub use claims::{PollEnd, SourceClaim};

@@ -41,4 +41,5 @@ mod secure_relays;
 mod serving;
 mod sink;
 mod stage;
+mod together;
 mod websub;
