@@ -88,44 +88,6 @@ impl Store {
     pub async fn admit(&self, claim: SourceClaim, arrival: Arrival, now: Timestamp) -> Result<Admitted, StoreError> {
         self.end(Ending { claim, how: How::Arrived(Box::new(arrival)), now }).await
     }
-
-    /// Which of these texts are stored already, as they stand.
-    pub async fn known_texts(&self, claim: &SourceClaim, entries: &[Arriving]) -> Result<HashSet<String>, StoreError> {
-        let mut known = HashSet::new();
-        for arriving in entries {
-            let found: Option<(String,)> = each!(&self.reader, |db| {
-                sqlx::query_as("SELECT fingerprint FROM post WHERE source_id = $1 AND fingerprint = $2 LIMIT 1")
-                    .bind(claim.id.0)
-                    .bind(&arriving.fingerprint)
-                    .fetch_optional(db)
-                    .await
-            })?;
-            known.extend(found.map(|(fingerprint,)| fingerprint));
-        }
-        Ok(known)
-    }
-
-    /// Whether any of these entries is stored already.
-    pub async fn knows_any(&self, claim: &SourceClaim, entries: &[Arriving]) -> Result<bool, StoreError> {
-        for arriving in entries {
-            let found: Option<(i64,)> = each!(&self.reader, |db| {
-                sqlx::query_as(
-                    "SELECT id FROM post
-                     WHERE source_id = $1 AND (guid = $2 OR url_key = $3 OR fingerprint = $4) LIMIT 1",
-                )
-                .bind(claim.id.0)
-                .bind(&arriving.entry.guid)
-                .bind(&arriving.url_key)
-                .bind(&arriving.fingerprint)
-                .fetch_optional(db)
-                .await
-            })?;
-            if found.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
 }
 
 /// Writes an arrival into a transaction that may hold others.

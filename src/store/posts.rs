@@ -1,5 +1,7 @@
 //! Posts, read for feeds, pages and people; `admit` writes them.
 
+use super::admit::Arriving;
+use super::claims::SourceClaim;
 use super::{Store, StoreError, each};
 use crate::domain::html::CleanHtml;
 use crate::domain::id::{PostId, SourceId};
@@ -7,6 +9,7 @@ use crate::domain::post::{Entry, Post, Standing};
 use crate::domain::slug::Slug;
 use crate::domain::time::Timestamp;
 use serde::de::DeserializeOwned;
+use std::collections::HashSet;
 
 /// Which posts to list.
 #[derive(Debug, Clone, Default)]
@@ -86,6 +89,44 @@ impl TryFrom<PostRow> for Post {
 }
 
 impl Store {
+    /// Which of these texts are stored already, as they stand.
+    pub async fn known_texts(&self, claim: &SourceClaim, entries: &[Arriving]) -> Result<HashSet<String>, StoreError> {
+        let mut known = HashSet::new();
+        for arriving in entries {
+            let found: Option<(String,)> = each!(&self.reader, |db| {
+                sqlx::query_as("SELECT fingerprint FROM post WHERE source_id = $1 AND fingerprint = $2 LIMIT 1")
+                    .bind(claim.id.0)
+                    .bind(&arriving.fingerprint)
+                    .fetch_optional(db)
+                    .await
+            })?;
+            known.extend(found.map(|(fingerprint,)| fingerprint));
+        }
+        Ok(known)
+    }
+
+    /// Whether any of these entries is stored already.
+    pub async fn knows_any(&self, claim: &SourceClaim, entries: &[Arriving]) -> Result<bool, StoreError> {
+        for arriving in entries {
+            let found: Option<(i64,)> = each!(&self.reader, |db| {
+                sqlx::query_as(
+                    "SELECT id FROM post
+                     WHERE source_id = $1 AND (guid = $2 OR url_key = $3 OR fingerprint = $4) LIMIT 1",
+                )
+                .bind(claim.id.0)
+                .bind(&arriving.entry.guid)
+                .bind(&arriving.url_key)
+                .bind(&arriving.fingerprint)
+                .fetch_optional(db)
+                .await
+            })?;
+            if found.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The dates of a source's newest posts, newest first.
     pub async fn newest_dates(&self, source: SourceId, count: usize) -> Result<Vec<Timestamp>, StoreError> {
         let rows: Vec<(i64,)> = each!(&self.reader, |db| {
