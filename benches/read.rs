@@ -22,6 +22,7 @@
     clippy::print_stdout,
     clippy::disallowed_methods,
     clippy::cast_precision_loss,
+    clippy::write_with_newline,
     reason = "a bench measures real time, says what it found, and may panic"
 )]
 
@@ -58,7 +59,7 @@ fn main() {
         ("lenient", &|| broken.iter().for_each(|feed| drop(black_box(entries(feed, &base))))),
     ];
     if let Some(only) = std::env::args().skip(1).find(|word| !word.starts_with('-')) {
-        let (_, path) = paths.iter().find(|(name, _)| *name == only).expect("one of the paths");
+        let (_, path) = paths.iter().find(|(name, _)| *name == only).unwrap();
         return path();
     }
     for (number, feed) in broken.iter().enumerate() {
@@ -262,7 +263,7 @@ impl Words {
     }
 
     fn text(&mut self, words: usize) -> String {
-        let words: Vec<&str> = (0..words).map(|_| self.words[self.number(40)]).collect();
+        let words: Vec<&str> = (0..words).map(|_| *self.words.get(self.number(40)).unwrap()).collect();
         words.join(" ")
     }
 
@@ -292,8 +293,8 @@ impl Words {
 /// The feed of a number: RSS with its texts in CDATA or escaped, Atom with
 /// escaped texts, by turns; Korean and English by turns.
 fn feed(number: usize) -> String {
-    let mut words = Words { words: if number % 2 == 0 { &KOREAN } else { &ENGLISH }, state: number as u64 };
-    let language = if number % 2 == 0 { "ko" } else { "en" };
+    let mut words = Words { words: if number.is_multiple_of(2) { &KOREAN } else { &ENGLISH }, state: number as u64 };
+    let language = if number.is_multiple_of(2) { "ko" } else { "en" };
     let mut feed = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let kind = number / 2 % 3;
     let site = "https://blog.example.org";
@@ -335,7 +336,8 @@ fn fault(number: usize, feed: &str) -> String {
 
 /// A page as blogs have them, around an article.
 fn page(article: &str) -> String {
-    let links: String = (0..40).map(|n| format!("<li><a href=\"/{n}\">Post {n}</a></li>")).collect();
+    let links: Vec<String> = (0..40).map(|n| format!("<li><a href=\"/{n}\">Post {n}</a></li>")).collect();
+    let links = links.concat();
     format!(
         "<!doctype html><html><head><title>An article - Blog</title><meta property=\"og:title\" content=\"An article\">\
          <meta property=\"article:published_time\" content=\"2026-11-23T07:00:00Z\"><link rel=\"stylesheet\" href=\"/s.css\"></head>\
