@@ -152,7 +152,7 @@ fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: 
     unique(&sources, "name", faults);
     unique(&sources, "url", faults);
     unique(&newsletters, "name", faults);
-    let names: Vec<String> = sources.iter().filter_map(|source| source.peek("name").map(str::to_owned)).collect();
+    let names: Vec<&str> = sources.iter().filter_map(|source| source.peek("name")).collect();
     let mut schedules = parts::Schedules::default();
     let sources: Vec<Source> =
         sources.into_iter().filter_map(|table| parts::source(table, zone, &mut schedules)).collect();
@@ -199,13 +199,13 @@ fn unique(tables: &[Table<'_>], key: &'static str, faults: &Collector) {
 }
 
 /// Says which names in a newsletter's list are no source's.
-fn check_listed(listed: &[Located<String>], names: &[String], faults: &Collector) {
+fn check_listed(listed: &[Located<String>], names: &[&str], faults: &Collector) {
     for (number, Located { spot, value }) in listed.iter().enumerate() {
         if listed.iter().take(number).any(|earlier| earlier.value == *value) {
             faults.add(spot, format_args!("`{value}` is listed twice"));
-        } else if !names.contains(value) {
+        } else if !names.contains(&value.as_str()) {
             let message = format!("there is no source `{value}`");
-            match nearest(value, names.iter().map(String::as_str)) {
+            match nearest(value, names.iter().copied()) {
                 Some(meant) => faults.add_hint(spot, message, format_args!("did you mean `{meant}`?")),
                 None => faults.add_hint(spot, message, "leave `sources` out to take all of them"),
             }

@@ -106,7 +106,7 @@ impl Poller {
         let now = self.clock.now();
         self.client.reconfigure(&config.fetch, &config.site.base_url);
         self.store.sync_sources(&config.sources, now).await?;
-        let plans = self.store.plans().await?;
+        let plans = self.store.plans(now).await?;
         let channels: Vec<_> = plans.iter().filter_map(|plan| Some((plan.id, channel(&config, &plan.pace)?))).collect();
         self.store.sync_hubs(&channels, &config.site.base_url, now).await?;
         let sources: HashMap<&Slug, &Source> = config.sources.iter().map(|source| (&source.name, source)).collect();

@@ -176,13 +176,15 @@ impl Store {
         tx.commit().await
     }
 
-    /// What is planned of every source that is configured.
-    pub async fn plans(&self) -> Result<Vec<Plan>, StoreError> {
+    /// What is planned of the sources that are configured, as far as they are not
+    /// due already, or their feeds ask for something.
+    pub async fn plans(&self, now: Timestamp) -> Result<Vec<Plan>, StoreError> {
         let rows: Vec<PlanRow> = each!(&self.reader, |db| {
             sqlx::query_as(
                 "SELECT id, name, state = 'active' AND failures = 0 AS is_well, polled_at, next_poll_at, pace
-                 FROM source WHERE NOT removed",
+                 FROM source WHERE NOT removed AND (next_poll_at > $1 OR pace IS NOT NULL)",
             )
+            .bind(now.millis())
             .fetch_all(db)
             .await
         })?;
