@@ -1,7 +1,14 @@
-//! How fast blogs are followed: 500 sources of 20 posts and 40 KB, each on a host
-//! of its own, served by this process. A first pass that stores everything in
-//! SQLite, and a pass that is answered 304; beside them, in the same run, bare
-//! requests for the same documents. Prints one line. `cargo bench --bench poll`.
+//! How fast blogs are followed: 5,000 sources of 20 posts and 40 KB on 500 host
+//! names of 127.0.0.0/8, polled by the daemon's own loop into SQLite. A first
+//! pass that stores everything and a pass that is answered 304, with the most
+//! memory that both took; beside them, in the same run, bare requests for the
+//! same documents. Then 100,000 sources held and scheduled, with nothing
+//! fetched. Each is a process of its own, with the allocator set as the systemd
+//! unit sets it. Prints a line a figure.
+//!
+//! `cargo bench --bench poll`. The documents come from nginx (Debian's package
+//! `nginx`), which is started for the run with a configuration of its own; where
+//! it is not installed, from this process, which then shares its memory.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,106 +18,200 @@
     reason = "a bench measures real time, says what it found, and may panic"
 )]
 
+use futures_util::future::join_all;
 use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use syndicated::clock::{Chance, Clock};
 use syndicated::config::{Config, Environment, Live};
-use syndicated::domain::slug::Slug;
-use syndicated::flow::poll::{PollOutcome, Poller};
+use syndicated::domain::time::Timestamp;
+use syndicated::flow::poll::{PollOutcome, PollReport, Poller};
 use syndicated::net::{Client, Names};
-use syndicated::store::Store;
+use syndicated::store::{PollEnd, Store};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-const SOURCES: usize = 500;
+const SOURCES: usize = 5_000;
+const HOSTS: usize = 500;
 const POSTS: usize = 20;
-const POST_SIZE: usize = 2_000;
+const POST_SIZE: usize = 1_900;
 const CONCURRENCY: usize = 64;
+const HELD: usize = 100_000;
 
 #[tokio::main]
 async fn main() {
-    let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(serve(stream));
+    let part = std::env::args().find(|word| matches!(word.as_str(), "passes" | "held"));
+    match part.as_deref() {
+        Some("passes") => passes().await,
+        Some(_) => held().await,
+        None => {
+            for part in ["passes", "held"] {
+                let mut bench = Command::new(std::env::current_exe().unwrap());
+                assert!(bench.arg(part).env("MALLOC_ARENA_MAX", "2").status().unwrap().success());
+            }
         }
-    });
+    }
+}
+
+async fn passes() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("config.toml");
-    std::fs::write(&path, configuration(folder.path(), port)).unwrap();
-    let environment = Environment::of([("SYNDICATED_SECRET_KEY", "0123456789abcdef0123456789abcdef")]);
-    let config = Config::load(&path, &environment, &Chance::seeded(1)).unwrap_or_else(|faults| panic!("{faults}"));
-    let names: Vec<Slug> = config.sources.iter().map(|source| source.name.clone()).collect();
+    let origin = Origin::start(folder.path()).await;
+    let config = config(folder.path(), SOURCES, |number| origin.url(number));
     let urls: Vec<String> = config.sources.iter().map(|source| source.url.as_str().to_owned()).collect();
     let store = Store::open(&config.database).await.unwrap();
     let client = Client::new(&config.fetch, &config.site.base_url, Names::system(), Clock::system()).unwrap();
     let live: Live = Arc::new(arc_swap::ArcSwap::from_pointee(config));
-    let poller = Poller::new(store.clone(), client, Clock::system(), Chance::system(), live);
+    // Time is turned by hand, so that everything falls due at once.
+    let clock = Clock::manual(Timestamp::from_millis(1_795_500_000_000));
+    let poller = Poller::new(store.clone(), client, clock.clone(), Chance::system(), live);
     poller.adopt_config().await.unwrap();
 
-    let stored = pass(
-        &poller,
-        &names,
-        |outcome| matches!(outcome, PollOutcome::Read(admitted) if admitted.seeded.len() == POSTS),
-    )
-    .await;
-    let unchanged = pass(&poller, &names, |outcome| *outcome == PollOutcome::Unchanged).await;
-    let bare = bare(urls).await;
+    // The most memory is counted from here on (proc(5)).
+    std::fs::write("/proc/self/clear_refs", "5").unwrap();
+    let stop = CancellationToken::new();
+    let (tell, mut told) = unbounded_channel();
+    let start = Instant::now();
+    let run = tokio::spawn({
+        let stop = stop.clone();
+        async move { poller.run(&stop, |report| tell.send(report).unwrap()).await }
+    });
+    pass(&mut told, |outcome| matches!(outcome, PollOutcome::Read(admitted) if admitted.seeded.len() == POSTS)).await;
+    let stored = start.elapsed();
+    let posts: u64 = store.source_rows().await.unwrap().iter().map(|row| row.posts).sum();
+    assert_eq!(posts, (SOURCES * POSTS) as u64, "everything is stored");
+    let start = Instant::now();
+    clock.advance(Duration::from_hours(1));
+    pass(&mut told, |outcome| *outcome == PollOutcome::Unchanged).await;
+    let unchanged = start.elapsed();
+    stop.cancel();
+    run.await.unwrap();
+    let memory = memory();
+
+    let (fetched, asked) = bare(&urls).await;
+    let rate = |took: Duration| SOURCES as f64 / took.as_secs_f64();
+    let from = if origin.nginx.is_some() { "nginx" } else { "this process, since nginx is not installed" };
     println!(
-        "poll: {:.0} sources/s stored in SQLite, {:.0}/s unchanged ({SOURCES} sources of {POSTS} posts and {} KB); bare requests {:.0}/s",
-        SOURCES as f64 / stored.as_secs_f64(),
-        SOURCES as f64 / unchanged.as_secs_f64(),
-        document(0).len() / 1024,
-        SOURCES as f64 / bare.as_secs_f64(),
+        "poll: {SOURCES} sources of {POSTS} posts and {} KB, {HOSTS} hosts, from {from}",
+        document(0).len() / 1000
+    );
+    println!("poll: stored    {:6.0} sources/s; bare requests {:6.0}/s", rate(stored), rate(fetched));
+    println!("poll: unchanged {:6.0} sources/s; bare requests {:6.0}/s", rate(unchanged), rate(asked));
+    println!("poll: memory    {memory:6.1} MB at most");
+}
+
+/// 100,000 sources: read, held, each claimed and sent to its next slot.
+async fn held() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = Instant::now();
+    let config = config(folder.path(), HELD, |number| format!("https://blog-{number}.example.org/feed.xml"));
+    let read = start.elapsed();
+    let store = Store::open(&config.database).await.unwrap();
+    let client = Client::new(&config.fetch, &config.site.base_url, Names::system(), Clock::system()).unwrap();
+    let live: Live = Arc::new(arc_swap::ArcSwap::from_pointee(config));
+    let now = Timestamp::from_millis(1_795_500_000_000);
+    let poller = Poller::new(store.clone(), client, Clock::manual(now), Chance::system(), live);
+    let start = Instant::now();
+    poller.adopt_config().await.unwrap();
+    poller.adopt_config().await.unwrap();
+    let adopted = start.elapsed();
+    let (start, mut scheduled) = (Instant::now(), 0);
+    loop {
+        let claims = store.claim_sources(4 * CONCURRENCY, now, Duration::from_mins(5)).await.unwrap();
+        if claims.is_empty() {
+            break;
+        }
+        scheduled += claims.len();
+        let next = now.plus(Duration::from_mins(15));
+        let ends = claims.into_iter().map(|claim| store.finish_poll(claim, PollEnd::Unchanged, None, next, now));
+        assert!(join_all(ends).await.into_iter().all(|written| written.unwrap()));
+        assert!(store.next_poll_at().await.unwrap().is_some());
+    }
+    assert_eq!(scheduled, HELD);
+    println!(
+        "poll: {HELD} sources held: {:.1} MB at most; read in {:.1} s, adopted twice in {:.1} s, scheduled {:.0}/s",
+        memory(),
+        read.as_secs_f64(),
+        adopted.as_secs_f64(),
+        HELD as f64 / start.elapsed().as_secs_f64()
     );
 }
 
-fn configuration(folder: &std::path::Path, port: u16) -> String {
-    let mut text = format!(
+/// The most memory that this process has had, in megabytes.
+fn memory() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() * 1024.0 / 1e6
+}
+
+fn config(folder: &Path, sources: usize, url: impl Fn(usize) -> String) -> Config {
+    let path = folder.join("config.toml");
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
+    write!(
+        file,
         "[site]\ntitle = \"Bench\"\nbase_url = \"https://news.example.org\"\n\
          [database]\nurl = \"sqlite:{}\"\n\
          [fetch]\nallow = [\"127.0.0.0/8:*\"]\nconcurrency = {CONCURRENCY}\nmin_interval = \"0s\"\n\
          [mail]\nfrom = \"news@example.org\"\n",
         folder.join("bench.db").display()
-    );
-    for number in 0..SOURCES {
-        let host = format!("127.0.{}.{}", number / 250, number % 250 + 1);
-        writeln!(text, "[[source]]\nname = \"s{number}\"\nurl = \"http://{host}:{port}/{number}\"").unwrap();
+    )
+    .unwrap();
+    for number in 0..sources {
+        writeln!(file, "[[source]]\nname = \"s{number}\"\nurl = \"{}\"", url(number)).unwrap();
     }
-    text
+    file.flush().unwrap();
+    let environment = Environment::of([("SYNDICATED_SECRET_KEY", "0123456789abcdef0123456789abcdef")]);
+    Config::load(&path, &environment, &Chance::seeded(1)).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
-/// Polls every source once; each must come to what `expected` says.
-async fn pass(poller: &Poller, names: &[Slug], expected: impl Fn(&PollOutcome) -> bool) -> Duration {
-    let start = Instant::now();
-    let reports = poller.poll_named(names, &CancellationToken::new(), |_| {}).await.unwrap();
-    let took = start.elapsed();
-    assert_eq!(reports.len(), SOURCES);
-    for report in reports {
+/// Waits until every source was polled once; each must come to what `expected` says.
+async fn pass(told: &mut UnboundedReceiver<PollReport>, expected: impl Fn(&PollOutcome) -> bool) {
+    for _ in 0..SOURCES {
+        let report = told.recv().await.unwrap();
         assert!(expected(&report.outcome), "{report:?}");
     }
-    took
 }
 
-/// Asks for every document, as many at once, and does nothing with them.
-async fn bare(urls: Vec<String>) -> Duration {
+/// Asks for every document, as many at once, and does nothing with them; then
+/// again, with its validator.
+async fn bare(urls: &[String]) -> (Duration, Duration) {
     let client = reqwest::Client::new();
     let start = Instant::now();
-    let mut busy = JoinSet::new();
-    for url in urls {
+    let tags = ask(&client, urls.iter().map(|url| (url.clone(), None))).await;
+    let fetched = start.elapsed();
+    let start = Instant::now();
+    ask(&client, tags).await;
+    (fetched, start.elapsed())
+}
+
+type Asked = (String, Option<reqwest::header::HeaderValue>);
+
+async fn ask(client: &reqwest::Client, all: impl IntoIterator<Item = Asked>) -> Vec<Asked> {
+    let (mut busy, mut answers) = (JoinSet::new(), Vec::new());
+    for (url, tag) in all {
         if busy.len() == CONCURRENCY {
-            busy.join_next().await.unwrap().unwrap();
+            answers.push(busy.join_next().await.unwrap().unwrap());
         }
         let client = client.clone();
-        busy.spawn(async move { assert!(!client.get(url).send().await.unwrap().bytes().await.unwrap().is_empty()) });
+        busy.spawn(async move {
+            let mut request = client.get(&url);
+            if let Some(tag) = &tag {
+                request = request.header("if-none-match", tag);
+            }
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status() == 304, tag.is_some());
+            let tag = answer.headers().get("etag").cloned();
+            answer.bytes().await.unwrap();
+            (url, tag)
+        });
     }
-    busy.join_all().await;
-    start.elapsed()
+    answers.extend(busy.join_all().await);
+    answers
 }
 
 /// The feed of a source: every post's text is its own.
@@ -129,6 +230,76 @@ fn document(source: usize) -> String {
         .unwrap();
     }
     feed + "</channel></rss>"
+}
+
+/// Who serves the documents, until dropped.
+struct Origin {
+    port: u16,
+    nginx: Option<Child>,
+}
+
+impl Origin {
+    async fn start(folder: &Path) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let documents = folder.join("documents");
+        std::fs::create_dir(&documents).unwrap();
+        std::fs::write(folder.join("nginx.conf"), nginx_configuration(folder, port)).unwrap();
+        drop(listener);
+        let nginx = Command::new("nginx").arg("-p").arg(folder).args(["-e", "stderr", "-c", "nginx.conf"]).spawn().ok();
+        if nginx.is_some() {
+            for number in 0..SOURCES {
+                std::fs::write(documents.join(number.to_string()), document(number)).unwrap();
+            }
+        } else {
+            let listener = TcpListener::bind(("0.0.0.0", port)).await.unwrap();
+            tokio::spawn(async move {
+                loop {
+                    let (stream, _) = listener.accept().await.unwrap();
+                    tokio::spawn(serve(stream));
+                }
+            });
+        }
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            assert!(Instant::now() < deadline, "the origin does not answer");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Self { port, nginx }
+    }
+
+    fn url(&self, number: usize) -> String {
+        format!("http://{}:{}/{number}", host(number % HOSTS), self.port)
+    }
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        if let Some(nginx) = &mut self.nginx {
+            nginx.kill().unwrap();
+            nginx.wait().unwrap();
+        }
+    }
+}
+
+fn host(number: usize) -> String {
+    format!("127.0.{}.{}", number / 250, number % 250 + 1)
+}
+
+fn nginx_configuration(folder: &Path, port: u16) -> String {
+    let mut listen = String::new();
+    for number in 0..HOSTS {
+        writeln!(listen, "listen {}:{port};", host(number)).unwrap();
+    }
+    let folder = folder.display();
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|kind| format!("{kind}_temp_path {folder}/{kind};\n"))
+        .concat();
+    format!(
+        "daemon off;\nmaster_process off;\npid {folder}/nginx.pid;\nevents {{ worker_connections 4096; }}\n\
+         http {{\naccess_log off;\nsendfile on;\nkeepalive_requests 100000;\ndefault_type application/rss+xml;\n{temporary}\
+         server {{ {listen} root {folder}/documents; }}\n}}\n"
+    )
 }
 
 /// Answers requests for `/NUMBER`; 304 when a validator is offered.

@@ -50,6 +50,8 @@ CREATE TABLE source (
     moved_since   BIGINT
 );
 CREATE INDEX source_due ON source (next_poll_at) WHERE state = 'active' AND NOT removed;
+-- Those that are polled now: a handful.
+CREATE INDEX source_held ON source (lease_until) WHERE lease_until > 0;
 
 -- What hubs are asked to announce (WebSub): one row for each source, hub and topic.
 CREATE TABLE hub (

@@ -70,7 +70,7 @@ fn read(path: &Path, draft: Draft<'_>, order: usize, faults: &Collector) -> Opti
     if let Some((drafted, text)) = draft
         && drafted == path
     {
-        return Some(File { path: path.to_owned(), order, text: text.to_owned() });
+        return Some(File::new(path, order, text));
     }
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
@@ -82,7 +82,7 @@ fn read(path: &Path, draft: Draft<'_>, order: usize, faults: &Collector) -> Opti
     };
     match String::from_utf8(bytes) {
         // An editor on another system may have put a byte order mark before the text.
-        Ok(text) => Some(File { path: path.to_owned(), order, text: text.trim_start_matches('\u{feff}').to_owned() }),
+        Ok(text) => Some(File::new(path, order, text.trim_start_matches('\u{feff}'))),
         Err(why) => {
             let before = why.as_bytes().get(..why.utf8_error().valid_up_to()).unwrap_or_default();
             let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
@@ -152,8 +152,10 @@ fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: 
     unique(&sources, "name", faults);
     unique(&sources, "url", faults);
     unique(&newsletters, "name", faults);
-    let names: Vec<String> = sources.iter().filter_map(|source| source.peek("name").map(str::to_owned)).collect();
-    let sources: Vec<Source> = sources.into_iter().filter_map(|table| parts::source(table, zone)).collect();
+    let names: Vec<&str> = sources.iter().filter_map(|source| source.peek("name")).collect();
+    let mut schedules = parts::Schedules::default();
+    let sources: Vec<Source> =
+        sources.into_iter().filter_map(|table| parts::source(table, zone, &mut schedules)).collect();
     let newsletters: Vec<Newsletter> = newsletters
         .into_iter()
         .filter_map(|table| {
@@ -183,26 +185,27 @@ fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: 
 
 /// Says which of `tables` have the same text at `key` as an earlier one.
 fn unique(tables: &[Table<'_>], key: &'static str, faults: &Collector) {
-    let mut seen: HashMap<&str, Spot> = HashMap::new();
+    let mut seen: HashMap<&str, &Table<'_>> = HashMap::new();
     for table in tables {
         let Some(text) = table.peek(key) else { continue };
-        let spot = table.place(key);
         if let Some(first) = seen.get(text) {
-            faults.add(&spot, format_args!("the same {key} stands already at {}:{}", first.file.display(), first.line));
+            let first = first.place(key);
+            let message = format_args!("the same {key} stands already at {}:{}", first.file.display(), first.line);
+            faults.add(&table.place(key), message);
         } else {
-            seen.insert(text, spot);
+            seen.insert(text, table);
         }
     }
 }
 
 /// Says which names in a newsletter's list are no source's.
-fn check_listed(listed: &[Located<String>], names: &[String], faults: &Collector) {
+fn check_listed(listed: &[Located<String>], names: &[&str], faults: &Collector) {
     for (number, Located { spot, value }) in listed.iter().enumerate() {
         if listed.iter().take(number).any(|earlier| earlier.value == *value) {
             faults.add(spot, format_args!("`{value}` is listed twice"));
-        } else if !names.contains(value) {
+        } else if !names.contains(&value.as_str()) {
             let message = format!("there is no source `{value}`");
-            match nearest(value, names.iter().map(String::as_str)) {
+            match nearest(value, names.iter().copied()) {
                 Some(meant) => faults.add_hint(spot, message, format_args!("did you mean `{meant}`?")),
                 None => faults.add_hint(spot, message, "leave `sources` out to take all of them"),
             }

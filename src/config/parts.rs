@@ -11,12 +11,14 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::filter::{Filter, Rule};
 use crate::domain::language::Language;
 use crate::domain::newsletter::{Cadence, Newsletter, Rhythm};
-use crate::domain::schedule::Schedule;
+use crate::domain::schedule::{BadSchedule, Schedule};
 use crate::domain::slug::Slug;
 use crate::domain::source::{Kind, Rules, Seed, Source, TextFrom};
 use crate::domain::span;
 use crate::domain::url::{BadUrl, HttpUrl};
 use chrono_tz::{TZ_VARIANTS, Tz};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -157,15 +159,28 @@ pub(super) fn mail(
     (mail, secret)
 }
 
+/// Schedules that were parsed: thousands of sources share a few.
+#[derive(Default)]
+pub(super) struct Schedules(HashMap<(String, Tz), Schedule>);
+
+impl Schedules {
+    fn parse(&mut self, line: &str, zone: Tz) -> Result<Schedule, BadSchedule> {
+        match self.0.entry((line.to_owned(), zone)) {
+            Entry::Occupied(known) => Ok(known.get().clone()),
+            Entry::Vacant(new) => Ok(new.insert(Schedule::parse(line, zone)?).clone()),
+        }
+    }
+}
+
 /// `[[source]]`.
-pub(super) fn source(mut table: Table<'_>, site_zone: Tz) -> Option<Source> {
+pub(super) fn source(mut table: Table<'_>, site_zone: Tz, schedules: &mut Schedules) -> Option<Source> {
     let name = table.parsed("name", str::parse::<Slug>);
     let name = table.required("name", name, "\"essays\"");
     let url = table.parsed("url", web_address);
     let url = table.required("url", url, "\"https://blog.example.com/\"");
     let zone = table.parsed("timezone", zone).unwrap_or(site_zone);
-    let schedule = table.parsed("schedule", |line| Schedule::parse(line, zone));
-    let usual = || Schedule::parse("*/15 * * * *", zone).ok();
+    let schedule = table.parsed("schedule", |line| schedules.parse(line, zone));
+    let usual = || schedules.parse("*/15 * * * *", zone).ok();
     let adaptive = table.flag("adaptive").unwrap_or_default();
     let seed = table.word_or_number("seed").and_then(|Located { spot, value }| {
         let seed = match value.as_str() {

@@ -5,7 +5,7 @@
 use super::faults::{Collector, Spot, nearest};
 use std::fmt;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 /// One file.
@@ -17,6 +17,8 @@ pub(super) struct File {
     pub(super) order: usize,
     /// Its text.
     pub(super) text: String,
+    /// Where its line ends are.
+    line_ends: Vec<usize>,
 }
 
 /// What was parsed of a file.
@@ -48,6 +50,11 @@ pub(super) struct Located<T> {
 }
 
 impl File {
+    pub(super) fn new(path: &Path, order: usize, text: &str) -> Self {
+        let line_ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
+        Self { path: path.to_owned(), order, text: text.to_owned(), line_ends }
+    }
+
     /// The place of the file as a whole.
     pub(super) fn spot(&self) -> Spot {
         Spot { file: self.path.clone(), order: self.order, line: 0, key: String::new() }
@@ -70,7 +77,7 @@ impl File {
 
     /// The line of a byte, from 1.
     fn line(&self, offset: usize) -> usize {
-        self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+        self.line_ends.partition_point(|end| *end < offset) + 1
     }
 }
 

@@ -9,6 +9,7 @@ pub use bounds::bounded;
 use super::url::HttpUrl;
 use ammonia::{Builder, UrlRelative};
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
 use std::fmt;
 
 /// HTML without scripts, handlers, styles, forms or odd schemes, whose links
@@ -19,6 +20,11 @@ pub struct CleanHtml(String);
 
 /// Elements that a post may keep beside ammonia's own list.
 const EXTRA_TAGS: [&str; 6] = ["figure", "figcaption", "picture", "source", "section", "main"];
+
+thread_local! {
+    /// Made once a thread: making it costs as much as cleaning a short post.
+    static POLICY: RefCell<Builder<'static>> = RefCell::new(policy());
+}
 
 fn policy() -> Builder<'static> {
     let mut policy = Builder::default();
@@ -43,13 +49,14 @@ impl CleanHtml {
     /// links without a base are dropped, since they would point at our own site.
     #[must_use]
     pub fn sanitise(html: &str, base: Option<&HttpUrl>) -> Self {
-        let mut policy = policy();
-        policy.url_relative(match base {
+        let relative = match base {
             Some(base) => UrlRelative::RewriteWithBase(base.as_url().clone()),
             None => UrlRelative::Deny,
-        });
+        };
         let bounded = bounded(html);
-        Self(policy.clean(&tidy::tidy(&bounded, base)).to_string().trim().to_owned())
+        let tidy = tidy::tidy(&bounded, base);
+        let clean = POLICY.with_borrow_mut(|policy| policy.url_relative(relative).clean(&tidy).to_string());
+        Self(clean.trim().to_owned())
     }
 
     /// Takes plain text as HTML: escaped, with its blank lines as paragraphs.

@@ -7,10 +7,11 @@
 //! clock can neither double nor lose one (P11).
 
 use super::time::Timestamp;
-use chrono::{DateTime, Datelike, Days, MappedLocalTime, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Datelike, MappedLocalTime, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// A five-field crontab line in a time zone.
 ///
@@ -21,10 +22,10 @@ use std::str::FromStr;
 /// restricted, a day fits if either does.
 #[derive(Debug, Clone)]
 pub struct Schedule {
-    line: String,
+    line: Arc<str>,
     zone: Tz,
-    /// One, or two whose union is meant: day of month, day of week.
-    parts: Vec<cron::Schedule>,
+    /// One, or two whose union is meant: day of month, day of week. Shared by clones.
+    parts: Arc<[cron::Schedule]>,
 }
 
 /// Why a crontab line was refused.
@@ -121,7 +122,7 @@ impl Schedule {
         } else {
             vec![build(&list(&days), "*")?, build("*", &list(&weekdays))?]
         };
-        let schedule = Self { line: line.clone(), zone, parts };
+        let schedule = Self { line: line.as_str().into(), zone, parts: parts.into() };
         // Eight years hold every day of the calendar, 29 February across a
         // century included; the start is fixed so that the answer is too.
         let start = Timestamp::from_millis(946_684_800_000);
@@ -142,11 +143,11 @@ impl Schedule {
 
     /// The slots that fall due after `after`, in order.
     pub fn slots_after(&self, after: Timestamp) -> impl Iterator<Item = Slot> + '_ {
-        // A gap moves a slot forward, by a day at the most (Samoa, 2011): begin
-        // early and drop what is not later.
+        // What the wall clock has shown or jumped over by now is not due later. A gap may
+        // end in the middle of a minute, as clocks of the nineteenth century did.
         let local = after.to_datetime().with_timezone(&self.zone).naive_local();
-        let start = local.checked_sub_days(Days::new(2)).unwrap_or(local).and_utc();
-        Union { parts: self.parts.iter().map(|part| part.after_owned(start).peekable()).collect() }
+        let start = local.checked_sub_signed(TimeDelta::minutes(1)).unwrap_or(local).and_utc();
+        Union { parts: self.parts.iter().map(|part| part.after(&start).peekable()).collect() }
             .filter_map(|nominal| Some(Slot { due: instant(self.zone, nominal)?, nominal }))
             .filter(move |slot| slot.due > after)
     }
@@ -201,11 +202,11 @@ fn instant(zone: Tz, nominal: NaiveDateTime) -> Option<Timestamp> {
 }
 
 /// The nominal times of several schedules in order, each once.
-struct Union {
-    parts: Vec<std::iter::Peekable<cron::OwnedScheduleIterator<Utc>>>,
+struct Union<'s> {
+    parts: Vec<std::iter::Peekable<cron::ScheduleIterator<'s, Utc>>>,
 }
 
-impl Iterator for Union {
+impl Iterator for Union<'_> {
     type Item = NaiveDateTime;
 
     fn next(&mut self) -> Option<NaiveDateTime> {

@@ -1,7 +1,7 @@
 //! Plain text out of HTML and of what feeds put into titles and names, and the
 //! language that a text is in.
 
-use super::html::bounded;
+use super::html::{CleanHtml, bounded};
 use dom_query::Document;
 
 /// The text of a piece of HTML or of text that may be HTML: tags dropped,
@@ -90,6 +90,54 @@ const TAGS: [&str; 46] = [
 ];
 const EMPTY_TAGS: [&str; 4] = ["br", "hr", "img", "wbr"];
 
+/// What [`plain_text`] gives, of HTML that the sanitiser wrote. No parser is
+/// needed: there everything is spelt in one way, and nothing is hidden.
+#[must_use]
+pub fn words(html: &CleanHtml) -> String {
+    let html = html.as_str();
+    unmarked(html).map_or_else(|| plain_text(html), |text| fold(&text))
+}
+
+/// The text between tags; `None` where a reference is not one of the sanitiser's.
+fn unmarked(html: &str) -> Option<String> {
+    let mut text = String::with_capacity(html.len());
+    let mut rest = html;
+    while let Some(at) = rest.find(['<', '&']) {
+        let (plain, marked) = rest.split_at(at);
+        text.push_str(plain);
+        if let Some(tag) = marked.strip_prefix('<') {
+            if stands_apart(tag) {
+                text.push(' ');
+            }
+            rest = behind_tag(tag)?;
+        } else {
+            let (name, behind) = marked.get(1..)?.split_once(';')?;
+            text.push(match name {
+                "amp" => '&',
+                "lt" => '<',
+                "gt" => '>',
+                "quot" => '"',
+                "apos" => '\'',
+                "nbsp" => '\u{a0}',
+                number => char::from_u32(number.strip_prefix('#')?.parse().ok().filter(|number| *number < 128)?)?,
+            });
+            rest = behind;
+        }
+    }
+    text.push_str(rest);
+    Some(text)
+}
+
+/// What follows a tag, whose attributes stand in double quotes.
+fn behind_tag(tag: &str) -> Option<&str> {
+    let mut quoted = false;
+    let end = tag.bytes().position(|byte| {
+        quoted ^= byte == b'"';
+        byte == b'>' && !quoted
+    })?;
+    tag.get(end + 1..)
+}
+
 /// Elements that stand apart from the text before and behind them.
 const APART: [&str; 34] = [
     "address",
@@ -137,9 +185,7 @@ fn spaced(html: &str) -> String {
             // Nothing closes it: `x<y` is no tag.
             spaced.push_str("&lt;");
         } else if number > 0 {
-            let name = piece.strip_prefix('/').unwrap_or(piece);
-            let name = name.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
-            if APART.iter().any(|apart| apart.eq_ignore_ascii_case(name)) {
+            if stands_apart(piece) {
                 spaced.push(' ');
             }
             spaced.push('<');
@@ -147,6 +193,13 @@ fn spaced(html: &str) -> String {
         spaced.push_str(piece);
     }
     spaced
+}
+
+/// Whether `p>…` or `/p>…` is the tag of an element that stands apart.
+fn stands_apart(tag: &str) -> bool {
+    let name = tag.strip_prefix('/').unwrap_or(tag);
+    let name = name.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    APART.iter().any(|apart| apart.eq_ignore_ascii_case(name))
 }
 
 /// White space folded into single spaces, control characters dropped.
@@ -248,6 +301,24 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(plain_text(html), text, "{html}");
+        }
+    }
+
+    #[test]
+    fn the_words_of_clean_html_are_those_that_a_parser_finds() {
+        let texts = [
+            "<p>One.</p><p>Two &amp; three&nbsp;<b>fo</b>ur</p>",
+            "a &lt; b &gt; c &quot;d&quot; &copy; 글",
+            "<a href=\"https://x.example/?a=1&amp;b=2\" title='a > b \" c'>l<i>i</i>nk</a>",
+            "<pre>\n  x\n</pre><table><tr><td>1<td>2</table><img alt=\"<b>\" src=https://x.example/i.png>",
+            "<ruby>漢<rp>(</rp><rt>kan</rt></ruby><br>x<hr><wbr>y",
+            "plain",
+            "",
+        ];
+        let cleaned = texts.iter().map(|html| CleanHtml::sanitise(html, None));
+        for html in cleaned.chain(texts.iter().map(|text| CleanHtml::from_text(text))) {
+            assert_eq!(words(&html), plain_text(html.as_str()), "{html}");
+            assert!(unmarked(html.as_str()).is_some(), "{html}");
         }
     }
 }

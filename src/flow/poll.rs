@@ -17,7 +17,7 @@ use crate::config::{Config, Live};
 use crate::domain::id::SourceId;
 use crate::domain::pace::Pace;
 use crate::domain::slug::Slug;
-use crate::domain::source::{Source, SourceState};
+use crate::domain::source::Source;
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
 use crate::flow::websub::channel;
@@ -25,6 +25,7 @@ use crate::net::{Client, shown};
 use crate::store::{Admitted, Arrival, PollEnd, Push, SourceClaim, Store, StoreError};
 use look::{Arrived, Found};
 use rest::{is_concealed, next_slot};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
@@ -106,22 +107,22 @@ impl Poller {
         let now = self.clock.now();
         self.client.reconfigure(&config.fetch, &config.site.base_url);
         self.store.sync_sources(&config.sources, now).await?;
-        let rows = self.store.source_rows().await?;
-        let channels: Vec<_> = rows.iter().filter_map(|row| Some((row.id, channel(&config, &row.pace)?))).collect();
+        let plans = self.store.plans(now).await?;
+        let channels: Vec<_> = plans.iter().filter_map(|plan| Some((plan.id, channel(&config, &plan.pace)?))).collect();
         self.store.sync_hubs(&channels, &config.site.base_url, now).await?;
-        for row in rows {
+        let sources: HashMap<&Slug, &Source> = config.sources.iter().map(|source| (&source.name, source)).collect();
+        let mut earlier = Vec::new();
+        for plan in plans.into_iter().filter(|plan| plan.is_well && plan.next_poll_at > now) {
             // A schedule may have become denser; a source is never asked more often than allowed.
-            let Some(source) = config.source(&row.name) else { continue };
-            if row.state != SourceState::Active || row.failures > 0 {
-                continue;
-            }
-            let (polled_at, push) = (row.polled_at.unwrap_or(now), self.push_of(&config, row.id, &row.pace).await?);
-            let distance = self.distance(source, row.id, push.as_ref(), &[], polled_at).await?;
-            let next = next_slot(&source.schedule, polled_at, distance, &row.pace).max(now);
-            if next < row.next_poll_at {
-                self.store.hasten_poll(&row.name, next).await?;
+            let Some(source) = sources.get(&plan.name) else { continue };
+            let (polled_at, push) = (plan.polled_at.unwrap_or(now), self.push_of(&config, plan.id, &plan.pace).await?);
+            let distance = self.distance(source, plan.id, push.as_ref(), &[], polled_at).await?;
+            let next = next_slot(&source.schedule, polled_at, distance, &plan.pace).max(now);
+            if next < plan.next_poll_at {
+                earlier.push((plan.name, next));
             }
         }
+        self.store.hasten_polls(&earlier).await?;
         self.changed.notify_one();
         Ok(())
     }

@@ -91,6 +91,8 @@ impl Rooms {
         loop {
             body.bytes.reserve(16 * 1024);
             if unpacked.read_buf(&mut body.bytes).await.map_err(|error| broken(error, &coding))? == 0 {
+                // It waits for a reader together with others.
+                body.bytes.shrink_to_fit();
                 return Ok(body);
             }
             let size = u64::try_from(body.bytes.len()).unwrap_or(u64::MAX);

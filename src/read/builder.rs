@@ -121,7 +121,7 @@ impl<'a> Builder<'a> {
             return;
         };
         // White space between elements is nobody's text.
-        if text.is_empty() || (holds_elements(top.ns, top.name) && text.trim().is_empty()) {
+        if text.is_empty() || (text.trim().is_empty() && holds_elements(top.ns, top.name)) {
             return;
         }
         let text = if in_markup || top.markup { escaped(text) } else { text };

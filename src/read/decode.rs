@@ -301,7 +301,12 @@ fn byte_of(c: char) -> Option<u8> {
 /// windows-1252 has in their place.
 fn without_controls<'a>(text: Cow<'a, str>, repairs: &mut Repairs) -> Cow<'a, str> {
     let odd = |c: char| matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{80}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
-    if !text.contains(odd) {
+    // Every document passes here: bytes are looked at many at once, and characters only where
+    // one may be odd (C1 begins with 0xC2 in UTF-8, what is behind U+FFFD with 0xEF).
+    let suspicious =
+        |byte: &u8| (*byte < b' ' && !matches!(*byte, b'\t' | b'\n' | b'\r')) || matches!(*byte, 0xC2 | 0xEF);
+    let some_in = |bytes: &[u8]| bytes.iter().fold(false, |found, byte| found | suspicious(byte));
+    if !text.as_bytes().chunks(1024).any(some_in) || !text.contains(odd) {
         return text;
     }
     repairs.note(Repair::ControlCharacters);

@@ -6,7 +6,7 @@ use super::links::{self, related, target};
 use super::names::Ns;
 use super::pace::pace;
 use super::repair::{Repair, Repairs};
-use super::text::plain_text;
+use super::text::{plain_text, words};
 use super::tree::{Element, Tree};
 use super::{MAX_ENTRIES, ReadError, Reading, field, lenient, people, strict};
 use crate::domain::post::{Document, DocumentKind, Entry};
@@ -103,8 +103,9 @@ pub(super) fn detect_language(entries: &[Entry]) -> Option<String> {
     for entry in entries.iter().take(5) {
         sample.push_str(&entry.title);
         sample.push('\n');
-        let html = entry.content.as_ref().or(entry.summary.as_ref()).map_or("", |html| html.as_str());
-        sample.push_str(&plain_text(html).chars().take(500).collect::<String>());
+        if let Some(html) = entry.content.as_ref().or(entry.summary.as_ref()) {
+            sample.extend(words(html).chars().take(500));
+        }
         sample.push('\n');
     }
     super::text::language(&sample)

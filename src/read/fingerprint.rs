@@ -1,6 +1,6 @@
 //! Whether two entries are the same text.
 
-use super::text::plain_text;
+use super::text::words;
 use super::url_key::url_key;
 use crate::domain::post::Entry;
 use crate::domain::token::sha256_hex;
@@ -9,13 +9,14 @@ use crate::domain::token::sha256_hex;
 /// text, and its files. Markup, white space and dates do not count.
 #[must_use]
 pub fn fingerprint(entry: &Entry) -> String {
-    let html = entry.content.as_ref().or(entry.summary.as_ref()).map_or("", |html| html.as_str());
     let mut text = entry.title.clone();
     text.push('\n');
-    text.push_str(&plain_text(html));
-    for image in images(html) {
-        text.push('\n');
-        text.push_str(image);
+    if let Some(html) = entry.content.as_ref().or(entry.summary.as_ref()) {
+        text.push_str(&words(html));
+        for image in images(html.as_str()) {
+            text.push('\n');
+            text.push_str(image);
+        }
     }
     for enclosure in &entry.enclosures {
         text.push('\n');

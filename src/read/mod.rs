@@ -30,7 +30,7 @@ mod strict;
 mod tree;
 mod url_key;
 
-pub use crate::domain::text::plain_text;
+pub use crate::domain::text::{plain_text, words};
 pub use article::article;
 pub use fingerprint::{fingerprint, listed_fingerprint};
 pub use repair::{Repair, Repairs};
@@ -38,8 +38,8 @@ pub use url_key::url_key;
 
 use crate::domain::pace::Pace;
 use crate::domain::post::Document;
-use crate::domain::text;
 use crate::domain::source::ListRules;
+use crate::domain::text;
 use crate::domain::url::HttpUrl;
 use shape::Shape;
 

@@ -8,6 +8,7 @@ use super::filtered::judge_again;
 use super::hubs::want_hub;
 use super::identity::{Match, Matcher};
 use super::known::known_posts;
+use super::together::{Ending, How};
 use super::{Store, StoreError, Tx, each};
 use crate::domain::filter::{Filter, Reason};
 use crate::domain::harvest::Harvest;
@@ -91,80 +92,82 @@ pub struct Admitted {
 impl Store {
     /// Stores what a poll brought: new posts, changed ones with their earlier
     /// version, and the source's progress, in one transaction.
-    pub async fn admit(
-        &self,
-        claim: SourceClaim,
-        mut arrival: Arrival,
-        now: Timestamp,
-    ) -> Result<Admitted, StoreError> {
-        let mut tx = self.begin().await?;
-        if !advance_source(&mut tx, &claim, &arrival, now).await? {
-            return Ok(Admitted { fenced_out: true, ..Admitted::default() });
-        }
-        if arrival.channel.is_some() || claim.pace.channel().is_some() {
-            want_hub(&mut tx, claim.id, arrival.channel.as_ref(), now).await?;
-        }
-        let entries = std::mem::take(&mut arrival.entries);
-        let known = known_posts(&mut tx, claim.id, &entries).await?;
-        let mut matcher = Matcher::new(known, &entries);
-        let mut admitted = Admitted::default();
-        let mut fresh = Vec::new();
-        for arriving in entries {
-            match matcher.identify(&arriving) {
-                Match::Same(id) => {
-                    if refresh_post(&mut tx, id, &arriving).await? {
-                        judge_again(&mut tx, id, &arriving.entry, &arrival).await?;
-                    }
-                    admitted.same += 1;
-                }
-                Match::Changed(id) => {
-                    keep_version(&mut tx, id, now).await?;
-                    update_post(&mut tx, id, &arriving, now).await?;
-                    judge_again(&mut tx, id, &arriving.entry, &arrival).await?;
-                    admitted.changed.push(id);
-                }
-                Match::New { guid, looks_old } => {
-                    let filtered = arrival.filter.leaves_out(&arriving.entry, arrival.language.as_deref(), now);
-                    fresh.push(Fresh { arriving, guid, looks_old, filtered });
-                }
-                Match::Twin => {}
-            }
-        }
-        let nothing_shared = admitted.same + admitted.changed.len() == 0 && !fresh.is_empty();
-        // A source that was given another address may be another blog: what its
-        // first document shows was there before, unless it is known.
-        let seeds = !claim.seeded || (claim.ok_at.is_none() && nothing_shared);
-        if !seeds && nothing_shared {
-            tracing::warn!(
-                source = %claim.name, entries = fresh.len(),
-                "this poll shares no entry with what is stored: posts between the two may have been missed"
-            );
-        }
-        let flood = !seeds && fresh.iter().filter(|fresh| fresh.looks_old).count() > FLOOD;
-        let mailable = newest(&fresh, if seeds { seed_count(arrival.seed) } else { fresh.len() });
-        // Oldest first, so that numbers rise with dates.
-        for (position, fresh) in fresh.into_iter().enumerate().rev() {
-            let standing = match (flood && fresh.looks_old, mailable.contains(&position)) {
-                (true, _) => Standing::Held,
-                (false, true) => Standing::Live,
-                (false, false) => Standing::Seed,
-            };
-            let id = insert_post(&mut tx, claim.id, &fresh, standing, now).await?;
-            match standing {
-                Standing::Held => admitted.held.push(id),
-                _ if fresh.filtered.is_some() => admitted.filtered.push(id),
-                Standing::Live => admitted.new.push(id),
-                Standing::Seed => admitted.seeded.push(id),
-            }
-        }
-        tx.commit().await?;
-        Ok(admitted)
+    pub async fn admit(&self, claim: SourceClaim, arrival: Arrival, now: Timestamp) -> Result<Admitted, StoreError> {
+        self.end(Ending { claim, how: How::Arrived(Box::new(arrival)), now }).await
     }
 }
 
+/// Writes an arrival into a transaction that may hold others.
+pub(super) async fn write_arrival(
+    tx: &mut Tx,
+    claim: &SourceClaim,
+    arrival: &Arrival,
+    now: Timestamp,
+) -> Result<Admitted, StoreError> {
+    if !advance_source(tx, claim, arrival, now).await? {
+        return Ok(Admitted { fenced_out: true, ..Admitted::default() });
+    }
+    if arrival.channel.is_some() || claim.pace.channel().is_some() {
+        want_hub(tx, claim.id, arrival.channel.as_ref(), now).await?;
+    }
+    let known = known_posts(tx, claim.id, &arrival.entries).await?;
+    let mut matcher = Matcher::new(known, &arrival.entries);
+    let mut admitted = Admitted::default();
+    let mut fresh = Vec::new();
+    for arriving in &arrival.entries {
+        match matcher.identify(arriving) {
+            Match::Same(id) => {
+                if refresh_post(tx, id, arriving).await? {
+                    judge_again(tx, id, &arriving.entry, arrival).await?;
+                }
+                admitted.same += 1;
+            }
+            Match::Changed(id) => {
+                keep_version(tx, id, now).await?;
+                update_post(tx, id, arriving, now).await?;
+                judge_again(tx, id, &arriving.entry, arrival).await?;
+                admitted.changed.push(id);
+            }
+            Match::New { guid, looks_old } => {
+                let filtered = arrival.filter.leaves_out(&arriving.entry, arrival.language.as_deref(), now);
+                fresh.push(Fresh { arriving, guid, looks_old, filtered });
+            }
+            Match::Twin => {}
+        }
+    }
+    let nothing_shared = admitted.same + admitted.changed.len() == 0 && !fresh.is_empty();
+    // A source that was given another address may be another blog: what its
+    // first document shows was there before, unless it is known.
+    let seeds = !claim.seeded || (claim.ok_at.is_none() && nothing_shared);
+    if !seeds && nothing_shared {
+        tracing::warn!(
+            source = %claim.name, entries = fresh.len(),
+            "this poll shares no entry with what is stored: posts between the two may have been missed"
+        );
+    }
+    let flood = !seeds && fresh.iter().filter(|fresh| fresh.looks_old).count() > FLOOD;
+    let mailable = newest(&fresh, if seeds { seed_count(arrival.seed) } else { fresh.len() });
+    // Oldest first, so that numbers rise with dates.
+    for (position, fresh) in fresh.into_iter().enumerate().rev() {
+        let standing = match (flood && fresh.looks_old, mailable.contains(&position)) {
+            (true, _) => Standing::Held,
+            (false, true) => Standing::Live,
+            (false, false) => Standing::Seed,
+        };
+        let id = insert_post(tx, claim.id, &fresh, standing, now).await?;
+        match standing {
+            Standing::Held => admitted.held.push(id),
+            _ if fresh.filtered.is_some() => admitted.filtered.push(id),
+            Standing::Live => admitted.new.push(id),
+            Standing::Seed => admitted.seeded.push(id),
+        }
+    }
+    Ok(admitted)
+}
+
 /// An entry that is a post of its own.
-struct Fresh {
-    arriving: Arriving,
+struct Fresh<'a> {
+    arriving: &'a Arriving,
     /// What it is stored under.
     guid: String,
     looks_old: bool,
@@ -181,7 +184,7 @@ fn seed_count(seed: Seed) -> usize {
 
 /// The positions of the `count` newest entries, those that are seen first; where
 /// dates are missing or the same, the document's order decides.
-fn newest(fresh: &[Fresh], count: usize) -> Vec<usize> {
+fn newest(fresh: &[Fresh<'_>], count: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..fresh.len()).collect();
     order.sort_by_key(|&position| {
         fresh.get(position).map(|fresh| (fresh.filtered.is_some(), Reverse(fresh.arriving.entry.published)))
@@ -236,7 +239,7 @@ async fn advance_source(
 async fn insert_post(
     tx: &mut Tx,
     source: SourceId,
-    Fresh { arriving, guid, filtered, .. }: &Fresh,
+    Fresh { arriving, guid, filtered, .. }: &Fresh<'_>,
     standing: Standing,
     now: Timestamp,
 ) -> Result<PostId, StoreError> {

@@ -1,7 +1,8 @@
 //! Claims: who polls a source now, and how a poll ends that brought no document.
 
 use super::letters::insert_owner_letter;
-use super::{Engine, Store, StoreError, each};
+use super::together::{Ending, How};
+use super::{Engine, Store, StoreError, Tx, each};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::harvest::Harvest;
 use crate::domain::id::SourceId;
@@ -185,69 +186,8 @@ impl Store {
         next_poll_at: Timestamp,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let before = i64::from(claim.failures);
-        let (ok, failures, trouble) = match &end {
-            PollEnd::Unchanged => (true, 0, None),
-            PollEnd::Failed(why) | PollEnd::Lost(why) | PollEnd::Broken(why) | PollEnd::Gone(why) => {
-                (false, before + 1, Some(why))
-            }
-            PollEnd::GivenBack => return self.give_back(&claim, next_poll_at).await,
-        };
-        let (is_gone, forget) = (matches!(end, PollEnd::Gone(_)), matches!(end, PollEnd::Lost(_)));
-        let broken = matches!(end, PollEnd::Broken(_));
-        let mut tx = self.begin().await?;
-        // A source that was paused meanwhile stays paused; one that was gone is back when it answers.
-        // One that was brought forward while it was polled (a hub pushed) is polled again.
-        let written = each!(&mut tx, |db| {
-            sqlx::query(
-                "UPDATE source SET
-                     state = CASE WHEN state = 'paused' THEN state WHEN $3 THEN 'gone' WHEN $4 THEN 'active' ELSE state END,
-                     ok_at = CASE WHEN $4 THEN $5 ELSE ok_at END, polled_at = $5, failures = $6, trouble = $7,
-                     failing_since = CASE WHEN $4 OR $3 THEN NULL ELSE COALESCE(failing_since, $5) END,
-                     feed_url = CASE WHEN $8 THEN NULL ELSE feed_url END,
-                     etag = CASE WHEN $8 THEN NULL ELSE etag END,
-                     last_modified = CASE WHEN $8 THEN NULL ELSE last_modified END,
-                     next_poll_at = CASE WHEN next_poll_at <> $10 AND next_poll_at < $9 THEN next_poll_at ELSE $9 END,
-                     broken = $11, lease_until = 0
-                 WHERE id = $1 AND fence = $2",
-            )
-            .bind(claim.id.0)
-            .bind(claim.fence)
-            .bind(is_gone)
-            .bind(ok)
-            .bind(now.millis())
-            .bind(failures)
-            .bind(trouble)
-            .bind(forget)
-            .bind(next_poll_at.millis())
-            .bind(claim.due_at)
-            .bind(broken)
-            .execute(&mut **db)
-            .await
-            .map(|done| done.rows_affected())
-        })?;
-        if written == 0 {
-            return Ok(false);
-        }
-        if let (PollEnd::Gone(why), Some(owner), true) = (&end, owner, claim.state != SourceState::Gone) {
-            let subject = format!("syndicated has stopped following {}", claim.name);
-            insert_owner_letter(&mut tx, owner, &subject, why, now).await?;
-        }
-        tx.commit().await?;
-        Ok(true)
-    }
-
-    async fn give_back(&self, claim: &SourceClaim, next_poll_at: Timestamp) -> Result<bool, StoreError> {
-        let written = each!(&self.writer, |db| {
-            sqlx::query("UPDATE source SET next_poll_at = $3, lease_until = 0 WHERE id = $1 AND fence = $2")
-                .bind(claim.id.0)
-                .bind(claim.fence)
-                .bind(next_poll_at.millis())
-                .execute(db)
-                .await
-                .map(|done| done.rows_affected())
-        })?;
-        Ok(written > 0)
+        let how = How::Ended { end, owner: owner.cloned(), next_poll_at };
+        Ok(!self.end(Ending { claim, how, now }).await?.fenced_out)
     }
 
     /// Remembers a permanent redirect: seen first, still the same (the earlier
@@ -284,4 +224,77 @@ impl Store {
         })?;
         Ok(())
     }
+}
+
+/// Writes the end of a poll that brought no document into a transaction that
+/// may hold others; `false` when the claim is no longer ours (P7).
+pub(super) async fn write_end(
+    tx: &mut Tx,
+    claim: &SourceClaim,
+    end: &PollEnd,
+    owner: Option<&EmailAddress>,
+    next_poll_at: Timestamp,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let before = i64::from(claim.failures);
+    let (ok, failures, trouble) = match end {
+        PollEnd::Unchanged => (true, 0, None),
+        PollEnd::Failed(why) | PollEnd::Lost(why) | PollEnd::Broken(why) | PollEnd::Gone(why) => {
+            (false, before + 1, Some(why))
+        }
+        PollEnd::GivenBack => return give_back(tx, claim, next_poll_at).await,
+    };
+    let (is_gone, forget) = (matches!(end, PollEnd::Gone(_)), matches!(end, PollEnd::Lost(_)));
+    let broken = matches!(end, PollEnd::Broken(_));
+    // A source that was paused meanwhile stays paused; one that was gone is back when it answers.
+    // One that was brought forward while it was polled (a hub pushed) is polled again.
+    let written = each!(tx, |db| {
+        sqlx::query(
+            "UPDATE source SET
+                 state = CASE WHEN state = 'paused' THEN state WHEN $3 THEN 'gone' WHEN $4 THEN 'active' ELSE state END,
+                 ok_at = CASE WHEN $4 THEN $5 ELSE ok_at END, polled_at = $5, failures = $6, trouble = $7,
+                 failing_since = CASE WHEN $4 OR $3 THEN NULL ELSE COALESCE(failing_since, $5) END,
+                 feed_url = CASE WHEN $8 THEN NULL ELSE feed_url END,
+                 etag = CASE WHEN $8 THEN NULL ELSE etag END,
+                 last_modified = CASE WHEN $8 THEN NULL ELSE last_modified END,
+                 next_poll_at = CASE WHEN next_poll_at <> $10 AND next_poll_at < $9 THEN next_poll_at ELSE $9 END,
+                 broken = $11, lease_until = 0
+             WHERE id = $1 AND fence = $2",
+        )
+        .bind(claim.id.0)
+        .bind(claim.fence)
+        .bind(is_gone)
+        .bind(ok)
+        .bind(now.millis())
+        .bind(failures)
+        .bind(trouble)
+        .bind(forget)
+        .bind(next_poll_at.millis())
+        .bind(claim.due_at)
+        .bind(broken)
+        .execute(&mut **db)
+        .await
+        .map(|done| done.rows_affected())
+    })?;
+    if written == 0 {
+        return Ok(false);
+    }
+    if let (PollEnd::Gone(why), Some(owner), true) = (end, owner, claim.state != SourceState::Gone) {
+        let subject = format!("syndicated has stopped following {}", claim.name);
+        insert_owner_letter(tx, owner, &subject, why, now).await?;
+    }
+    Ok(true)
+}
+
+async fn give_back(tx: &mut Tx, claim: &SourceClaim, next_poll_at: Timestamp) -> Result<bool, StoreError> {
+    let written = each!(tx, |db| {
+        sqlx::query("UPDATE source SET next_poll_at = $3, lease_until = 0 WHERE id = $1 AND fence = $2")
+            .bind(claim.id.0)
+            .bind(claim.fence)
+            .bind(next_poll_at.millis())
+            .execute(&mut **db)
+            .await
+            .map(|done| done.rows_affected())
+    })?;
+    Ok(written > 0)
 }

@@ -29,6 +29,7 @@ mod open;
 mod posts;
 mod sources;
 mod subscribers;
+mod together;
 
 pub use admit::{Admitted, Arrival, Arriving};
 pub use claims::{PollEnd, SourceClaim};
@@ -40,7 +41,7 @@ pub use key::KeyError;
 pub use ledger::{DeliveryRow, DigestContent};
 pub use open::{NodeLock, OpenError, Store};
 pub use posts::PostFilter;
-pub use sources::{SourceRow, Stored};
+pub use sources::{Plan, SourceRow, Stored};
 pub use subscribers::{Added, CONFIRM_WITHIN, Requested, SubscriptionFilter, Wish};
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};

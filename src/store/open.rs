@@ -1,6 +1,7 @@
 //! Opening the database, and being its only owner (P7).
 
 use super::migrate::migrate;
+use super::together::Together;
 use super::{Db, Engine, StoreError, Tx, each};
 use crate::config::Database;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
@@ -9,6 +10,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use std::fs::{File, TryLockError};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The database. Cheap to clone.
@@ -19,6 +21,8 @@ pub struct Store {
     /// On SQLite connections that cannot write, so that feeds stay up while the
     /// writer is stuck (P16); on PostgreSQL the same pool.
     pub(crate) reader: Db,
+    /// Ends of polls that wait to be written with others.
+    pub(super) together: Arc<Together>,
     place: Database,
 }
 
@@ -125,7 +129,7 @@ impl Store {
                     .connect_with(options.pragma("query_only", "on"))
                     .await
                     .map_err(|error| failed(error.into()))?;
-                Ok(Self { writer, reader: Engine::Sqlite(reader), place: place.clone() })
+                Ok(Self { writer, reader: Engine::Sqlite(reader), together: Arc::default(), place: place.clone() })
             }
             Database::Postgres(url) => {
                 let pool = PgPoolOptions::new()
@@ -143,7 +147,7 @@ impl Store {
                 }
                 let writer = Engine::Postgres(pool);
                 migrate(&writer).await.map_err(failed)?;
-                Ok(Self { reader: writer.clone(), writer, place: place.clone() })
+                Ok(Self { reader: writer.clone(), writer, together: Arc::default(), place: place.clone() })
             }
         }
     }

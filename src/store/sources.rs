@@ -62,6 +62,33 @@ pub struct Stored {
     pub last_at: Option<Timestamp>,
 }
 
+/// When a source is polled next, and what that follows from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Its row.
+    pub id: SourceId,
+    /// The source's name.
+    pub name: Slug,
+    /// Whether it is active, and its last poll did not fail.
+    pub is_well: bool,
+    /// When it was polled last.
+    pub polled_at: Option<Timestamp>,
+    /// When it is polled next.
+    pub next_poll_at: Timestamp,
+    /// What the feed asked for when it was last read.
+    pub pace: Pace,
+}
+
+#[derive(sqlx::FromRow)]
+struct PlanRow {
+    id: i64,
+    name: String,
+    is_well: bool,
+    polled_at: Option<i64>,
+    next_poll_at: i64,
+    pace: Option<String>,
+}
+
 #[derive(sqlx::FromRow)]
 struct Row {
     id: i64,
@@ -164,18 +191,52 @@ impl Store {
         tx.commit().await
     }
 
-    /// Brings a poll forward when the configuration now asks for an earlier one
-    /// than was planned. A source in trouble keeps its distance.
-    pub async fn hasten_poll(&self, name: &Slug, to: Timestamp) -> Result<(), StoreError> {
-        each!(&self.writer, |db| {
-            sqlx::query("UPDATE source SET next_poll_at = $2 WHERE name = $1 AND next_poll_at > $2 AND failures = 0")
+    /// What is planned of the sources that are configured, as far as they are not
+    /// due already, or their feeds ask for something.
+    pub async fn plans(&self, now: Timestamp) -> Result<Vec<Plan>, StoreError> {
+        let rows: Vec<PlanRow> = each!(&self.reader, |db| {
+            sqlx::query_as(
+                "SELECT id, name, state = 'active' AND failures = 0 AS is_well, polled_at, next_poll_at, pace
+                 FROM source WHERE NOT removed AND (next_poll_at > $1 OR pace IS NOT NULL)",
+            )
+            .bind(now.millis())
+            .fetch_all(db)
+            .await
+        })?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(Plan {
+                    id: SourceId(row.id),
+                    name: slug(&row.name)?,
+                    is_well: row.is_well,
+                    polled_at: row.polled_at.map(Timestamp::from_millis),
+                    next_poll_at: Timestamp::from_millis(row.next_poll_at),
+                    pace: pace(row.pace),
+                })
+            })
+            .collect()
+    }
+
+    /// Brings polls forward when the configuration now asks for earlier ones than
+    /// were planned. A source in trouble keeps its distance.
+    pub async fn hasten_polls(&self, polls: &[(Slug, Timestamp)]) -> Result<(), StoreError> {
+        if polls.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.begin().await?;
+        for (name, to) in polls {
+            each!(&mut tx, |db| {
+                sqlx::query(
+                    "UPDATE source SET next_poll_at = $2 WHERE name = $1 AND next_poll_at > $2 AND failures = 0",
+                )
                 .bind(name.as_str())
                 .bind(to.millis())
-                .execute(db)
+                .execute(&mut **db)
                 .await
                 .map(drop)
-        })?;
-        Ok(())
+            })?;
+        }
+        tx.commit().await
     }
 
     /// Takes back the claims of an earlier run of this program. On SQLite there is
@@ -192,15 +253,26 @@ impl Store {
 
     /// When the next source may be claimed; `None` when none is active.
     pub async fn next_poll_at(&self) -> Result<Option<Timestamp>, StoreError> {
-        let (next,): (Option<i64>,) = each!(&self.reader, |db| {
+        // The first that nobody holds, and the first that is given free: both are found by an index.
+        let free: Option<(i64,)> = each!(&self.reader, |db| {
             sqlx::query_as(
-                "SELECT MIN(CASE WHEN lease_until > next_poll_at THEN lease_until ELSE next_poll_at END)
-                 FROM source WHERE state = 'active' AND NOT removed",
+                "SELECT next_poll_at FROM source
+                 WHERE state = 'active' AND NOT removed AND lease_until <= next_poll_at
+                 ORDER BY next_poll_at LIMIT 1",
             )
-            .fetch_one(db)
+            .fetch_optional(db)
             .await
         })?;
-        Ok(next.map(Timestamp::from_millis))
+        let held: Option<(i64,)> = each!(&self.reader, |db| {
+            sqlx::query_as(
+                "SELECT lease_until FROM source
+                 WHERE lease_until > 0 AND state = 'active' AND NOT removed AND lease_until > next_poll_at
+                 ORDER BY lease_until LIMIT 1",
+            )
+            .fetch_optional(db)
+            .await
+        })?;
+        Ok(free.into_iter().chain(held).map(|(at,)| Timestamp::from_millis(at)).min())
     }
 
     /// Every source that is configured, by name.

@@ -46,4 +46,5 @@ mod serving;
 mod sink;
 mod stage;
 mod store_of_truth;
+mod together;
 mod websub;

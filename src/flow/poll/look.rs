@@ -198,6 +198,8 @@ impl Poller {
                 broken: matches!(error, ReadError::NoList | ReadError::NoItems(_) | ReadError::Empty),
                 ..Trouble::document(error.to_string())
             })?;
+            // For an operator's eyes only; others wait with their documents in memory.
+            reading.raw = Vec::new();
             let fingerprint = match reading.document.kind {
                 DocumentKind::Page => read::listed_fingerprint,
                 DocumentKind::Feed => read::fingerprint,

@@ -12,7 +12,7 @@ use crate::domain::post::Entry;
 use crate::domain::source::{Source, TextFrom};
 use crate::domain::url::HttpUrl;
 use crate::net::{FetchError, Outcome, Request, shown};
-use crate::read::{self, ReadError, plain_text};
+use crate::read::{self, ReadError, words};
 use crate::store::{Arriving, SourceClaim, StoreError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -193,8 +193,7 @@ fn fill(entry: &mut Entry, page: Entry) {
 
 /// Whether an entry's text is only how it begins.
 fn is_beginning(entry: &Entry) -> bool {
-    let html = entry.content.as_ref().or(entry.summary.as_ref()).map_or("", |html| html.as_str());
-    let text = plain_text(html);
+    let text = entry.content.as_ref().or(entry.summary.as_ref()).map(words).unwrap_or_default();
     let text = text.trim_end_matches([']', ')', ' ']);
     let breaks_off =
         ["…", "...", "Read more", "Continue reading", "더보기", "계속 읽기"].iter().any(|end| text.ends_with(end));

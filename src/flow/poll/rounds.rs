@@ -126,7 +126,7 @@ impl Poller {
     /// How many sources are in hand at once: more than are fetched, since some
     /// wait for their host, and those take nobody's slot.
     fn at_once(&self) -> usize {
-        self.config.load().fetch.concurrency.max(1).saturating_mul(4)
+        self.config.load().fetch.concurrency.max(1).saturating_mul(2)
     }
 
     async fn due(&self, limit: usize) -> Result<Due, StoreError> {
