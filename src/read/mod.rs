@@ -26,6 +26,7 @@ mod people;
 mod repair;
 mod shape;
 mod strict;
+mod tags;
 mod text;
 mod tree;
 mod url_key;
