@@ -292,8 +292,11 @@ impl<'a> Scan<'a> {
             } else if let Some(length) =
                 tag_end(behind).filter(|length| behind.get(..*length).is_some_and(|tag| tag.ends_with('>')))
             {
-                markup = true;
-                add(&mut text, unprefixed(behind.get(..length).unwrap_or_default()));
+                // The end of a feed inside a field is nobody's markup.
+                if !behind.strip_prefix("</").is_some_and(|tag| is_frame(name_of(tag))) {
+                    markup = true;
+                    add(&mut text, unprefixed(behind.get(..length).unwrap_or_default()));
+                }
                 at += length;
             } else {
                 self.builder.repairs.note(Repair::Markup);

@@ -19,7 +19,11 @@ def opinion(path, content_type, base):
     headers = {"content-location": base}
     if content_type:
         headers["content-type"] = content_type
-    feed = feedparser.parse(document, response_headers=headers)
+    try:
+        feed = feedparser.parse(document, response_headers=headers)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # Some broken documents break it.
+        return {"title": None, "link": None, "entries": []}
     return {
         "title": as_html(feed.feed.get("title_detail")),
         "link": feed.feed.get("link"),
