@@ -6,6 +6,7 @@ use super::MAX_ENTRIES;
 use super::entities::Entities;
 use super::names::{Ns, holds_elements, is_entry, split};
 use super::repair::{Repair, Repairs};
+use super::tags::name_of;
 use super::tree::{Attribute, Element, Tree, escaped};
 use crate::domain::url::HttpUrl;
 use std::borrow::Cow;
@@ -75,6 +76,18 @@ impl<'a> Builder<'a> {
         !self.open.is_empty()
     }
 
+    pub(super) fn has_open(&self, tag: &str) -> bool {
+        self.open.iter().any(|open| open.name.eq_ignore_ascii_case(split(tag).1) && holds_elements(open.ns, open.name))
+    }
+
+    pub(super) fn has_open_entry(&self) -> bool {
+        self.open.iter().any(|open| is_entry(open.ns, open.name))
+    }
+
+    pub(super) fn innermost(&self) -> Option<&Element<'a>> {
+        self.open.last()
+    }
+
     /// The innermost open element, when it is a leaf.
     pub(super) fn leaf(&self) -> Option<&Element<'a>> {
         self.open.last().filter(|top| self.too_deep == 0 && !holds_elements(top.ns, top.name))
@@ -90,7 +103,7 @@ impl<'a> Builder<'a> {
         if self.open.is_empty() && self.root.is_some() {
             self.repairs.note(Repair::Trailing);
         }
-        let (name, rest) = tag.split_at(tag.find(|c: char| c.is_ascii_whitespace() || c == '/').unwrap_or(tag.len()));
+        let (name, rest) = tag.split_at(name_of(tag).len());
         let attributes = self.attributes(rest, depth + 1);
         let ns = self.resolve(name);
         let (_, name) = split(name);
@@ -283,7 +296,10 @@ impl<'a> Builder<'a> {
             if name.eq_ignore_ascii_case("xmlns") {
                 self.scopes.push((depth, "", Ns::of_namespace(value).unwrap_or(Ns::Feed)));
             } else if prefix.eq_ignore_ascii_case("xmlns") {
-                let ns = Ns::of_namespace(value).or_else(|| Ns::of_prefix(local)).unwrap_or(Ns::Other);
+                // Who gives a vocabulary's own prefix to none or to the feed's has misspelt its name.
+                let named = Ns::of_namespace(value).filter(|ns| !matches!(ns, Ns::Feed | Ns::Other));
+                let ns =
+                    named.or_else(|| Ns::of_prefix(local)).or_else(|| Ns::of_namespace(value)).unwrap_or(Ns::Other);
                 self.scopes.push((depth, local, ns));
             } else if !local.is_empty() {
                 let ns = if prefix.is_empty() { Ns::Feed } else { self.prefixed(prefix) };

@@ -7,49 +7,19 @@
 //! goes back further than it has paid for, so that it stays linear (P15).
 
 use super::builder::Builder;
-use super::names::{Ns, split};
+use super::names::Ns;
 use super::repair::Repair;
 use super::shape::document_type;
+use super::tags::{
+    CDATA, cdata, ends_entry, ends_whole, instruction, is_entry, is_field, is_frame, is_plain, known_prefix,
+    last_entry, name_of, tag_begins, tag_end, unprefixed,
+};
 use super::tree::Tree;
 use crate::domain::url::HttpUrl;
 use std::borrow::Cow;
 
 /// What a search for a missing end may look at in all, in times of the document's length.
 const PATIENCE: usize = 20;
-
-/// Fields of feeds, at whose beginning a field before them must have ended.
-const FIELDS: [&str; 26] = [
-    "title",
-    "link",
-    "description",
-    "guid",
-    "pubdate",
-    "author",
-    "category",
-    "comments",
-    "enclosure",
-    "source",
-    "id",
-    "updated",
-    "published",
-    "issued",
-    "modified",
-    "created",
-    "content",
-    "summary",
-    "language",
-    "copyright",
-    "generator",
-    "lastbuilddate",
-    "ttl",
-    "image",
-    "subtitle",
-    "rights",
-];
-
-/// Elements at whose beginning or end every open field ends.
-const ENTRIES: [&str; 2] = ["item", "entry"];
-const FRAMES: [&str; 4] = ["channel", "rss", "feed", "rdf"];
 
 /// The tree of a document; `None` when there is no element in it.
 pub(super) fn parse<'a>(text: &'a str, base: Option<&HttpUrl>) -> Option<Tree<'a>> {
@@ -60,6 +30,7 @@ pub(super) fn parse<'a>(text: &'a str, base: Option<&HttpUrl>) -> Option<Tree<'a
         comments: Ends::new("-->"),
         sections: Ends::new("]]>"),
         is_whole: ends_whole(text),
+        last_entry: last_entry(text),
         has_type: false,
         builder: Builder::new(base),
     };
@@ -90,6 +61,8 @@ struct Scan<'a> {
     comments: Ends,
     sections: Ends,
     is_whole: bool,
+    /// Where the last entry ends: a feed that ends before it does not end there.
+    last_entry: usize,
     /// Whether the document type was there already.
     has_type: bool,
     builder: Builder<'a>,
@@ -172,18 +145,20 @@ impl<'a> Scan<'a> {
         } else if rest.starts_with("<!") {
             self.declaration();
         } else if rest.starts_with("<?") {
-            self.at += rest.find('>').map_or(rest.len(), |end| end + 1);
+            self.at += instruction(rest);
         } else if let Some(name) = rest.strip_prefix("</").filter(|_| tag_begins(rest)) {
             // A next tag ends one that was not closed itself.
             self.at += rest.get(1..).and_then(|rest| rest.find(['<', '>'])).map_or(rest.len(), |end| end + 1);
             self.at += usize::from(self.rest().starts_with('>'));
-            if !self.builder.close_named(name_of(name)) {
+            let name = name_of(name);
+            let too_early = is_frame(name) && self.at < self.last_entry && self.builder.has_open_entry();
+            if too_early || !self.builder.close_named(name) {
                 self.builder.repairs.note(Repair::Markup);
             }
         } else if let Some(end) = tag_end(rest) {
             self.at += end;
-            let tag = rest.get(1..end - 1).unwrap_or_default();
-            self.tag(tag);
+            let tag = rest.get(1..end).unwrap_or_default();
+            self.tag(tag.strip_suffix('>').unwrap_or(tag));
         } else if tag_begins(rest) && !rest.get(1..).unwrap_or_default().contains('<') {
             // The document was cut inside a tag.
             self.at = self.text.len();
@@ -205,11 +180,18 @@ impl<'a> Scan<'a> {
 
     fn tag(&mut self, tag: &'a str) {
         let closed = tag.ends_with('/');
+        let name = name_of(tag);
+        let in_person =
+            self.builder.innermost().is_some_and(|top| top.is(Ns::Feed, "author") || top.is(Ns::Feed, "contributor"));
+        if in_person && (is_field(name) || known_prefix(name)) {
+            self.builder.repairs.note(Repair::Markup);
+            self.builder.close();
+        }
         self.builder.open(tag.strip_suffix('/').unwrap_or(tag));
         if closed {
             self.builder.close();
         } else if self.builder.leaf().is_some() {
-            self.field(name_of(tag));
+            self.field(name);
         }
     }
 
@@ -241,17 +223,21 @@ impl<'a> Scan<'a> {
             } else {
                 let closes = rest.starts_with("</");
                 let tag = name_of(rest.get(1 + usize::from(closes)..).unwrap_or_default());
-                let local = split(tag).1;
-                let is = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(local));
-                if closes && tag.eq_ignore_ascii_case(name) {
+                let own = tag.eq_ignore_ascii_case(name);
+                // Where no markup may stand, a next field was not meant to be in this one.
+                if closes && own && (sibling.is_none() || !is_plain(name)) {
                     let length = rest.get(1..).and_then(|rest| rest.find(['<', '>'])).map_or(rest.len(), |end| end + 1);
                     let closed = rest.get(length..).is_some_and(|end| end.starts_with('>'));
                     return End { text: next, next: next + length + usize::from(closed), own: true, found: true };
                 }
-                if (is(&ENTRIES) || is(&FRAMES) && closes) && tag_end(rest).is_some() {
+                let outer = closes && !is_frame(tag) && self.builder.has_open(tag);
+                let frame = closes && is_frame(tag) && next > self.last_entry;
+                // A second field of this name: the end that comes is that one's.
+                let again = !closes && own && is_field(name);
+                if outer || frame || again || is_entry(tag) && tag_end(rest).is_some() {
                     break Some(next);
                 }
-                if sibling.is_none() && !closes && (is(&FIELDS) || known_prefix(tag)) {
+                if sibling.is_none() && !closes && (is_field(tag) || known_prefix(tag)) {
                     sibling = Some(next);
                 }
                 at = next + 1;
@@ -301,9 +287,16 @@ impl<'a> Scan<'a> {
                 at = closed.unwrap_or(end);
             } else if let Some(closed) = closed {
                 at = closed;
-            } else if let Some(length) = tag_end(behind) {
-                markup = true;
-                add(&mut text, unprefixed(behind.get(..length).unwrap_or_default()));
+            } else if behind.starts_with("<?") {
+                at += instruction(behind);
+            } else if let Some(length) =
+                tag_end(behind).filter(|length| behind.get(..*length).is_some_and(|tag| tag.ends_with('>')))
+            {
+                // The end of a feed inside a field is nobody's markup.
+                if !behind.strip_prefix("</").is_some_and(|tag| is_frame(name_of(tag))) {
+                    markup = true;
+                    add(&mut text, unprefixed(behind.get(..length).unwrap_or_default()));
+                }
                 at += length;
             } else {
                 self.builder.repairs.note(Repair::Markup);
@@ -314,83 +307,10 @@ impl<'a> Scan<'a> {
     }
 }
 
-const CDATA: &str = "<![CDATA[";
-
-/// What follows the beginning of a marked section.
-fn cdata(rest: &str) -> Option<&str> {
-    rest.split_at_checked(CDATA.len()).filter(|(mark, _)| mark.eq_ignore_ascii_case(CDATA)).map(|(_, inside)| inside)
-}
-
-/// Whether an entry's end tag stands in a text.
-fn ends_entry(text: &str) -> bool {
-    text.match_indices("</").any(|(at, _)| {
-        let name = split(name_of(text.get(at + 2..).unwrap_or_default())).1;
-        ENTRIES.iter().any(|entry| entry.eq_ignore_ascii_case(name))
-    })
-}
-
-/// Whether a document ends as whole ones do.
-fn ends_whole(text: &str) -> bool {
-    let last = text.rfind("</").and_then(|at| text.get(at + 2..)).unwrap_or_default();
-    FRAMES.iter().any(|frame| frame.eq_ignore_ascii_case(split(name_of(last)).1))
-}
-
 fn add<'a>(text: &mut Cow<'a, str>, more: Cow<'a, str>) {
     if text.is_empty() {
         *text = more;
     } else if !more.is_empty() {
         text.to_mut().push_str(&more);
-    }
-}
-
-fn tag_begins(rest: &str) -> bool {
-    let behind = rest.get(1..).unwrap_or_default();
-    behind.strip_prefix('/').unwrap_or(behind).starts_with(|c: char| c.is_alphabetic() || c == '_')
-}
-
-/// The length of the tag that begins here: up to its `>`, which does not count
-/// inside quotes, but for quotes that are never closed. `None` when this is
-/// not a tag, but a `<` in front of a word.
-fn tag_end(rest: &str) -> Option<usize> {
-    if !tag_begins(rest) {
-        return None;
-    }
-    let (mut quote, mut plain, mut before) = (None, None, b'<');
-    for (at, byte) in rest.bytes().enumerate().skip(1) {
-        // An apostrophe in the middle of a word opens nothing.
-        let opens = matches!(byte, b'"' | b'\'') && before == b'=';
-        if !byte.is_ascii_whitespace() {
-            before = byte;
-        }
-        match (byte, quote) {
-            (b'>', None) => return Some(at + 1),
-            // Perhaps the quote is never closed: then the tag ended here.
-            (b'>', Some(_)) => plain = plain.or(Some(at + 1)),
-            (b'<', None) => return None,
-            (b'<', Some(_)) if plain.is_some() => return plain,
-            (_, None) if opens => quote = Some(byte),
-            (_, Some(open)) if open == byte => quote = None,
-            _ => {}
-        }
-    }
-    plain
-}
-
-fn name_of(tag: &str) -> &str {
-    let end = tag.find(|c: char| c.is_ascii_whitespace() || matches!(c, '/' | '>' | '<')).unwrap_or(tag.len());
-    tag.get(..end).unwrap_or_default()
-}
-
-fn known_prefix(tag: &str) -> bool {
-    let (prefix, _) = split(tag);
-    !prefix.is_empty() && Ns::of_prefix(prefix).is_some_and(|ns| ns != Ns::Xhtml)
-}
-
-/// `<xhtml:p>` as `<p>`.
-fn unprefixed(tag: &str) -> Cow<'_, str> {
-    let name = name_of(tag.trim_start_matches(['<', '/']));
-    match split(name) {
-        (prefix, local) if Ns::of_prefix(prefix) == Some(Ns::Xhtml) => tag.replacen(name, local, 1).into(),
-        _ => tag.into(),
     }
 }

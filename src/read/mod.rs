@@ -27,6 +27,7 @@ mod people;
 mod repair;
 mod shape;
 mod strict;
+mod tags;
 mod tree;
 mod url_key;
 

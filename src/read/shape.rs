@@ -1,7 +1,8 @@
 //! What a document is, told by what stands in it: servers are often wrong about
 //! it, and something else may stand before it.
 
-use super::names;
+use super::names::split;
+use super::tags::{instruction, name_of};
 
 /// What a document is.
 pub(super) enum Shape {
@@ -49,9 +50,9 @@ pub(super) fn of(text: &str) -> Shape {
             }
             continue;
         }
-        let name = names::split(element(rest)).1;
+        let name = split(element(rest)).1;
         let is = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
-        if is(&FEEDS) || is(&ENTRIES) && page.is_none() {
+        if is(&FEEDS) || is(&ENTRIES) && page != Some(true) {
             return Shape::Feed(head.unwrap_or(begin));
         }
         at = begin + 1;
@@ -60,24 +61,30 @@ pub(super) fn of(text: &str) -> Shape {
             let Some(end) = end_of_page(rest) else { return Shape::Html };
             at = begin + end;
         }
-        if !name.is_empty() {
+        // Feeds have titles and links too.
+        if !is(&["title", "link", ""]) {
             page = page.or(Some(is(&PAGES)));
         }
         head = None;
     }
     if let Some(begin) = json(text) {
         Shape::Json(begin)
-    } else if page == Some(true) {
+    } else if page == Some(true) || page.is_none() && begins_page(text) {
         Shape::Html
     } else {
         Shape::Unknown
     }
 }
 
+/// Whether the first element is one that a page may begin with.
+fn begins_page(text: &str) -> bool {
+    let names = text.match_indices('<').map(|(at, _)| element(text.get(at..).unwrap_or_default()));
+    names.filter(|name| !name.is_empty()).take(1).any(|name| PAGES.iter().any(|page| page.eq_ignore_ascii_case(name)))
+}
+
 /// The name of the element that begins here, empty when none does.
 fn element(rest: &str) -> &str {
-    let rest = rest.get(1..).unwrap_or_default();
-    rest.split(|c: char| !c.is_alphanumeric() && !matches!(c, ':' | '_' | '-')).next().unwrap_or_default()
+    name_of(rest.get(1..).unwrap_or_default())
 }
 
 /// The length of the comment, the instruction or the document type that begins
@@ -86,7 +93,7 @@ fn declaration(rest: &str, comments: bool) -> Option<usize> {
     if rest.starts_with("<!--") {
         comments.then(|| rest.find("-->")).flatten().map(|end| end + 3)
     } else if rest.starts_with("<?") {
-        rest.find('>').map(|end| end + 1)
+        Some(instruction(rest))
     } else if rest.get(..9).is_some_and(|word| word.eq_ignore_ascii_case("<!doctype")) {
         Some(document_type(rest))
     } else {
@@ -110,7 +117,7 @@ pub(super) fn document_type(rest: &str) -> usize {
     let bracket = rest.match_indices(']').map(|(at, _)| at).find(|at| ends(*at));
     let end = bracket.and_then(|at| Some(at + rest.get(at..)?.find('>')? + 1)).unwrap_or(rest.len());
     let feed = rest.get(..end).unwrap_or_default().match_indices('<').map(|(at, _)| at).find(|at| {
-        let name = names::split(element(rest.get(*at..).unwrap_or_default())).1;
+        let name = split(element(rest.get(*at..).unwrap_or_default())).1;
         FEEDS.iter().chain(&ENTRIES).any(|known| known.eq_ignore_ascii_case(name))
     });
     feed.unwrap_or(end)

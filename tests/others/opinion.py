@@ -21,9 +21,8 @@ def opinion(path, content_type, base):
         headers["content-type"] = content_type
     try:
         feed = feedparser.parse(document, response_headers=headers)
-    except (UnicodeError, ValueError, OverflowError, RecursionError, AttributeError, KeyError, TypeError) as error:
+    except (UnicodeError, ValueError, OverflowError, RecursionError, AttributeError, KeyError, TypeError):
         # Some broken documents end it.
-        print(f"{path}: {error!r}", file=sys.stderr)
         return {"title": None, "link": None, "entries": []}
     return {
         "title": as_html(feed.feed.get("title_detail")),

@@ -13,6 +13,7 @@
 )]
 
 mod architecture;
+mod charsets;
 mod commanding;
 mod configuring;
 mod crash;

@@ -320,3 +320,38 @@ fn of_too_many_entries_the_newest_are_kept() {
     let reversed: Vec<String> = items.into_iter().rev().collect();
     assert_eq!(ids(&reversed), (5_000, Some(1_000), Some(5_999)), "newest first");
 }
+
+/// What was mended is said, in words for the owner of the feed; of a sound one nothing.
+#[test]
+fn what_was_mended_is_said() {
+    for (name, words) in [
+        ("rss/20.xml", ""),
+        ("atom/10.xml", ""),
+        ("json/11.json", ""),
+        ("json/number-as-id.json", ""),
+        ("broken/compressed-gzip-twice.xml", "compressed twice"),
+        ("broken/compressed-brotli.xml", "compressed twice"),
+        ("charset/euc-kr-declared-utf-8.xml", "wrong encoding declared"),
+        ("charset/utf-8-header-us-ascii.xml", "wrong encoding declared"),
+        ("charset/mixed-utf-8-and-euc-kr.xml", "mixed encodings"),
+        ("charset/encoded-three-times.xml", "encoded twice"),
+        ("broken/before-php-warning.xml", "something before the feed"),
+        ("broken/behind-words.xml", "something behind the feed"),
+        ("broken/behind-script.xml", "something behind the feed"),
+        ("broken/control-nul.xml", "control characters"),
+        ("broken/html-entities.xml", "HTML entities"),
+        ("broken/ampersand-in-link.xml", "bare ampersands"),
+        ("broken/undeclared-namespace.xml", "undeclared namespaces"),
+        ("broken/unclosed-title.xml", "broken markup"),
+        ("broken/attribute-without-quotes.xml", "broken markup"),
+        ("broken/json-trailing-commas.json", "broken JSON"),
+        ("broken/json-cut-in-item.json", "broken JSON, cut short"),
+        ("broken/cut-in-title.xml", "cut short"),
+    ] {
+        let bytes = std::fs::read(Path::new("tests/corpus").join(name)).unwrap();
+        let content_type = std::fs::read_to_string(Path::new("tests/corpus").join(name).with_extension("type")).ok();
+        let reading = read_soon(name, &bytes, content_type.as_deref().map(str::trim)).unwrap();
+        assert_eq!(reading.repairs.to_string(), words, "{name}");
+        assert_eq!(reading.is_whole(), !words.ends_with("cut short"), "{name}");
+    }
+}
