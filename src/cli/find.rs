@@ -6,6 +6,7 @@ use super::ending::Usage;
 use super::output::{Out, count};
 use super::setting::local;
 use crate::config::{Config, Fetch};
+use crate::domain::platform::Platforms;
 use crate::domain::post::{Document, DocumentKind};
 use crate::domain::url::HttpUrl;
 use crate::net::{Client, Names, Outcome, Request};
@@ -30,7 +31,7 @@ pub(super) async fn look(config: &Config, url: &HttpUrl, setting: &Setting) -> a
     // Large or slow documents are refused here as they would be by the daemon.
     let limits = Fetch { concurrency: 1, ..config.fetch.clone() };
     let client = Client::new(&limits, &config.site.base_url, Names::system(), setting.clock.clone())?;
-    let page = fetch(&client, url).await?;
+    let page = fetch(&client, url, &config.platforms).await?;
     if page.reading.document.kind == DocumentKind::Feed {
         return Ok(vec![page]);
     }
@@ -39,7 +40,7 @@ pub(super) async fn look(config: &Config, url: &HttpUrl, setting: &Setting) -> a
     let tried = places.len();
     let mut found: Vec<Found> = Vec::new();
     for (at, place) in places.iter().take(if is_named { MOST_FEEDS } else { tried }).enumerate() {
-        match fetch(&client, place).await {
+        match fetch(&client, place, &config.platforms).await {
             Ok(feed) if feed.reading.document.kind == DocumentKind::Feed => {
                 found.push(Found { is_first: at == 0 || !is_named, ..feed });
                 if !is_named {
@@ -91,14 +92,18 @@ pub(super) fn choose(mut found: Vec<Found>, out: &mut Out) -> anyhow::Result<Fou
     Ok(found.swap_remove(number - 1))
 }
 
-async fn fetch(client: &Client, url: &HttpUrl) -> anyhow::Result<Found> {
+async fn fetch(client: &Client, url: &HttpUrl, platforms: &Platforms) -> anyhow::Result<Found> {
     let fetched = match client.fetch(Request { url, etag: None, last_modified: None }).await? {
         Outcome::Fresh(fetched) => fetched,
         Outcome::NotModified { .. } => bail!("{url} answered 304 Not Modified without being asked"),
         Outcome::Gone => bail!("{url} answered 410 Gone: there is no such feed any more"),
     };
-    let input =
-        Input { bytes: &fetched.bytes, content_type: fetched.content_type.as_deref(), base: Some(&fetched.final_url) };
+    let input = Input {
+        bytes: &fetched.bytes,
+        content_type: fetched.content_type.as_deref(),
+        base: Some(&fetched.final_url),
+        platforms,
+    };
     let reading = read(&input).with_context(|| format!("{url} cannot be read"))?;
     Ok(Found { reading, bytes: fetched.bytes.len(), feed: fetched.final_url, is_first: true })
 }

@@ -7,15 +7,18 @@ pub mod edit;
 mod faults;
 mod load;
 mod parts;
+mod platforms;
 mod raw;
 mod secrets;
 
 pub use faults::{Fault, Faults, Spot};
+pub use platforms::platforms;
 pub use secrets::{Environment, FreshKey, KeyTrouble};
 
 use crate::domain::email_address::EmailAddress;
 use crate::domain::language::Language;
 use crate::domain::newsletter::Newsletter;
+use crate::domain::platform::Platforms;
 use crate::domain::slug::Slug;
 use crate::domain::source::Source;
 use crate::domain::token::SecretKey;
@@ -52,6 +55,8 @@ pub struct Config {
     pub sources: Vec<Source>,
     /// What readers subscribe to, in the file's order.
     pub newsletters: Vec<Newsletter>,
+    /// The operator's own platform profiles, which win over those that come with syndicated.
+    pub platforms: Platforms,
 }
 
 /// `[site]`.

@@ -176,14 +176,7 @@ pub(super) fn source(mut table: Table<'_>, site_zone: Tz) -> Option<Source> {
     });
     let content = table.parsed("content", str::parse::<TextFrom>).unwrap_or_default();
     let article = table.parsed("article", selector);
-    let listed = table.texts("remove").map_or_else(Vec::new, |list| list.value);
-    let mut remove = Vec::new();
-    for Located { spot, value } in listed {
-        match selector(value) {
-            Ok(selector) => remove.push(selector),
-            Err(why) => table.faults().add(&spot, why),
-        }
-    }
+    let remove = items(&mut table, "remove", selector);
     table.finish();
     Some(Source {
         name: name?,
@@ -196,7 +189,7 @@ pub(super) fn source(mut table: Table<'_>, site_zone: Tz) -> Option<Source> {
 }
 
 /// A CSS selector that parses.
-fn selector(text: &str) -> Result<String, String> {
+pub(super) fn selector(text: &str) -> Result<String, String> {
     match dom_query::Matcher::new(text) {
         Ok(_) => Ok(text.to_owned()),
         Err(_) => Err(format!("`{text}` is not a CSS selector, such as \".post-body\"")),
@@ -259,7 +252,11 @@ fn cadences(table: &mut Table<'_>, zone: Tz) -> Vec<Cadence> {
         .collect()
 }
 
-fn items<T>(table: &mut Table<'_>, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+pub(super) fn items<T, E: std::fmt::Display>(
+    table: &mut Table<'_>,
+    key: &'static str,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Vec<T> {
     let faults = table.faults();
     let list = table.texts(key).map(|list| list.value).unwrap_or_default();
     list.into_iter().filter_map(|item| parse(item.value).map_err(|why| faults.add(&item.spot, why)).ok()).collect()

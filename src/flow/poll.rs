@@ -204,15 +204,16 @@ impl Poller {
         let repaired = (!repairs.is_empty()).then(|| repairs.to_string());
         let document = arrived.feed.reading.document;
         let mut entries = arrived.feed.entries;
-        self.complete(&claim, source, &mut entries, stop).await?;
+        // A page that is still to be read is tried again, although the feed stays the same.
+        let whole = !self.complete(&claim, source, &mut entries, stop).await?;
         let arrival = Arrival {
             entries,
             title: document.title,
             link: document.link,
             language: document.language,
             feed_url: arrived.discovered.or(believed).or_else(|| claim.feed_url.clone()),
-            etag: arrived.etag,
-            last_modified: arrived.last_modified,
+            etag: arrived.etag.filter(|_| whole),
+            last_modified: arrived.last_modified.filter(|_| whole),
             repaired,
             pace: arrived.feed.reading.pace,
             seed: source.seed,

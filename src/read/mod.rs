@@ -5,6 +5,7 @@
 mod also_at;
 mod article;
 mod builder;
+mod chrome;
 mod dates;
 mod decode;
 mod discover;
@@ -12,11 +13,13 @@ mod entities;
 mod entry;
 mod feed;
 mod fingerprint;
+mod head;
 mod json_feed;
 mod lenient;
 mod names;
 mod pace;
 mod page;
+mod platforms;
 mod repair;
 mod strict;
 mod text;
@@ -25,11 +28,13 @@ mod url_key;
 
 pub use article::article;
 pub use fingerprint::fingerprint;
+pub use platforms::text_from;
 pub use repair::{Repair, Repairs};
 pub use text::plain_text;
 pub use url_key::url_key;
 
 use crate::domain::pace::Pace;
+use crate::domain::platform::Platforms;
 use crate::domain::post::Document;
 use crate::domain::url::HttpUrl;
 
@@ -42,6 +47,8 @@ pub struct Input<'a> {
     pub content_type: Option<&'a str>,
     /// Where it came from: relative links are resolved against it.
     pub base: Option<&'a HttpUrl>,
+    /// The operator's own platform profiles.
+    pub platforms: &'a Platforms,
 }
 
 /// What was read.
@@ -130,7 +137,7 @@ pub fn read(input: &Input<'_>) -> Result<Reading, ReadError> {
             }
             feed::read(feed, input.base, repairs)
         }
-        Shape::Html => Ok(page::read(text, input.base, repairs)),
+        Shape::Html => page::read(text, input, repairs),
         Shape::Unknown => Err(ReadError::Unknown(text.chars().take(40).collect())),
     }
 }

@@ -14,7 +14,7 @@ use crate::domain::source::Seed;
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
 use serde::Serialize;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// How many of a source's latest posts are compared in full; older ones are
 /// looked up by guid, address and text.
@@ -134,18 +134,22 @@ impl Store {
         Ok(admitted)
     }
 
-    /// Which of these texts are stored already, as they stand.
-    pub async fn known_texts(&self, claim: &SourceClaim, entries: &[Arriving]) -> Result<HashSet<String>, StoreError> {
-        let mut known = HashSet::new();
-        for arriving in entries {
-            let found: Option<(String,)> = each!(&self.reader, |db| {
-                sqlx::query_as("SELECT fingerprint FROM post WHERE source_id = $1 AND fingerprint = $2 LIMIT 1")
+    /// Which of these texts a source's posts have, and since when.
+    pub async fn known_texts<'t>(
+        &self,
+        claim: &SourceClaim,
+        texts: impl Iterator<Item = &'t str>,
+    ) -> Result<HashMap<&'t str, Timestamp>, StoreError> {
+        let mut known = HashMap::new();
+        for text in texts {
+            let found: Option<(i64,)> = each!(&self.reader, |db| {
+                sqlx::query_as("SELECT changed_at FROM post WHERE source_id = $1 AND fingerprint = $2 LIMIT 1")
                     .bind(claim.id.0)
-                    .bind(&arriving.fingerprint)
+                    .bind(text)
                     .fetch_optional(db)
                     .await
             })?;
-            known.extend(found.map(|(fingerprint,)| fingerprint));
+            known.extend(found.map(|(changed,)| (text, Timestamp::from_millis(changed))));
         }
         Ok(known)
     }

@@ -5,6 +5,7 @@ use crate::engines;
 use crate::origin::{Item, rss};
 use std::time::Duration;
 use syndicated::domain::pace::Pace;
+use syndicated::domain::platform::Platforms;
 use syndicated::domain::post::{Entry, Standing};
 use syndicated::domain::schedule::Schedule;
 use syndicated::domain::source::{Rules, Seed, Source, TextFrom};
@@ -332,7 +333,8 @@ fn cases() -> Vec<Case> {
 /// A document's entries, as a poll would bring them.
 pub(crate) fn arrival(items: &[Item], now: Timestamp) -> Arrival {
     let text = rss(items, "");
-    let input = read::Input { bytes: text.as_bytes(), content_type: None, base: None };
+    let input =
+        read::Input { bytes: text.as_bytes(), content_type: None, base: None, platforms: &Platforms::default() };
     let key = |entry: Entry| Arriving {
         fingerprint: read::fingerprint(&entry),
         url_key: entry.url.as_ref().map(read::url_key),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use syndicated::clock::{Chance, Clock};
 use syndicated::config::{Allow, Config, Database, Fetch, Http, Live, Mail, OnAmbiguous, Relay, Site};
 use syndicated::domain::language::Language;
+use syndicated::domain::platform::Platforms;
 use syndicated::domain::post::Standing;
 use syndicated::domain::schedule::Schedule;
 use syndicated::domain::slug::Slug;
@@ -73,6 +74,7 @@ fn config(sources: Vec<Source>) -> Config {
         fresh_key: None,
         sources,
         newsletters: Vec::new(),
+        platforms: Platforms::default(),
     }
 }
 

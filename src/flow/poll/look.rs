@@ -157,12 +157,14 @@ impl Poller {
         // The semaphore is never closed; should it be, all read at once.
         let permit = Arc::clone(&self.readers).acquire_owned().await.ok();
         let url = fetched.final_url.clone();
+        let platforms = self.config.load().platforms.clone();
         let work = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let input = read::Input {
                 bytes: &fetched.bytes,
                 content_type: fetched.content_type.as_deref(),
                 base: Some(&fetched.final_url),
+                platforms: &platforms,
             };
             let mut reading = read::read(&input).map_err(|error| error.to_string())?;
             let entries = std::mem::take(&mut reading.document.entries)
