@@ -317,3 +317,103 @@ fn stands_for(url: &HttpUrl, address: &HttpUrl) -> bool {
     let front = |url: &HttpUrl| url.as_url().path() == "/" && url.as_url().query().is_none();
     same_site && (!front(url) || front(address))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::platform::Platforms;
+
+    fn head(html: &str) -> Head {
+        let address: HttpUrl = "https://blog.example.com/p/1?from=x".parse().unwrap();
+        let platforms = Platforms::default();
+        Head::of(&Html::from(html), Some(&address), Some(&address), &Known::of(&platforms, Some(&address), html))
+    }
+
+    #[test]
+    fn linked_data_is_understood_however_it_is_laid_out() {
+        let thing = r#""headline":"Clocks &amp; Hours","datePublished":"2026-03-01T09:30:00+09:00","dateModified":"2026-03-02",
+            "inLanguage":"ko-KR","keywords":"clocks, hours","image":{"@type":"ImageObject","url":"/lead.jpg"},"description":"Late.""#;
+        for data in [
+            format!(r#"{{"@type":"Article",{thing},"author":"Mina"}}"#),
+            format!(
+                r#"[{{"@type":"WebSite","name":"Alley"}},{{"@type":"BlogPosting",{thing},"author":{{"@type":"Person","name":"Mina"}}}}]"#
+            ),
+            format!(
+                r#"{{"@graph":[{{"@type":["NewsArticle"],{thing},"author":[{{"@id":"/mina"}}]}},{{"@id":"/mina","name":"Mina"}}]}}"#
+            ),
+            format!(
+                r#"{{"@type":"WebPage","mainEntity":{{"@type":"https://schema.org/TechArticle",{thing},"author":[{{"name":"Mina"}}]}}}}"#
+            ),
+            format!("{{\"@type\":\"Article\",{thing},\"author\":\"Mina\",\"x\":\"a\nb\"}};"),
+        ] {
+            let head = head(&format!("<script type=\"application/ld+json\">{data}</script>"));
+            assert!(head.is_article, "{data}");
+            assert_eq!(head.title.as_deref(), Some("Clocks & Hours"), "{data}");
+            assert_eq!((head.authors.join("+"), head.tags.join("+")), ("Mina".to_owned(), "clocks+hours".to_owned()));
+            assert_eq!(head.published.unwrap().to_rfc3339(), "2026-03-01T00:30:00Z");
+            assert!(head.modified.is_some() && head.summary.as_deref() == Some("Late."));
+            assert_eq!(head.language.as_deref(), Some("ko-kr"));
+            assert_eq!(head.image.unwrap().as_str(), "https://blog.example.com/lead.jpg");
+        }
+        let other = head(
+            "<script type=\"application/ld+json\">{\"@type\":\"Product\",\"name\":\"x\"}</script><script type=\"application/ld+json\">{broken</script>",
+        );
+        assert!(!other.is_article && other.title.is_none());
+    }
+
+    #[test]
+    fn meta_elements_of_every_habit_are_read() {
+        for (html, title, author) in [
+            ("<meta property=og:title content=A><meta name=author content='By Mina'>", "A", "Mina"),
+            (
+                "<meta property=og:site_name content=Alley><meta property=og:title content='A - Alley'><meta property=article:author content='https://x.example/mina'><a rel=author href=/m>Mina</a>",
+                "A",
+                "Mina",
+            ),
+            ("<title>A | blog</title><meta name=byl content=Mina>", "A", "Mina"),
+            (
+                "<head><title>A – B</title></head><svg><title>icon</title></svg><span itemprop=author>Mina</span>",
+                "A – B",
+                "Mina",
+            ),
+            ("<meta property=og:article:author content=Mina><meta name=twitter:title content=A>", "A", "Mina"),
+        ] {
+            let head = head(html);
+            assert_eq!((head.title.as_deref(), head.authors.join("+").as_str()), (Some(title), author), "{html}");
+        }
+        for html in [
+            "<meta property=article:published_time content='2026-03-01T09:30:00+09:00'>",
+            "<meta property=og:regDate content='2026-03-01T09:30+0900'>",
+            "<meta itemprop=datePublished content='2026-03-01T00:30:00Z'>",
+            "<meta name=date content='2026-03-01 09:30:00 +0900'>",
+            "<article><time datetime='2026-03-01T00:30:00Z'>yesterday</time></article>",
+        ] {
+            assert_eq!(head(html).published.unwrap().to_rfc3339(), "2026-03-01T00:30:00Z", "{html}");
+        }
+        let tags = head("<meta property=article:tag content=a><meta property=article:tag content='#b'><meta property=article:tag content=a>").tags;
+        assert_eq!(tags, ["a", "b"]);
+        assert_eq!(head("<meta property=og:locale content=ko_KR>").language.as_deref(), Some("ko-kr"));
+        assert_eq!(head("<meta property=og:locale content='the usual one'>").language, None);
+    }
+
+    #[test]
+    fn a_canonical_address_is_believed_on_its_own_site_only() {
+        for (href, believed) in [
+            ("/p/1", Some("https://blog.example.com/p/1")),
+            ("https://www.blog.example.com/p/1", Some("https://www.blog.example.com/p/1")),
+            ("https://example.com/blog/1", Some("https://example.com/blog/1")),
+            ("https://m.blog.example.com/p/1", Some("https://m.blog.example.com/p/1")),
+            ("https://evil.example/p/1", None),
+            ("https://notblog.example.com.evil.example/", None),
+            ("https://blog.example.com/", None),
+            ("javascript:alert(1)", None),
+        ] {
+            let found = head(&format!("<link rel=canonical href=\"{href}\">")).url;
+            assert_eq!(found.as_ref().map(HttpUrl::as_str), believed, "{href}");
+        }
+        assert_eq!(
+            head("<meta property=og:url content=\"https://blog.example.com/p/1\">").url.unwrap().as_str(),
+            "https://blog.example.com/p/1"
+        );
+    }
+}
