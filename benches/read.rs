@@ -33,6 +33,7 @@ use std::hint::black_box;
 use std::process::Command;
 use std::time::Duration;
 use syndicated::domain::html::CleanHtml;
+use syndicated::domain::platform::Platforms;
 use syndicated::domain::source::Rules;
 use syndicated::domain::url::HttpUrl;
 use syndicated::read::{Input, Reading, article, read};
@@ -122,8 +123,12 @@ fn articles() {
     for (language, words) in [("English", &ENGLISH), ("Korean", &KOREAN)] {
         let text = Words { words, state: 7 }.html(ARTICLE);
         let page = page(&text);
-        let input =
-            Input { bytes: page.as_bytes(), content_type: Some("text/html; charset=utf-8"), base: Some(&address) };
+        let input = Input {
+            bytes: page.as_bytes(),
+            content_type: Some("text/html; charset=utf-8"),
+            base: Some(&address),
+            platforms: &Platforms::default(),
+        };
         let (mut clean, mut found) = (Duration::MAX, Duration::MAX);
         let repeated = |work: &dyn Fn()| timed(&|| (0..50).for_each(|_| work())) / 50;
         for _ in 0..ROUNDS {
@@ -162,7 +167,13 @@ fn tokens(feed: &str) {
 }
 
 fn entries(feed: &str, base: &HttpUrl) -> Reading {
-    read(&Input { bytes: feed.as_bytes(), content_type: Some("application/xml"), base: Some(base) }).unwrap()
+    read(&Input {
+        bytes: feed.as_bytes(),
+        content_type: Some("application/xml"),
+        base: Some(base),
+        platforms: &Platforms::default(),
+    })
+    .unwrap()
 }
 
 /// The HTML of a feed as it stood there.

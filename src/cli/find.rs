@@ -6,6 +6,7 @@ use super::ending::Usage;
 use super::output::{Out, count};
 use super::setting::local;
 use crate::config::{Config, Fetch};
+use crate::domain::platform::Platforms;
 use crate::domain::post::{Document, DocumentKind};
 use crate::domain::source::ListRules;
 use crate::domain::url::HttpUrl;
@@ -43,9 +44,9 @@ pub(super) async fn look(config: &Config, url: &HttpUrl, list: bool, setting: &S
     let limits = Fetch { concurrency: 1, ..config.fetch.clone() };
     let client = Client::new(&limits, &config.site.base_url, Names::system(), setting.clock.clone())?;
     if list {
-        return Ok(vec![fetch_list(&client, url).await?]);
+        return Ok(vec![fetch_list(&client, url, &config.platforms).await?]);
     }
-    let page = fetch(&client, url).await?;
+    let page = fetch(&client, url, &config.platforms).await?;
     if page.reading.document.kind == DocumentKind::Feed {
         return Ok(vec![page]);
     }
@@ -54,7 +55,7 @@ pub(super) async fn look(config: &Config, url: &HttpUrl, list: bool, setting: &S
     let tried = places.len();
     let mut found: Vec<Found> = Vec::new();
     for (at, place) in places.iter().take(if is_named { MOST_FEEDS } else { tried }).enumerate() {
-        match fetch(&client, place).await {
+        match fetch(&client, place, &config.platforms).await {
             Ok(feed) if feed.reading.document.kind == DocumentKind::Feed => {
                 let stands = if at == 0 || !is_named { Stands::First } else { Stands::Elsewhere };
                 found.push(Found { stands, ..feed });
@@ -70,7 +71,7 @@ pub(super) async fn look(config: &Config, url: &HttpUrl, list: bool, setting: &S
         bail!("{} names feeds, and none of them can be read: give the feed's own address", page.feed);
     }
     if found.is_empty() {
-        let listed = fetch_list(&client, url).await.with_context(|| {
+        let listed = fetch_list(&client, url, &config.platforms).await.with_context(|| {
             format!(
                 "{} is a page that names no feed, and none of {tried} usual addresses has one: give the feed's own address",
                 page.feed
@@ -82,9 +83,9 @@ pub(super) async fn look(config: &Config, url: &HttpUrl, list: bool, setting: &S
 }
 
 /// Fetches a page for the posts that it lists, as its host's robots.txt allows.
-async fn fetch_list(client: &Client, url: &HttpUrl) -> anyhow::Result<Found> {
+async fn fetch_list(client: &Client, url: &HttpUrl, platforms: &Platforms) -> anyhow::Result<Found> {
     let fetched = fresh(client.fetch_page(Request { url, etag: None, last_modified: None }).await?, url)?;
-    let reading = listing(&input(&fetched), &ListRules::default())?;
+    let reading = listing(&input(&fetched, platforms), &ListRules::default())?;
     let stands = if reading.document.kind == DocumentKind::Feed { Stands::First } else { Stands::Listed };
     Ok(Found { reading, bytes: fetched.bytes.len(), feed: fetched.final_url, stands })
 }
@@ -133,9 +134,9 @@ pub(super) fn agree(found: &Found) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn fetch(client: &Client, url: &HttpUrl) -> anyhow::Result<Found> {
+async fn fetch(client: &Client, url: &HttpUrl, platforms: &Platforms) -> anyhow::Result<Found> {
     let fetched = fresh(client.fetch(Request { url, etag: None, last_modified: None }).await?, url)?;
-    let reading = read(&input(&fetched)).with_context(|| format!("{url} cannot be read"))?;
+    let reading = read(&input(&fetched, platforms)).with_context(|| format!("{url} cannot be read"))?;
     Ok(Found { reading, bytes: fetched.bytes.len(), feed: fetched.final_url, stands: Stands::First })
 }
 
@@ -147,8 +148,9 @@ fn fresh(outcome: Outcome, url: &HttpUrl) -> anyhow::Result<Box<Fetched>> {
     }
 }
 
-fn input(fetched: &Fetched) -> Input<'_> {
-    Input { bytes: &fetched.bytes, content_type: fetched.content_type.as_deref(), base: Some(&fetched.final_url) }
+fn input<'a>(fetched: &'a Fetched, platforms: &'a Platforms) -> Input<'a> {
+    let content_type = fetched.content_type.as_deref();
+    Input { bytes: &fetched.bytes, content_type, base: Some(&fetched.final_url), platforms }
 }
 
 pub(super) fn tell(found: &Found, config: &Config, out: &mut Out) -> anyhow::Result<()> {

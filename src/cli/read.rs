@@ -119,7 +119,10 @@ pub(super) async fn run(command: Read, setting: &Setting, out: &mut Out) -> anyh
     let source = get(&command.what, setting).await?;
     let base = base.or(source.base);
     let content_type = command.content_type.or(source.content_type);
-    let input = Input { bytes: &source.bytes, content_type: content_type.as_deref(), base: base.as_ref() };
+    // Reading needs no configuration; where there is one, its platforms are known.
+    let platforms = setting.config().map(|config| config.platforms).unwrap_or_default();
+    let (bytes, content_type) = (&source.bytes[..], content_type.as_deref());
+    let input = Input { bytes, content_type, base: base.as_ref(), platforms: &platforms };
     let reading = if command.list { listing(&input, &command.rules.taken(setting)?) } else { read(&input) };
     let reading = reading.with_context(|| command.what.clone())?;
     if command.json.json { Ok(out.json(&shown(&reading, &wish))?) } else { tell(&reading, &wish, out) }

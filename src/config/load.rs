@@ -4,7 +4,7 @@
 use super::faults::{Collector, Faults, Spot, nearest};
 use super::raw::{File, Located, Table};
 use super::secrets::{self, Environment};
-use super::{Config, Database, parts};
+use super::{Config, Database, parts, platforms};
 use crate::clock::Chance;
 use crate::domain::newsletter::Newsletter;
 use crate::domain::source::Source;
@@ -65,7 +65,7 @@ pub(super) fn files(path: &Path, draft: Draft<'_>, faults: &Collector) -> Vec<Fi
     files
 }
 
-fn read(path: &Path, draft: Draft<'_>, order: usize, faults: &Collector) -> Option<File> {
+pub(super) fn read(path: &Path, draft: Draft<'_>, order: usize, faults: &Collector) -> Option<File> {
     let spot = Spot { file: path.to_owned(), order, line: 0, key: String::new() };
     if let Some((drafted, text)) = draft
         && drafted == path
@@ -126,6 +126,7 @@ fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: 
     let mut roots = files.iter().zip(&parsed).map(|(file, parsed)| parsed.root(file, faults));
     let mut main = roots.next()?;
     let _ = main.texts("include");
+    let platforms = platforms::named(&mut main, files.first(), faults);
     let site = parts::site(main.table("site", &none));
     let zone = site.as_ref().map_or(chrono_tz::UTC, |site| site.site.timezone);
     let (database, database_secret) = parts::database(main.table("database", &none), environment);
@@ -136,7 +137,7 @@ fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: 
     let mut newsletters = main.tables("newsletter");
     main.finish();
     for mut root in roots {
-        for key in ["site", "database", "http", "fetch", "mail", "include"] {
+        for key in ["site", "database", "http", "fetch", "mail", "include", "platforms"] {
             if root.holds(key) {
                 faults.add(
                     &root.place(key),
@@ -180,7 +181,8 @@ fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: 
     let parts::NamedSite { site, key_file } = site?;
     let database = database.unwrap_or_else(|| Database::Sqlite(PathBuf::from("data/syndicated.db")));
     let (secret, fresh_key) = secrets::secret_key(environment, key_file.as_ref(), &database, chance, faults)?;
-    Some(Config { site, database, http: http?, fetch: fetch?, mail: mail?, secret, fresh_key, sources, newsletters })
+    let (http, fetch, mail) = (http?, fetch?, mail?);
+    Some(Config { site, database, http, fetch, mail, secret, fresh_key, sources, newsletters, platforms })
 }
 
 /// Says which of `tables` have the same text at `key` as an earlier one.

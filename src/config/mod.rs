@@ -8,16 +8,19 @@ mod faults;
 mod load;
 mod page_source;
 mod parts;
+mod platforms;
 mod raw;
 mod secrets;
 
 pub use faults::{Fault, Faults, Spot};
 pub use page_source::selector;
+pub use platforms::platforms;
 pub use secrets::{Environment, FreshKey, KeyTrouble};
 
 use crate::domain::email_address::EmailAddress;
 use crate::domain::language::Language;
 use crate::domain::newsletter::Newsletter;
+use crate::domain::platform::Platforms;
 use crate::domain::slug::Slug;
 use crate::domain::source::Source;
 use crate::domain::token::SecretKey;
@@ -54,6 +57,8 @@ pub struct Config {
     pub sources: Vec<Source>,
     /// What readers subscribe to, in the file's order.
     pub newsletters: Vec<Newsletter>,
+    /// The operator's own platform profiles, which win over those that come with syndicated.
+    pub platforms: Platforms,
 }
 
 /// `[site]`.

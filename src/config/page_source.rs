@@ -19,15 +19,20 @@ pub(super) fn kind(table: &mut Table<'_>) -> Kind {
         }
         table.parsed(key, selector)
     };
-    let rules = ListRules {
+    let rules = list_rules(&mut rule);
+    if is_page == Some(true) { Kind::Page(rules) } else { Kind::Feed }
+}
+
+/// How posts are found on a page; `rule` gives the selector of a key.
+pub(super) fn list_rules(mut rule: impl FnMut(&'static str) -> Option<String>) -> ListRules {
+    ListRules {
         items: rule("items"),
         link: rule("link"),
         title: rule("title"),
         date: rule("date"),
         author: rule("author"),
         summary: rule("summary"),
-    };
-    if is_page == Some(true) { Kind::Page(rules) } else { Kind::Feed }
+    }
 }
 
 /// A CSS selector that parses; an error says in a sentence that it does not.

@@ -195,17 +195,10 @@ pub(super) fn source(mut table: Table<'_>, site_zone: Tz, schedules: &mut Schedu
         seed
     });
     let kind = page_source::kind(&mut table);
-    let usual_text = if kind == Kind::Feed { TextFrom::Feed } else { TextFrom::Page };
+    let usual_text = if kind == Kind::Feed { TextFrom::default() } else { TextFrom::Page };
     let content = table.parsed("content", str::parse::<TextFrom>).unwrap_or(usual_text);
     let article = table.parsed("article", selector);
-    let listed = table.texts("remove").map_or_else(Vec::new, |list| list.value);
-    let mut remove = Vec::new();
-    for Located { spot, value } in listed {
-        match selector(value) {
-            Ok(selector) => remove.push(selector),
-            Err(why) => table.faults().add(&spot, why),
-        }
-    }
+    let remove = items(&mut table, "remove", selector);
     let filter = filter(&mut table);
     table.finish();
     Some(Source {
@@ -298,7 +291,11 @@ fn filter(table: &mut Table<'_>) -> Filter {
     Filter { include: of("include"), exclude: of("exclude") }
 }
 
-fn items<T>(table: &mut Table<'_>, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+pub(super) fn items<T, E: std::fmt::Display>(
+    table: &mut Table<'_>,
+    key: &'static str,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Vec<T> {
     let faults = table.faults();
     let list = table.texts(key).map(|list| list.value).unwrap_or_default();
     list.into_iter().filter_map(|item| parse(item.value).map_err(|why| faults.add(&item.spot, why)).ok()).collect()

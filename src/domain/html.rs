@@ -1,14 +1,19 @@
 //! Sanitised HTML. `CleanHtml` is built here only, and is the only thing that a
 //! template prints unescaped (S3 rests on this file).
 
+mod anchors;
 mod bounds;
+mod pictures;
+mod players;
 mod tidy;
 
 pub use bounds::bounded;
 
+use super::token::sha256_hex;
 use super::url::HttpUrl;
-use ammonia::{Builder, UrlRelative};
+use ammonia::{Builder, UrlRelative, UrlRelativeEvaluate};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 
@@ -23,40 +28,86 @@ const EXTRA_TAGS: [&str; 6] = ["figure", "figcaption", "picture", "source", "sec
 
 thread_local! {
     /// Made once a thread: making it costs as much as cleaning a short post.
-    static POLICY: RefCell<Builder<'static>> = RefCell::new(policy());
+    static POLICY: Builder<'static> = policy();
+    /// What the thread's policy is cleaning, which is one text at a time.
+    static TEXT: RefCell<Text> = RefCell::default();
+}
+
+/// What is particular to a text.
+#[derive(Default)]
+struct Text {
+    /// Where its relative links lead.
+    base: Option<HttpUrl>,
+    /// Begins the names inside it; others are dropped.
+    prefix: String,
 }
 
 fn policy() -> Builder<'static> {
     let mut policy = Builder::default();
     policy
         .add_tags(EXTRA_TAGS)
-        .add_generic_attributes(["dir"])
+        .add_generic_attributes(["dir", "id"])
         .add_tag_attributes("ol", ["reversed", "type"])
+        .add_tag_attributes("code", ["class"])
+        .add_tag_attributes("pre", ["class"])
         .add_tag_attributes("img", ["srcset", "sizes"])
         .add_tag_attributes("source", ["srcset", "sizes", "media", "type"])
         .url_schemes(["http", "https", "mailto", "data"].into())
         .attribute_filter(|element, attribute, value| {
             let in_text = value.trim_start().get(..5).is_some_and(|head| head.eq_ignore_ascii_case("data:"));
-            let allowed = !in_text || (element, attribute) == ("img", "src") && tidy::is_small_picture(value);
-            allowed.then(|| value.into())
+            match attribute {
+                "id" => TEXT.with_borrow(|text| value.starts_with(&text.prefix).then(|| value.into())),
+                "class" => languages(value),
+                "cite" => TEXT.with_borrow(|text| {
+                    tidy::absolute(value, text.base.as_ref()).map(|url| url.as_str().to_owned().into())
+                }),
+                "srcset" => pictures::is_set_of_web_addresses(value).then(|| value.into()),
+                "src" if element == "img" && in_text => pictures::is_small_picture(value).then(|| value.into()),
+                _ => (!in_text).then(|| value.into()),
+            }
         })
+        .url_relative(UrlRelative::Custom(Box::new(Links)))
         .link_rel(Some("noopener noreferrer"));
     policy
 }
 
+/// Where the relative links of the text lead.
+struct Links;
+
+impl<'a> UrlRelativeEvaluate<'a> for Links {
+    fn evaluate<'url>(&self, url: &'url str) -> Option<Cow<'url, str>> {
+        TEXT.with_borrow(|text| {
+            let is_inside = url.strip_prefix('#').is_some_and(|name| name.starts_with(&text.prefix));
+            if is_inside {
+                return Some(url.into());
+            }
+            text.base.as_ref()?.join(url).map(|url| url.as_str().to_owned().into())
+        })
+    }
+}
+
+/// Of the classes of code, those that say which language it is in.
+fn languages(classes: &str) -> Option<Cow<'_, str>> {
+    let sound = |class: &&str| {
+        let name = class.strip_prefix("language-").or_else(|| class.strip_prefix("lang-"));
+        name.is_some_and(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || "+#-_.".contains(c)))
+    };
+    let kept: Vec<&str> = classes.split_whitespace().filter(sound).collect();
+    (!kept.is_empty()).then(|| kept.join(" ").into())
+}
+
 impl CleanHtml {
     /// Sanitises `html`, resolving its relative links against `base`. Relative
-    /// links without a base are dropped, since they would point at our own site.
+    /// links without a base are dropped, since they would point at our own site;
+    /// links inside the text lead to names that no other text has.
     #[must_use]
     pub fn sanitise(html: &str, base: Option<&HttpUrl>) -> Self {
-        let relative = match base {
-            Some(base) => UrlRelative::RewriteWithBase(base.as_url().clone()),
-            None => UrlRelative::Deny,
-        };
         let bounded = bounded(html);
-        let tidy = tidy::tidy(&bounded, base);
-        let clean = POLICY.with_borrow_mut(|policy| policy.url_relative(relative).clean(&tidy).to_string());
-        Self(clean.trim().to_owned())
+        let digest = sha256_hex(html.as_bytes());
+        let prefix = format!("n{}-", digest.get(..8).unwrap_or_default());
+        let tidied = tidy::tidy(&bounded, base, &prefix);
+        TEXT.set(Text { base: base.cloned(), prefix });
+        Self(POLICY.with(|policy| policy.clean(&tidied)).to_string().trim().to_owned())
     }
 
     /// Takes plain text as HTML: escaped, with its blank lines as paragraphs.
@@ -98,77 +149,4 @@ impl fmt::Display for CleanHtml {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keeps_what_is_read_and_drops_what_runs() {
-        let base = "https://blog.example.com/a/".parse().ok();
-        let clean = CleanHtml::sanitise(
-            r#"<p onclick="x()">Hi <a href="../b">b</a><script>alert(1)</script><a href="javascript:x">j</a></p><figure><img src="/i.png"><figcaption>그림</figcaption></figure>"#,
-            base.as_ref(),
-        );
-        assert_eq!(
-            clean.as_str(),
-            r#"<p>Hi <a href="https://blog.example.com/b" rel="noopener noreferrer">b</a><a rel="noopener noreferrer">j</a></p><figure><img src="https://blog.example.com/i.png"><figcaption>그림</figcaption></figure>"#
-        );
-    }
-
-    #[test]
-    fn what_only_a_browser_could_use_becomes_what_a_reader_can() {
-        let base: HttpUrl = "https://blog.example.com/a/".parse().unwrap();
-        let shot = "data:image/png;base64,iVBORw0KGgo=";
-        let long = format!("<img src=\"data:image/png;base64,{}\">", "A".repeat(9_000));
-        for (html, clean) in [
-            ("<img src=\"/blank.gif\" data-src=\"/real.jpg\">", "<img src=\"https://blog.example.com/real.jpg\">"),
-            (
-                "<img src=\"data:image/gif;base64,R0lGOD\" data-lazy-src=\"r.jpg\">",
-                "<img src=\"https://blog.example.com/a/r.jpg\">",
-            ),
-            (
-                "<img srcset=\"/s.jpg 320w, /l.jpg 1280w\">",
-                "<img srcset=\"https://blog.example.com/s.jpg 320w, https://blog.example.com/l.jpg 1280w\" src=\"https://blog.example.com/l.jpg\">",
-            ),
-            (
-                "<img data-src=\"/r.jpg\"><noscript><img src=\"/r.jpg\"></noscript>",
-                "<img src=\"https://blog.example.com/r.jpg\">",
-            ),
-            ("<noscript><img src=\"/r.jpg\"></noscript>", "<img src=\"https://blog.example.com/r.jpg\">"),
-            ("a<img src=\"https://x.example/p\" width=1 height=\"1\">", "a"),
-            ("a<img src=\"https://x.example/p\" style=\"display: none\">", "a"),
-            ("a<img src=\"https://pixel.wp.com/b.gif?x\">", "a"),
-            (&format!("<img src=\"{shot}\">"), &format!("<img src=\"{shot}\">")),
-            (&long, ""),
-            ("<img src=\"data:image/svg+xml,<svg onload=alert(1)>\">", ""),
-            ("<a href=\"data:text/html,x\">d</a>", "<a rel=\"noopener noreferrer\">d</a>"),
-            (
-                "<iframe src=\"https://www.youtube.com/embed/abc?x=1\" title=\"A <film>\"></iframe>",
-                "<p><a href=\"https://www.youtube.com/watch?v=abc\" rel=\"noopener noreferrer\">A &lt;film&gt;</a></p>",
-            ),
-            (
-                "<video controls><source src=\"/v.mp4\"></video>",
-                "<p><a href=\"https://blog.example.com/v.mp4\" rel=\"noopener noreferrer\">blog.example.com</a></p>",
-            ),
-            ("<iframe src=\"javascript:alert(1)\"></iframe>x", "x"),
-            ("<p>a</p><p>&nbsp;</p><p><br></p><div> </div><p>b</p>", "<p>a</p><p>b</p>"),
-            ("<span style=\"color:red\">a</span><span dir=\"rtl\">ב</span>", "a<span dir=\"rtl\">ב</span>"),
-            ("<pre><code>a\n  b</code></pre>", "<pre><code>a\n  b</code></pre>"),
-            (
-                "<ruby>漢<rt>かん</rt></ruby><table><tr><td>1</td></tr></table>",
-                "<ruby>漢<rt>かん</rt></ruby><table><tbody><tr><td>1</td></tr></tbody></table>",
-            ),
-            (
-                "<p>a<sup><a href=\"#n1\">1</a></sup></p>",
-                "<p>a<sup><a href=\"https://blog.example.com/a/#n1\" rel=\"noopener noreferrer\">1</a></sup></p>",
-            ),
-        ] {
-            assert_eq!(CleanHtml::sanitise(html, Some(&base)).as_str(), clean, "{html}");
-        }
-    }
-
-    #[test]
-    fn plain_text_becomes_paragraphs() {
-        assert!(CleanHtml::from_text(" \n\n ").is_empty());
-        assert!(CleanHtml::from_text("a <b>\n\nc").as_str().starts_with("<p>a&#32;&lt;b&gt;</p>"));
-    }
-}
+mod tests;

@@ -11,6 +11,7 @@ pub mod id;
 pub mod language;
 pub mod newsletter;
 pub mod pace;
+pub mod platform;
 pub mod post;
 pub mod schedule;
 pub mod slug;

@@ -72,8 +72,10 @@ pub struct ListRules {
 /// Where the text of a post is taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TextFrom {
-    /// The feed, as it is.
+    /// What is known of the post's platform, else the feed.
     #[default]
+    Usual,
+    /// The feed, as it is.
     Feed,
     /// The post's own page.
     Page,
@@ -86,10 +88,11 @@ impl std::str::FromStr for TextFrom {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
+            "usual" => Ok(Self::Usual),
             "feed" => Ok(Self::Feed),
             "page" => Ok(Self::Page),
             "auto" => Ok(Self::Auto),
-            other => Err(format!("`{other}` is none of \"feed\", \"page\", \"auto\"")),
+            other => Err(format!("`{other}` is none of \"usual\", \"feed\", \"page\", \"auto\"")),
         }
     }
 }

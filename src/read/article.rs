@@ -1,177 +1,165 @@
 //! The article on a page, without what stands around it: by the rules of its
 //! source, by what is known of its platform, else by what readability finds.
-//! What the page says of itself in its head fills in the rest.
+//! What the page says of itself fills in the rest.
 
 use super::also_at::also_at;
+use super::head::Head;
+use super::platforms::Known;
 use super::text::plain_text;
-use super::{Input, RawHtml, ReadError, Repairs, dates, decode, discover, fingerprint, packed};
+use super::{Input, RawHtml, ReadError, Repairs, chrome, dates, decode, fingerprint, packed};
 use crate::domain::html::{CleanHtml, bounded};
-use crate::domain::post::Entry;
+use crate::domain::post::{Enclosure, Entry};
 use crate::domain::source::Rules;
-use crate::domain::time::Timestamp;
 use crate::domain::token::sha256_hex;
 use crate::domain::url::HttpUrl;
-use dom_query::Document as Html;
+use dom_query::{Document as Html, NodeRef, Selection};
 use dom_smoothie::{Config, Readability};
 
 /// A page with more elements than this is no article.
 const MAX_ELEMENTS: usize = 50_000;
-/// Less text than this is no article either.
+/// Less text than this is no article either, in characters.
 const MIN_TEXT: usize = 40;
+/// A page that says in so few characters that it has nothing means it.
+const SORRY_TEXT: usize = 200;
 
-/// What no article's text is, wherever it stands.
-const CHROME: &str = "template, nav, form, button, [hidden], [aria-hidden=true], .sr-only, \
-    [class*=share-], [class*=social-], [class*=related-], [class*=newsletter-signup], [id*=disqus], #comments, .comments";
+/// A page, parsed once, with what it says of itself.
+pub(super) struct Page<'a> {
+    pub(super) html: Html,
+    /// Its HTML as it stood.
+    text: &'a str,
+    address: Option<&'a HttpUrl>,
+    /// What its links are relative to.
+    pub(super) base: Option<HttpUrl>,
+    pub(super) known: Known<'a>,
+    pub(super) head: Head,
+}
 
 /// Reads the article on a page; an error says why there is none.
 pub fn article(input: &Input<'_>, rules: &Rules) -> Result<Entry, ReadError> {
-    let text = {
-        let mut repairs = Repairs::default();
-        let bytes = packed::unpacked(input.bytes, &mut repairs);
-        decode::decode(&bytes, input.content_type, &mut repairs).into_owned()
-    };
-    of_page(&text, input.base, rules).map(|(entry, _)| entry)
+    let mut repairs = Repairs::default();
+    let bytes = packed::unpacked(input.bytes, &mut repairs);
+    let text = decode::decode(&bytes, input.content_type, &mut repairs);
+    Page::parse(&text, input).article(rules).map(|(entry, _)| entry)
 }
 
-/// Whether a page is an article, and not a list of them.
-pub(super) fn is_article(page: &Html, address: Option<&HttpUrl>) -> bool {
-    let says = |selector: &str, word: &str| {
-        page.select(selector).attr("content").is_some_and(|kind| kind.trim().eq_ignore_ascii_case(word))
-    };
-    let known = address.and_then(discover::platform_of).and_then(|platform| platform.article.as_deref());
-    says("meta[property='og:type']", "article")
-        || page.select("article").length() == 1
-        || known.and_then(|selector| page.try_select(selector)).is_some_and(|found| found.exists())
-}
+impl<'a> Page<'a> {
+    pub(super) fn parse(text: &'a str, input: &Input<'a>) -> Self {
+        let html = Html::from(bounded(text).as_ref());
+        let address = input.base;
+        let base = html.select("base[href]").attr("href");
+        let base =
+            base.and_then(|href| href.parse().ok().or_else(|| address?.join(&href))).or_else(|| address.cloned());
+        let known = Known::of(input.platforms, address, text);
+        let head = Head::of(&html, address, base.as_ref(), &known);
+        Self { html, text, address, base, known, head }
+    }
 
-/// The same of a page's text, with the HTML as it stood.
-pub(super) fn of_page(text: &str, address: Option<&HttpUrl>, rules: &Rules) -> Result<(Entry, RawHtml), ReadError> {
-    let platform = address.and_then(discover::platform_of);
-    if let Some(sorry) = platform.and_then(|platform| platform.sorry.iter().find(|sorry| text.contains(sorry.as_str())))
-    {
-        return Err(ReadError::Sorry(sorry.clone()));
-    }
-    let page = Html::from(bounded(text).as_ref());
-    let head = Head::of(&page);
-    let canonical = head.url.as_deref().and_then(|url| url.parse().ok().or_else(|| address?.join(url)));
-    let base =
-        page.select("base[href]").attr("href").and_then(|href| address?.join(&href)).or_else(|| address.cloned());
-    let platform_remove = platform.map_or(&[][..], |platform| &platform.remove);
-    for selector in rules.remove.iter().chain(platform_remove).map(String::as_str).chain([CHROME]) {
-        // A selector of the operator's was tried when the configuration was read.
-        if let Some(chrome) = page.try_select(selector) {
-            chrome.remove();
-        }
-    }
-    let selectors = rules.article.iter().chain(platform.and_then(|platform| platform.article.as_ref()));
-    let chosen = selectors.filter_map(|selector| page.try_select(selector)).find(dom_query::Selection::exists);
-    let (html, found) = match chosen {
-        Some(chosen) => (chosen.nodes().iter().map(|node| node.inner_html().to_string()).collect::<String>(), None),
-        None => {
-            let config = Config { max_elements_to_parse: MAX_ELEMENTS, ..Config::default() };
-            let found = Readability::with_document(page, address.map(HttpUrl::as_str), Some(config))
-                .and_then(|mut readability| readability.parse())
-                .map_err(|_| ReadError::NoArticle)?;
-            (found.content.to_string(), Some(found))
-        }
-    };
-    let content = CleanHtml::sanitise(&html, base.as_ref());
-    if plain_text(content.as_str()).chars().count() < MIN_TEXT && !content.as_str().contains("<img") {
-        return Err(ReadError::NoArticle);
-    }
-    let url = canonical.or_else(|| address.cloned());
-    let mut entry = Entry {
-        guid: url.as_ref().map(ToString::to_string).unwrap_or_default(),
-        also_at: also_at(content.as_str()),
-        title: head.title.or_else(|| found.as_ref().map(|found| plain_text(&found.title))).unwrap_or_default(),
-        authors: head.author.or_else(|| found.as_ref()?.byline.as_deref().map(plain_text)).into_iter().collect(),
-        published: head.published.or_else(|| dates::parse(found.as_ref()?.published_time.as_deref()?)),
-        updated: head.modified.or_else(|| dates::parse(found.as_ref()?.modified_time.as_deref()?)),
-        summary: head.summary.map(|text| CleanHtml::from_text(&text)),
-        content: Some(content),
-        categories: head.tags,
-        enclosures: Vec::new(),
-        url,
-    };
-    if entry.guid.is_empty() {
-        entry.guid = format!("text:{}", sha256_hex(fingerprint(&entry).as_bytes()));
-    }
-    Ok((entry, RawHtml { summary: None, content: Some(html) }))
-}
-
-/// What a page's head says of its article (OpenGraph, article:, and older habits).
-struct Head {
-    title: Option<String>,
-    author: Option<String>,
-    published: Option<Timestamp>,
-    modified: Option<Timestamp>,
-    summary: Option<String>,
-    url: Option<String>,
-    tags: Vec<String>,
-}
-
-impl Head {
-    fn of(page: &Html) -> Self {
-        let first = |selectors: &[&str]| {
-            let values = selectors.iter().filter_map(|selector| page.select(selector).attr("content"));
-            values.map(|value| plain_text(&value)).find(|value| !value.is_empty())
+    /// Whether it is an article, and not a list of them.
+    pub(super) fn is_article(&self) -> bool {
+        let at_place = || {
+            let selector = self.known.one(|platform| platform.article.as_ref());
+            selector.and_then(|selector| self.html.try_select(selector)).is_some_and(|found| found.exists())
         };
-        let date = |selectors: &[&str]| first(selectors).and_then(|text| dates::parse(&text));
-        let site = first(&["meta[property='og:site_name']"]).unwrap_or_default();
-        let host_word = |title: String| {
-            // "Title - site": the site is told elsewhere.
-            let cut = title.rsplit_once(" - ").or_else(|| title.rsplit_once(" | "));
-            match cut {
-                Some((head, tail)) if tail.eq_ignore_ascii_case(&site) || tail == "brunch" => head.trim().to_owned(),
-                _ => title,
+        self.head.is_article || self.html.select("article").length() == 1 || at_place()
+    }
+
+    /// What the page says when it has nothing to show. Scripts know that
+    /// sentence too, on pages that have something.
+    pub(super) fn sorry(&self) -> Option<ReadError> {
+        self.known.sorry(self.text)?;
+        self.html.select("script, style, noscript").remove();
+        self.known.sorry(&self.html.html()).map(|sorry| ReadError::Sorry(sorry.to_owned()))
+    }
+
+    /// The article, with its HTML as it stood.
+    pub(super) fn article(self, rules: &Rules) -> Result<(Entry, RawHtml), ReadError> {
+        chrome::strip(&self.html, rules.remove.iter().chain(self.known.list(|platform| &platform.remove)));
+        let places = rules.article.as_deref().into_iter().chain(self.known.one(|platform| platform.article.as_ref()));
+        let chosen = places.filter_map(|place| self.html.try_select(place)).find(|found| has_text(found, MIN_TEXT));
+        if !chosen.as_ref().is_some_and(|chosen| has_text(chosen, SORRY_TEXT))
+            && let Some(sorry) = self.sorry()
+        {
+            return Err(sorry);
+        }
+        let (html, found) = match chosen {
+            Some(chosen) => (inner_html(&chosen), None),
+            None => {
+                let (address, config) = (self.address.map(HttpUrl::as_str), readability());
+                let found = Readability::with_document(self.html, address, Some(config))
+                    .and_then(|mut readability| readability.parse())
+                    .map_err(|_| ReadError::NoArticle)?;
+                if found.text_content.trim().chars().count() < MIN_TEXT && !found.content.contains("<img") {
+                    return Err(ReadError::NoArticle);
+                }
+                (found.content.to_string(), Some(found))
             }
         };
-        let mut tags: Vec<String> = page
-            .select("meta[property='article:tag']")
-            .iter()
-            .filter_map(|tag| tag.attr("content"))
-            .map(|tag| plain_text(&tag))
-            .collect();
-        if tags.is_empty() {
-            let keywords = first(&["meta[name='keywords']"]).unwrap_or_default();
-            tags = keywords.split(',').map(plain_text).collect();
+        let content = CleanHtml::sanitise(&html, self.base.as_ref());
+        if content.is_empty() {
+            return Err(ReadError::NoArticle);
         }
-        tags.retain(|tag| !tag.is_empty());
-        tags.dedup();
-        Self {
-            title: first(&["meta[property='og:title']", "meta[name='title']"]).map(host_word),
-            author: first(&[
-                "meta[property='og:article:author']",
-                "meta[name='byl']",
-                "meta[name='author']",
-                "meta[property='article:author']",
-            ])
-            .filter(|author| !author.contains("://")),
-            published: date(&[
-                "meta[property='article:published_time']",
-                "meta[property='og:regDate']",
-                "meta[itemprop='datePublished']",
-                "meta[name='date']",
-            ]),
-            modified: date(&["meta[property='article:modified_time']", "meta[property='og:updated_time']"]),
-            summary: first(&["meta[property='og:description']", "meta[name='description']"]),
-            url: page
-                .select("link[rel='canonical']")
-                .attr("href")
-                .or_else(|| page.select("meta[property='og:url']").attr("content"))
-                .map(|url| url.trim().to_owned()),
-            tags,
+        let head = self.head;
+        let url = head.url.or_else(|| self.address.cloned());
+        let mut authors = head.authors;
+        if authors.is_empty() {
+            authors.extend(found.as_ref().and_then(|found| found.byline.as_deref()).map(plain_text));
         }
+        // A lead image that the text does not show goes along as a file of it.
+        let lead = head.image.filter(|_| !content.as_str().contains("<img"));
+        let mut entry = Entry {
+            guid: url.as_ref().map(ToString::to_string).unwrap_or_default(),
+            also_at: also_at(content.as_str()),
+            title: head.title.or_else(|| found.as_ref().map(|found| plain_text(&found.title))).unwrap_or_default(),
+            authors,
+            published: head.published.or_else(|| dates::parse(found.as_ref()?.published_time.as_deref()?)),
+            updated: head.modified.or_else(|| dates::parse(found.as_ref()?.modified_time.as_deref()?)),
+            summary: head.summary.map(|text| CleanHtml::from_text(&text)),
+            content: Some(content),
+            categories: head.tags,
+            enclosures: lead.map(picture).into_iter().collect(),
+            url,
+        };
+        if entry.guid.is_empty() {
+            entry.guid = format!("text:{}", sha256_hex(fingerprint(&entry).as_bytes()));
+        }
+        Ok((entry, RawHtml { summary: None, content: Some(html) }))
     }
+}
+
+fn readability() -> Config {
+    // Classes say which language code is in; the sanitiser drops the others.
+    Config { max_elements_to_parse: MAX_ELEMENTS, keep_classes: true, disable_json_ld: true, ..Config::default() }
+}
+
+/// Whether there are so many characters in it, or, of an article, a picture.
+fn has_text(found: &Selection<'_>, least: usize) -> bool {
+    found.text().trim().chars().take(least).count() == least || found.select("img").exists() && least == MIN_TEXT
+}
+
+/// What stands in these elements; in one that stands in another of them, once.
+fn inner_html(chosen: &Selection<'_>) -> String {
+    let nodes = chosen.nodes();
+    let outer =
+        |node: &&NodeRef<'_>| !node.ancestors_it(None).any(|above| nodes.iter().any(|other| other.id == above.id));
+    nodes.iter().filter(outer).map(|node| node.inner_html().to_string()).collect()
+}
+
+fn picture(url: HttpUrl) -> Enclosure {
+    let kinds = [("jpg", "jpeg"), ("jpeg", "jpeg"), ("png", "png"), ("gif", "gif"), ("webp", "webp"), ("avif", "avif")];
+    let ending = url.as_url().path().rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase();
+    let kind = kinds.iter().find(|(known, _)| *known == ending).map(|(_, kind)| format!("image/{kind}"));
+    Enclosure { url, media_type: kind, length: None }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::platform::Platforms;
 
     fn read(page: &str, url: &str, rules: &Rules) -> Result<Entry, ReadError> {
         let url: HttpUrl = url.parse().unwrap();
-        article(&Input { bytes: page.as_bytes(), content_type: None, base: Some(&url) }, rules)
+        let platforms = Platforms::default();
+        article(&Input { bytes: page.as_bytes(), content_type: None, base: Some(&url), platforms: &platforms }, rules)
     }
 
     const TEXT: &str = "The clockmaker never hurried, and the street forgave him for it, because his clocks were right, and \

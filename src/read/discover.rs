@@ -1,146 +1,145 @@
 //! Where a page's feed may be when the page does not say: what is known of
-//! platforms, as data (`platforms.toml`), and then the usual addresses.
+//! platforms, and then the usual addresses.
 
-use crate::domain::source::ListRules;
+use super::platforms::all;
+use crate::domain::platform::Platforms;
 use crate::domain::url::HttpUrl;
-use regex::Regex;
-use serde::Deserialize;
-use std::sync::LazyLock;
 
 /// No page is worth more requests.
-const MOST: usize = 10;
-/// So much of a page is searched for marks.
-const HEAD: usize = 512 * 1024;
-
-#[derive(Deserialize)]
-struct Platforms {
-    platform: Vec<Platform>,
-}
-
-/// What is known of a platform.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Platform {
-    #[expect(dead_code, reason = "for those who read the file")]
-    name: String,
-    host: Option<String>,
-    /// Where the text of an article stands (CSS).
-    pub(super) article: Option<String>,
-    /// What in it does not belong to it (CSS).
-    #[serde(default)]
-    pub(super) remove: Vec<String>,
-    /// How its lists of posts are read.
-    pub(super) list: Option<ListRules>,
-    /// What stands on a page that says, with status 200, that it has no article.
-    #[serde(default)]
-    pub(super) sorry: Vec<String>,
-    #[serde(default, deserialize_with = "regex")]
-    path: Option<Regex>,
-    #[serde(default, deserialize_with = "regex")]
-    page: Option<Regex>,
-    #[serde(default)]
-    feeds: Vec<String>,
-}
-
-fn regex<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Regex>, D::Error> {
-    Regex::new(&String::deserialize(from)?).map(Some).map_err(serde::de::Error::custom)
-}
-
-/// Embedded; a test reads it, so that a broken one never ships.
-static PLATFORMS: LazyLock<Vec<Platform>> = LazyLock::new(|| {
-    toml::from_str::<Platforms>(include_str!("platforms.toml")).map(|read| read.platform).unwrap_or_default()
-});
+const MOST: usize = 12;
 
 /// The feeds that a page at `url` may have, the likeliest first.
-pub(super) fn guesses(url: &HttpUrl, page: &str) -> Vec<HttpUrl> {
-    let page = page.get(..page.floor_char_boundary(HEAD)).unwrap_or(page);
+pub(super) fn guesses(own: &Platforms, url: &HttpUrl, page: &str) -> Vec<HttpUrl> {
     let mut found: Vec<HttpUrl> = Vec::new();
-    for platform in PLATFORMS.iter() {
+    for platform in all(own).filter(|platform| !platform.feeds.is_empty()) {
         let Some(part) = platform.matches(url, page) else { continue };
-        for template in &platform.feeds {
-            let feed = template
-                .replace("{1}", part)
-                .replace("{origin}", &url.as_url().origin().ascii_serialization())
-                .replace("{domain}", url.host().trim_start_matches("www."));
-            found.extend(feed.parse().ok().filter(|feed| feed != url && !found.contains(feed)));
+        for feed in platform.feeds_of(url, part) {
+            if feed != *url && !found.contains(&feed) {
+                found.push(feed);
+            }
         }
     }
     found.truncate(MOST);
     found
 }
 
-/// What is known of articles at this address.
-pub(super) fn platform_of(url: &HttpUrl) -> Option<&'static Platform> {
-    PLATFORMS.iter().find(|platform| platform.article.is_some() && platform.matches(url, "").is_some())
-}
-
-/// What on a page at this address says that there is nothing on it.
-pub(super) fn sorry_of(url: &HttpUrl, page: &str) -> Option<&'static str> {
-    platform_of(url)?.sorry.iter().map(String::as_str).find(|sorry| page.contains(sorry))
-}
-
-/// How a list of posts at this address is read.
-pub(super) fn list_of(url: &HttpUrl) -> Option<&'static ListRules> {
-    PLATFORMS.iter().filter(|platform| platform.matches(url, "").is_some()).find_map(|platform| platform.list.as_ref())
-}
-
-impl Platform {
-    /// The first group that matched, empty when there is none; `None` when the
-    /// page is another platform's.
-    fn matches<'a>(&self, url: &'a HttpUrl, page: &'a str) -> Option<&'a str> {
-        if let Some(host) = &self.host {
-            let rest = url.host().strip_suffix(host.as_str())?;
-            if !rest.is_empty() && !rest.ends_with('.') {
-                return None;
-            }
-        }
-        let mut part = "";
-        for (regex, text) in [(&self.path, url.as_url().path()), (&self.page, page)] {
-            let Some(regex) = regex else { continue };
-            let groups = regex.captures(text)?;
-            if part.is_empty() {
-                part = groups.iter().skip(1).flatten().next().map_or("", |group| group.as_str());
-            }
-        }
-        Some(part)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn found(url: &str, page: &str) -> Vec<String> {
+        let found = guesses(&Platforms::default(), &url.parse().unwrap(), page);
+        found.into_iter().map(|feed| feed.to_string()).collect()
+    }
+
     #[test]
-    fn platforms_are_known_by_address_and_by_page() {
-        assert!(PLATFORMS.len() > 15);
-        for (url, page, first) in [
-            ("https://brunch.co.kr/@@abc1/12", "", "https://brunch.co.kr/rss/@@abc1"),
+    #[expect(clippy::too_many_lines, reason = "a table")]
+    fn every_platform_is_known_by_address_or_by_page() {
+        const CHANNEL: &str = "https://www.youtube.com/feeds/videos.xml?channel_id=UCabcdefghijklmnopqrstuv";
+        const BRUNCH: &str = "https://brunch.co.kr/rss/@@aB3d";
+        for (url, page, feeds) in [
+            ("https://brunch.co.kr/@@aB3d/12", "", vec![BRUNCH]),
+            ("https://brunch.co.kr/@someone", "<div data-tiara-author_id=\"@@aB3d\">", vec![BRUNCH]),
+            ("https://brunch.co.kr/@someone", "<link href=\"https://brunch.co.kr/rss/@@aB3d\">", vec![BRUNCH]),
             (
-                "https://brunch.co.kr/@someone",
-                "<div data-tiara-author_id=\"@@aB3d\">",
-                "https://brunch.co.kr/rss/@@aB3d",
+                "https://brunch.co.kr/@someone/3",
+                "<meta property=\"dg:plink\" content=\"https://brunch.co.kr/@@aB3d/3\">",
+                vec![BRUNCH],
             ),
-            ("https://blog.naver.com/alley/1", "", "https://rss.blog.naver.com/alley.xml"),
-            ("https://alley.tistory.com/12", "", "https://alley.tistory.com/rss"),
-            ("https://velog.io/@alley/posts", "", "https://v2.velog.io/rss/@alley"),
-            ("https://www.news.example.kr/news/articleList.html", "", "https://www.news.example.kr/rss/allArticle.xml"),
+            ("https://blog.naver.com/alley/1", "", vec!["https://rss.blog.naver.com/alley.xml"]),
+            ("https://m.blog.naver.com/alley", "", vec!["https://rss.blog.naver.com/alley.xml"]),
             (
-                "https://www.youtube.com/@alley",
-                "{\"externalId\":\"UCabcdefghijklmnopqrstuv\"}",
-                "https://www.youtube.com/feeds/videos.xml?channel_id=UCabcdefghijklmnopqrstuv",
+                "https://blog.naver.com/PostList.naver?blogId=alley&from=x",
+                "",
+                vec!["https://rss.blog.naver.com/alley.xml"],
             ),
-            ("https://github.com/a/b/tree/main", "", "https://github.com/a/b/releases.atom"),
-            ("https://medium.com/@alley/x", "", "https://medium.com/feed/@alley"),
-            ("https://alley.substack.com/p/x", "", "https://alley.substack.com/feed"),
-            ("https://alley.blogspot.com/", "", "https://alley.blogspot.com/feeds/posts/default"),
-            ("https://social.example/@alley", "<div id='mastodon'>", "https://social.example/@alley.rss"),
-            ("https://g.example/", "<meta name=\"generator\" content=\"Ghost 5\">", "https://g.example/rss/"),
-            ("https://w.example/x", "<link href='/wp-content/a.css'>", "https://w.example/feed/"),
-            ("https://plain.example:8443/a/b", "<p>", "https://plain.example:8443/feed"),
-            ("https://notbrunch.co.kr/@@abc1", "", "https://notbrunch.co.kr/feed"),
+            ("https://alley.tistory.com/12", "", vec!["https://alley.tistory.com/rss"]),
+            (
+                "https://alley.example/12",
+                "<script src='https://t1.daumcdn.net/tistory_admin/x.js'>",
+                vec!["https://alley.example/rss"],
+            ),
+            (
+                "https://velog.io/@alley/posts",
+                "",
+                vec!["https://v2.velog.io/rss/@alley", "https://api.velog.io/rss/@alley"],
+            ),
+            (
+                "https://www.news.example.kr/news/articleList.html?sc_section_code=S1N1",
+                "",
+                vec![
+                    "https://www.news.example.kr/rss/allArticle.xml",
+                    "https://cdn.news.example.kr/rss/gn_rss_allArticle.xml",
+                ],
+            ),
+            (
+                "https://news.example.kr/",
+                "<a href=\"/news/articleView.html?idxno=1\">",
+                vec!["https://news.example.kr/rss/allArticle.xml"],
+            ),
+            ("https://www.youtube.com/channel/UCabcdefghijklmnopqrstuv", "", vec![CHANNEL]),
+            ("https://www.youtube.com/@alley", "{\"externalId\":\"UCabcdefghijklmnopqrstuv\"}", vec![CHANNEL]),
+            ("https://www.youtube.com/watch?v=1", "{\"channelId\": \"UCabcdefghijklmnopqrstuv\"}", vec![CHANNEL]),
+            ("https://www.youtube.com/user/alley", "", vec!["https://www.youtube.com/feeds/videos.xml?user=alley"]),
+            (
+                "https://www.youtube.com/playlist?list=PL1",
+                "",
+                vec!["https://www.youtube.com/feeds/videos.xml?playlist_id=PL1"],
+            ),
+            (
+                "https://github.com/a/b/tree/main",
+                "",
+                vec!["https://github.com/a/b/releases.atom", "https://github.com/a/b/tags.atom"],
+            ),
+            ("https://medium.com/@alley/x", "", vec!["https://medium.com/feed/@alley"]),
+            ("https://medium.com/the-alley", "", vec!["https://medium.com/feed/the-alley"]),
+            ("https://alley.medium.com/x-1", "", vec!["https://alley.medium.com/feed"]),
+            ("https://alley.substack.com/p/x", "", vec!["https://alley.substack.com/feed"]),
+            (
+                "https://alley.example/p/x",
+                "<img src=\"https://substackcdn.com/i.png\">",
+                vec!["https://alley.example/feed"],
+            ),
+            ("https://alley.blogspot.com/", "", vec!["https://alley.blogspot.com/feeds/posts/default"]),
+            (
+                "https://alley.example/",
+                "<meta content='blogger' name='generator'/>",
+                vec!["https://alley.example/feeds/posts/default"],
+            ),
+            ("https://alley.tumblr.com/post/1", "", vec!["https://alley.tumblr.com/rss"]),
+            ("https://www.tumblr.com/alley", "", vec!["https://alley.tumblr.com/rss"]),
+            ("https://www.reddit.com/r/rust/", "", vec!["https://www.reddit.com/r/rust/.rss"]),
+            ("https://social.example/@alley", "<div id='mastodon'>", vec!["https://social.example/@alley.rss"]),
+            ("https://social.example/@alley/123", "<div id=\"mastodon\">", vec!["https://social.example/@alley.rss"]),
+            ("https://g.example/", "<meta name=\"generator\" content=\"Ghost 5\">", vec!["https://g.example/rss/"]),
+            ("https://w.example/x", "<link href='/wp-content/a.css'>", vec!["https://w.example/feed/"]),
+            (
+                "https://w.example/blog/x",
+                "<meta name=generator content=\"WordPress 6\">",
+                vec!["https://w.example/feed/", "https://w.example/blog/feed/"],
+            ),
+            (
+                "https://plain.example:8443/a/b",
+                "<p>",
+                vec![
+                    "https://plain.example:8443/feed",
+                    "https://plain.example:8443/a/feed",
+                    "https://plain.example:8443/a/index.xml",
+                    "https://plain.example:8443/rss",
+                    "https://plain.example:8443/rss.xml",
+                    "https://plain.example:8443/feed.xml",
+                    "https://plain.example:8443/atom.xml",
+                    "https://plain.example:8443/index.xml",
+                    "https://plain.example:8443/feed.json",
+                ],
+            ),
+            // Nobody is taken for another.
+            ("https://notbrunch.co.kr/@@aB3d", "", vec!["https://notbrunch.co.kr/feed"]),
+            ("https://brunch.co.kr.example/@@aB3d", "", vec!["https://brunch.co.kr.example/feed"]),
+            ("https://example.org/@alley", "<p>", vec!["https://example.org/feed"]),
         ] {
-            let found = guesses(&url.parse().unwrap(), page);
-            assert_eq!(found.first().map(HttpUrl::as_str), Some(first), "{url}");
+            let found = found(url, page);
+            assert!(found.starts_with(&feeds.iter().map(ToString::to_string).collect::<Vec<_>>()), "{url}: {found:?}");
             assert!(found.len() <= MOST);
         }
     }

@@ -113,6 +113,7 @@ pub(super) fn detect_language(entries: &[Entry]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use crate::domain::platform::Platforms;
     use crate::domain::url::HttpUrl;
     use crate::read::{Input, read};
 
@@ -121,7 +122,9 @@ mod tests {
         let feed = "<rss><channel><link>https://blog.example/</link><item><link>1</link>\
                     <description>&lt;a href='2'&gt;two&lt;/a&gt;</description></item></channel></rss>";
         let entry = |base: Option<&HttpUrl>| {
-            let reading = read(&Input { bytes: feed.as_bytes(), content_type: None, base }).unwrap();
+            let reading =
+                read(&Input { bytes: feed.as_bytes(), content_type: None, base, platforms: &Platforms::default() })
+                    .unwrap();
             let entry = reading.document.entries.into_iter().next().unwrap();
             (entry.url.unwrap().to_string(), entry.summary.unwrap().to_string())
         };

@@ -6,12 +6,13 @@ mod block;
 mod json_ld;
 mod repeated;
 
+use super::article::Page as Article;
+use super::platforms::{Known, list_of};
 use super::url_key::url_key;
-use super::{MAX_ENTRIES, RawHtml, ReadError, Reading, Repairs, discover, page};
+use super::{Input, MAX_ENTRIES, RawHtml, ReadError, Reading, Repairs, page};
 use crate::domain::html::bounded;
 use crate::domain::post::Entry;
 use crate::domain::source::ListRules;
-use crate::domain::url::HttpUrl;
 use block::{Fields, Page};
 use dom_query::{Document as Html, NodeRef};
 use std::collections::{HashMap, HashSet};
@@ -47,16 +48,14 @@ const MARKUPS: [(&str, Fields<'static>); 2] = [
 ];
 
 /// Reads a page as a list of posts.
-pub(super) fn read(
-    text: &str,
-    address: Option<&HttpUrl>,
-    rules: &ListRules,
-    repairs: Repairs,
-) -> Result<Reading, ReadError> {
-    if let Some(sorry) = address.and_then(|address| discover::sorry_of(address, text)) {
-        return Err(ReadError::Sorry(sorry.to_owned()));
+pub(super) fn read(text: &str, input: &Input<'_>, rules: &ListRules, repairs: Repairs) -> Result<Reading, ReadError> {
+    let address = input.base;
+    if Known::of(input.platforms, address, text).sorry(text).is_some()
+        && let Some(sorry) = Article::parse(text, input).sorry()
+    {
+        return Err(sorry);
     }
-    let reading = page::read(text, address, repairs);
+    let reading = page::read(text, input, repairs)?;
     let html = Html::from(bounded(text).as_ref());
     let base =
         html.select("base[href]").attr("href").and_then(|href| address?.join(&href)).or_else(|| address.cloned());
@@ -65,7 +64,7 @@ pub(super) fn read(
         key: address.map(url_key),
         korean: reading.document.language.as_deref().is_some_and(|tag| tag.starts_with("ko")),
     };
-    let known = address.and_then(discover::list_of);
+    let known = address.and_then(|address| list_of(input.platforms, address));
     let listed = if rules == &ListRules::default() {
         let known = known.map(|known| by_rules(&html, known, &page)).unwrap_or_default();
         if known.is_empty() { recognised(&html, &page) } else { known }

@@ -5,6 +5,7 @@
 mod also_at;
 mod article;
 mod builder;
+mod chrome;
 mod dates;
 mod decode;
 mod discover;
@@ -14,6 +15,7 @@ mod feed;
 mod field;
 mod files;
 mod fingerprint;
+mod head;
 mod json_feed;
 mod lenient;
 mod lenient_json;
@@ -24,6 +26,7 @@ mod pace;
 mod packed;
 mod page;
 mod people;
+mod platforms;
 mod repair;
 mod shape;
 mod strict;
@@ -34,10 +37,12 @@ mod url_key;
 pub use crate::domain::text::{plain_text, words};
 pub use article::article;
 pub use fingerprint::{fingerprint, listed_fingerprint};
+pub use platforms::text_from;
 pub use repair::{Repair, Repairs};
 pub use url_key::url_key;
 
 use crate::domain::pace::Pace;
+use crate::domain::platform::Platforms;
 use crate::domain::post::Document;
 use crate::domain::source::ListRules;
 use crate::domain::text;
@@ -53,6 +58,8 @@ pub struct Input<'a> {
     pub content_type: Option<&'a str>,
     /// Where it came from: relative links are resolved against it.
     pub base: Option<&'a HttpUrl>,
+    /// The operator's own platform profiles.
+    pub platforms: &'a Platforms,
 }
 
 /// What was read.
@@ -133,13 +140,13 @@ const MAX_ENTRIES: usize = 5_000;
 
 /// Reads a document.
 pub fn read(input: &Input<'_>) -> Result<Reading, ReadError> {
-    read_with(input, |text, repairs| Ok(page::read(text, input.base, repairs)))
+    read_with(input, |text, repairs| page::read(text, input, repairs))
 }
 
 /// Reads a page for the posts that it lists. A feed that stands in its place is
 /// read as what it is.
 pub fn listing(input: &Input<'_>, rules: &ListRules) -> Result<Reading, ReadError> {
-    read_with(input, |text, repairs| listing::read(text, input.base, rules, repairs))
+    read_with(input, |text, repairs| listing::read(text, input, rules, repairs))
 }
 
 fn read_with(

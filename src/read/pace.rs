@@ -60,12 +60,19 @@ fn syndication(channel: &Element<'_>) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::platform::Platforms;
     use crate::domain::url::HttpUrl;
     use crate::read::{Input, Reading, read};
 
     fn reading(document: &str) -> Reading {
         let base = "https://blog.example/feed".parse().ok();
-        read(&Input { bytes: document.as_bytes(), content_type: None, base: base.as_ref() }).unwrap()
+        read(&Input {
+            bytes: document.as_bytes(),
+            content_type: None,
+            base: base.as_ref(),
+            platforms: &Platforms::default(),
+        })
+        .unwrap()
     }
 
     fn rss(channel: &str) -> Reading {

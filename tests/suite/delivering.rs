@@ -16,6 +16,7 @@ use syndicated::domain::filter::Filter;
 use syndicated::domain::id::DigestId;
 use syndicated::domain::language::Language;
 use syndicated::domain::newsletter::Newsletter;
+use syndicated::domain::platform::Platforms;
 use syndicated::domain::slug::Slug;
 use syndicated::domain::time::Timestamp;
 use syndicated::domain::token::SecretKey;
@@ -79,6 +80,7 @@ fn config(relay: Relay) -> Config {
             settle_max: HOUR,
             feed_items: 10,
         }],
+        platforms: Platforms::default(),
     }
 }
 

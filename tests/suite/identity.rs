@@ -6,6 +6,7 @@ use crate::origin::{Item, rss};
 use std::time::Duration;
 use syndicated::domain::filter::Filter;
 use syndicated::domain::pace::Pace;
+use syndicated::domain::platform::Platforms;
 use syndicated::domain::post::{Entry, Standing};
 use syndicated::domain::schedule::Schedule;
 use syndicated::domain::source::{Kind, Rules, Seed, Source, TextFrom};
@@ -333,7 +334,8 @@ fn cases() -> Vec<Case> {
 /// A document's entries, as a poll would bring them.
 pub(crate) fn arrival(items: &[Item], now: Timestamp) -> Arrival {
     let text = rss(items, "");
-    let input = read::Input { bytes: text.as_bytes(), content_type: None, base: None };
+    let input =
+        read::Input { bytes: text.as_bytes(), content_type: None, base: None, platforms: &Platforms::default() };
     let key = |entry: Entry| Arriving {
         fingerprint: read::fingerprint(&entry),
         url_key: entry.url.as_ref().map(read::url_key),

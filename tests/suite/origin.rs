@@ -23,11 +23,21 @@ pub(crate) struct Answer {
     delay: Duration,
     /// The connection breaks after so many bytes of the body.
     cut: Option<usize>,
+    /// Who does not bring this cookie gets that answer.
+    stranger: Option<(String, Box<Answer>)>,
 }
 
 impl Answer {
     pub(crate) fn status(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Vec::new(), pace: None, delay: Duration::ZERO, cut: None }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Vec::new(),
+            pace: None,
+            delay: Duration::ZERO,
+            cut: None,
+            stranger: None,
+        }
     }
 
     pub(crate) fn ok(body: impl Into<Vec<u8>>) -> Self {
@@ -60,6 +70,12 @@ impl Answer {
 
     pub(crate) fn cut_after(mut self, bytes: usize) -> Self {
         self.cut = Some(bytes);
+        self
+    }
+
+    /// For those who bring the cookie; strangers get another.
+    pub(crate) fn for_cookie(mut self, cookie: &str, stranger: Self) -> Self {
+        self.stranger = Some((cookie.to_owned(), Box::new(stranger)));
         self
     }
 
@@ -187,6 +203,11 @@ impl Origin {
                 state.at_once += 1;
                 state.most_at_once = state.most_at_once.max(state.at_once);
                 let mut answer = state.answers.get(&path).cloned().unwrap_or_else(|| Answer::status(404));
+                if let Some((cookie, stranger)) = answer.stranger.take()
+                    && !headers.get("cookie").is_some_and(|brought| brought.contains(&cookie))
+                {
+                    answer = *stranger;
+                }
                 if answer.is_known(&headers) {
                     answer.status = 304;
                     answer.body.clear();

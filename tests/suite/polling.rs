@@ -10,6 +10,7 @@ use syndicated::clock::{Chance, Clock};
 use syndicated::config::{Allow, Config, Database, Fetch, Http, Live, Mail, OnAmbiguous, Relay, Site};
 use syndicated::domain::filter::Filter;
 use syndicated::domain::language::Language;
+use syndicated::domain::platform::Platforms;
 use syndicated::domain::post::Standing;
 use syndicated::domain::schedule::Schedule;
 use syndicated::domain::slug::Slug;
@@ -77,6 +78,7 @@ pub(crate) fn config(sources: Vec<Source>) -> Config {
         fresh_key: None,
         sources,
         newsletters: Vec::new(),
+        platforms: Platforms::default(),
     }
 }
 

@@ -12,6 +12,7 @@ use syndicated::domain::id::{PostId, SourceId};
 use syndicated::domain::language::Language;
 use syndicated::domain::newsletter::Newsletter;
 use syndicated::domain::pace::Pace;
+use syndicated::domain::platform::Platforms;
 use syndicated::domain::post::{Enclosure, Entry, Place, Post, Standing};
 use syndicated::domain::schedule::Schedule;
 use syndicated::domain::slug::Slug;
@@ -403,6 +404,7 @@ fn config(bench: &engines::Bench) -> Config {
         fresh_key: None,
         sources: vec![source("one"), source("two")],
         newsletters: vec![newsletter("all", None), newsletter("half", Some(vec!["two".parse().unwrap()]))],
+        platforms: Platforms::default(),
     }
 }
 

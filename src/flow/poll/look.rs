@@ -183,12 +183,14 @@ impl Poller {
         let permit = Arc::clone(&self.readers).acquire_owned().await.ok();
         let url = fetched.final_url.clone();
         let list = list.cloned();
+        let platforms = self.config.load().platforms.clone();
         let work = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let input = read::Input {
                 bytes: &fetched.bytes,
                 content_type: fetched.content_type.as_deref(),
                 base: Some(&fetched.final_url),
+                platforms: &platforms,
             };
             let reading = match &list {
                 Some(rules) => read::listing(&input, rules),

@@ -1,15 +1,19 @@
 //! The full text of posts from their own pages, for sources whose feeds give
-//! only a beginning (`content = "page"` or `"auto"`).
+//! only a beginning (`content = "page"` or `"auto"`, or what is known of the
+//! post's platform).
 //!
 //! A post's fingerprint stays that of its feed entry, so that a page is read
 //! once, and again only when the feed says that the post has changed. A page
-//! that could not be read leaves a mark on the fingerprint: the next poll tries
-//! again, and until then the post is what the feed gave.
+//! that could not be read leaves a mark on the fingerprint: it is tried again,
+//! less and less often and not for ever, and until then the post is what the
+//! feed gave.
 
 use super::Poller;
 use crate::domain::harvest::Gave;
+use crate::domain::platform::Platforms;
 use crate::domain::post::Entry;
 use crate::domain::source::{Source, TextFrom};
+use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
 use crate::net::{FetchError, Outcome, Request, shown};
 use crate::read::{self, ReadError, words};
@@ -25,6 +29,11 @@ const BUDGET: Duration = Duration::from_mins(2);
 const UNREAD: &str = "~";
 /// A text of fewer characters is only a beginning.
 const BEGINNING: usize = 600;
+/// When a page is tried again, counted from when its post came or changed: then,
+/// and each time after twice as long, so often.
+const FIRST_RETRY: Duration = Duration::from_mins(10);
+/// The last one comes after three and a half days.
+const RETRIES: u32 = 10;
 
 /// What came of reading posts' pages.
 #[derive(Debug, Default)]
@@ -70,12 +79,10 @@ impl Poller {
             ..Gave::default()
         };
         let mut pages = Pages { listed, ..Pages::default() };
-        if source.content == TextFrom::Feed {
-            return Ok(pages);
-        }
+        let platforms = self.config.load().platforms.clone();
         let mut wanting: Vec<(&mut Arriving, HttpUrl)> = entries
             .iter_mut()
-            .filter(|arriving| source.content == TextFrom::Page || is_beginning(&arriving.entry))
+            .filter(|arriving| wants_page(source, &platforms, &arriving.entry))
             .filter_map(|arriving| arriving.entry.url.clone().map(|url| (arriving, url)))
             .collect();
         let texts: Vec<(String, String)> = wanting
@@ -90,12 +97,14 @@ impl Poller {
                 arriving.entry.content = None;
                 continue;
             }
-            let is_new = !known.contains_key(&**unread);
+            let since = known.get(&**unread).copied();
+            let is_new = since.is_none();
+            let due = since.is_none_or(|since| is_due(since, claim.ok_at, began));
             let mut article = None;
-            if asked < MOST_PAGES && self.clock.now().since(began) < BUDGET {
+            if due && asked < MOST_PAGES && self.clock.now().since(began) < BUDGET {
                 asked += 1;
                 article = tokio::select! {
-                    article = self.article(url, source) => Some(article),
+                    article = self.article(url, source, &platforms) => Some(article),
                     () = stop.cancelled() => None,
                 };
             }
@@ -133,12 +142,12 @@ impl Poller {
                 tracing::warn!(source = %source.name, page = %shown(url), why, "a post's page could not be read; it is tried again");
             }
             arriving.fingerprint.push_str(UNREAD);
-            pages.pending = true;
+            pages.pending |= since.is_none_or(|since| began.since(since) < retry(RETRIES - 1));
         }
         Ok(pages)
     }
 
-    async fn article(&self, url: &HttpUrl, source: &Source) -> Result<Entry, Unread> {
+    async fn article(&self, url: &HttpUrl, source: &Source, platforms: &Platforms) -> Result<Entry, Unread> {
         let request = Request { url, etag: None, last_modified: None };
         // Whoever publishes a feed invites programs; a page's owner may not have.
         let answer = match source.list() {
@@ -156,12 +165,13 @@ impl Poller {
             }
             Err(error) => return Err(Unread::Trouble(error.to_string())),
         };
-        let rules = source.rules.clone();
+        let (rules, platforms) = (source.rules.clone(), platforms.clone());
         let work = tokio::task::spawn_blocking(move || {
             let input = read::Input {
                 bytes: &fetched.bytes,
                 content_type: fetched.content_type.as_deref(),
                 base: Some(&fetched.final_url),
+                platforms: &platforms,
             };
             read::article(&input, &rules).map_err(|error| match error {
                 ReadError::NoArticle => Unread::NoText(error.to_string()),
@@ -170,6 +180,28 @@ impl Poller {
         });
         work.await
             .unwrap_or_else(|_| Err(Unread::Trouble("reading it failed, which is a fault of syndicated".to_owned())))
+    }
+}
+
+/// When a page is tried for the given time again, counted from 0.
+fn retry(number: u32) -> Duration {
+    FIRST_RETRY.saturating_mul(1 << number.min(RETRIES))
+}
+
+/// Whether a time to try again came between the last poll and this one.
+fn is_due(since: Timestamp, polled: Option<Timestamp>, now: Timestamp) -> bool {
+    let before = polled.map_or(Duration::ZERO, |polled| polled.since(since));
+    let age = now.since(since);
+    (0..RETRIES).map(retry).any(|at| before < at && at <= age)
+}
+
+/// Whether the text of an entry is to come from its page.
+fn wants_page(source: &Source, platforms: &Platforms, entry: &Entry) -> bool {
+    let usual = || entry.url.as_ref().map_or(TextFrom::Feed, |url| read::text_from(platforms, url));
+    match if source.content == TextFrom::Usual { usual() } else { source.content } {
+        TextFrom::Page => true,
+        TextFrom::Auto => is_beginning(entry),
+        TextFrom::Usual | TextFrom::Feed => false,
     }
 }
 
@@ -188,6 +220,9 @@ fn fill(entry: &mut Entry, page: Entry) {
     }
     if entry.categories.is_empty() {
         entry.categories = page.categories;
+    }
+    if entry.enclosures.is_empty() {
+        entry.enclosures = page.enclosures;
     }
 }
 

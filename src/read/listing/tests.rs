@@ -1,4 +1,6 @@
 use super::*;
+use crate::domain::platform::Platforms;
+use crate::domain::url::HttpUrl;
 use crate::read::{Input, listing};
 
 const ADDRESS: &str = "https://www.alley.example/essays/";
@@ -10,7 +12,12 @@ fn read(page: &str, rules: &ListRules) -> Result<Reading, ReadError> {
 fn read_at(address: &str, page: &str, rules: &ListRules) -> Result<Reading, ReadError> {
     let address: HttpUrl = address.parse().unwrap();
     listing(
-        &Input { bytes: page.as_bytes(), content_type: Some("text/html; charset=utf-8"), base: Some(&address) },
+        &Input {
+            bytes: page.as_bytes(),
+            content_type: Some("text/html; charset=utf-8"),
+            base: Some(&address),
+            platforms: &Platforms::default(),
+        },
         rules,
     )
 }
