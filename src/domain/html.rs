@@ -74,7 +74,7 @@ fn policy() -> Builder<'static> {
 /// Where the relative links of the text lead.
 struct Links;
 
-impl<'a> UrlRelativeEvaluate<'a> for Links {
+impl UrlRelativeEvaluate<'_> for Links {
     fn evaluate<'url>(&self, url: &'url str) -> Option<Cow<'url, str>> {
         TEXT.with_borrow(|text| {
             let is_inside = url.strip_prefix('#').is_some_and(|name| name.starts_with(&text.prefix));

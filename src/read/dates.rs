@@ -19,10 +19,17 @@ const LONGEST: usize = 100;
 /// that know no date write the year 0 or 1.
 const FIRST_YEAR: i32 = 1_000;
 /// Minutes east of Greenwich.
-const SEOUL: i32 = 540;
+pub(super) const SEOUL: i32 = 540;
 
 /// The instant that a text means; `None` when it means none.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
+    // Korean words say that the blog's clock is Korea's.
+    let is_korean = text.chars().any(|c| matches!(c, '가'..='힣'));
+    parse_at(text, if is_korean { SEOUL } else { 0 })
+}
+
+/// The same, where what names no zone is so many minutes east of Greenwich.
+pub(super) fn parse_at(text: &str, minutes_east: i32) -> Option<Timestamp> {
     let text = text.trim();
     if text.len() > LONGEST {
         return None;
@@ -33,7 +40,7 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
         return Some(instant);
     }
     if let Some(text) = compact::with_century(text) {
-        return parse(&text);
+        return parse_at(&text, minutes_east);
     }
     let mut tokens = tokens(text);
     let time = clock::take_time(&mut tokens)?;
@@ -47,9 +54,7 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
     if let Some(zone) = text.split(|c: char| c.is_whitespace() || matches!(c, '[' | ']' | '(' | ')')).find_map(region) {
         return zone.from_local_datetime(&moment).earliest().map(|at| at.to_utc().into());
     }
-    // Korean words say that the blog's clock is Korea's.
-    let is_korean = text.chars().any(|c| matches!(c, '가'..='힣'));
-    instant(moment, if is_korean { SEOUL } else { 0 })
+    instant(moment, minutes_east)
 }
 
 fn instant(moment: NaiveDateTime, minutes_east: i32) -> Option<Timestamp> {

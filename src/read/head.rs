@@ -51,18 +51,18 @@ impl Head {
             title.map(|title| without_site(title, &site, address))
         });
         let named = at(|platform| platform.author.as_ref()).and_then(|found| found.iter().find_map(|one| said(&one)));
-        let mut authors: Vec<String> = named.into_iter().collect();
+        let mut authors = names(named.into_iter().collect());
         if authors.is_empty() {
-            authors = ld.names("author");
+            authors = names(ld.names("author"));
         }
         if authors.is_empty() {
-            authors =
-                meta.all(&["og:article:author", "byl", "article:author", "author", "dc.creator", "parsely-author"]);
+            let keys = ["og:article:author", "byl", "article:author", "author", "dc.creator", "parsely-author"];
+            authors = names(meta.all(&keys));
         }
         if authors.is_empty() {
-            authors = page.select("[rel~='author'], [itemprop='author']").iter().filter_map(|one| said(&one)).collect();
+            let marked = page.select("[rel~='author'], [itemprop='author']");
+            authors = names(marked.iter().filter_map(|one| said(&one)).collect());
         }
-        authors = names(authors);
         authors.truncate(MOST);
 
         let date = |names: &[&str]| meta.all(names).iter().find_map(|text| dates::parse(text));

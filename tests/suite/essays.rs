@@ -117,12 +117,11 @@ async fn an_essay_platform_is_read_in_full_by_its_profile() {
             html("<title>하늘의 글</title><body><div data-author_id=\"@@aB3d\">글 2</div>")
                 .for_cookie("visit=1", login),
         );
-        let items: String = (1..=2)
-            .map(|number| {
-                let link = origin.url(&format!("/@@aB3d/{number}"));
-                format!("<item><title>늦은 시계 {number}</title><link>{link}</link><guid>{link}</guid><description>서두르는 법이 없었다…</description></item>")
-            })
-            .collect();
+        let items = [1, 2].map(|number| {
+            let link = origin.url(&format!("/@@aB3d/{number}"));
+            format!("<item><title>늦은 시계 {number}</title><link>{link}</link><guid>{link}</guid><description>서두르는 법이 없었다…</description></item>")
+        });
+        let items = items.concat();
         let feed = format!(
             "<rss version=\"2.0\"><channel><title>하늘의 글</title><link>x</link><description>d</description>{items}</channel></rss>"
         );

@@ -63,7 +63,7 @@ pub(super) fn is_small_picture(address: &str) -> bool {
         let (head, rest) = (address.get(..kind.len()), address.get(kind.len()..).unwrap_or_default());
         head.is_some_and(|head| head.eq_ignore_ascii_case(kind)) && rest.starts_with([';', ','])
     };
-    address.len() <= SMALL && kinds.iter().any(|kind| known(&kind))
+    address.len() <= SMALL && kinds.iter().any(known)
 }
 
 /// Whether every address of a `srcset` is a web address.

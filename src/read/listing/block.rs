@@ -185,8 +185,8 @@ fn date(whole: &Selection<'_>, title: &str, page: &Page<'_>) -> Option<Timestamp
     let likely = whole.select(DATES);
     likely.nodes().iter().find_map(|node| date_in(node, page)).or_else(|| {
         // A title may name a day of its own.
-        let texts = leaves(whole).filter(|text| text.len() <= LONGEST_DATE && text.trim() != title);
-        texts.filter_map(|text| date_of(&text, page)).next()
+        let mut texts = leaves(whole).filter(|text| text.len() <= LONGEST_DATE && text.trim() != title);
+        texts.find_map(|text| date_of(&text, page))
     })
 }
 
@@ -214,8 +214,7 @@ fn date_of(text: &str, page: &Page<'_>) -> Option<Timestamp> {
 
 /// What names no zone on a Korean page is Korea's time.
 fn instant(text: &str, page: &Page<'_>) -> Option<Timestamp> {
-    let korean = page.korean.then(|| dates::parse(&format!("{} KST", text.trim()))).flatten();
-    korean.or_else(|| dates::parse(text))
+    if page.korean { dates::parse_at(text, dates::SEOUL) } else { dates::parse(text) }
 }
 
 /// Who wrote it: the last words of a byline that are no date.
@@ -223,7 +222,7 @@ fn name(found: &Selection<'_>, page: &Page<'_>) -> Option<String> {
     let given = found.select("[itemprop~=name], .p-name, .fn");
     let texts: Vec<String> = if given.exists() { vec![words(&given.first())] } else { leaves(found).collect() };
     let parts = texts.iter().flat_map(|text| text.split(['|', '·', '•', '/']));
-    let names = parts.filter_map(|part| {
+    parts.rev().find_map(|part| {
         let part = fold(&DATE.as_ref().map_or(part.into(), |date| date.replace_all(part, " ")));
         let part = ["by ", "By ", "글 ", "작성자 ", "기자명 "]
             .iter()
@@ -232,8 +231,7 @@ fn name(found: &Selection<'_>, page: &Page<'_>) -> Option<String> {
         let part = part.trim_matches(|c: char| c.is_whitespace() || matches!(c, ':' | ',' | '-' | '—'));
         let is_name = part.chars().any(char::is_alphabetic) && part.chars().count() <= LONGEST_NAME;
         (is_name && date_of(part, page).is_none()).then(|| part.to_owned())
-    });
-    names.last()
+    })
 }
 
 /// The longest text beside the title.

@@ -26,7 +26,7 @@ fn read_at(address: &str, page: &str, rules: &ListRules) -> Result<Reading, Read
 fn lines(reading: &Reading) -> Vec<String> {
     assert_eq!(reading.raw.len(), reading.document.entries.len());
     let line = |entry: &Entry| {
-        let date = entry.published.map(|at| at.to_rfc3339()).unwrap_or_default();
+        let date = entry.published.map(crate::domain::time::Timestamp::to_rfc3339).unwrap_or_default();
         let summary = entry.summary.as_ref().map(|html| crate::read::plain_text(html.as_str())).unwrap_or_default();
         let path = entry.url.as_ref().unwrap().as_str().trim_start_matches("https://www.alley.example").to_owned();
         format!("{path} | {} | {date} | {} | {summary}", entry.title, entry.authors.join(", "))
