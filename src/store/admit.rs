@@ -329,25 +329,19 @@ async fn update_post(tx: &mut Tx, id: PostId, arriving: &Arriving, now: Timestam
 }
 
 /// Takes over what changed beside the text (its markup, its address, its tags):
-/// no new version, and nothing to wait for before it is mailed. What the entry
-/// does not say came from the post's own page, and stays. Returns whether there
-/// was anything.
+/// no new version, and nothing to wait for before it is mailed. Returns whether
+/// there was anything.
 async fn refresh_post(tx: &mut Tx, id: PostId, arriving: &Arriving) -> Result<bool, StoreError> {
     let entry = &arriving.entry;
     let (authors, categories) = (to_json(&entry.authors)?, to_json(&entry.categories)?);
     let (enclosures, also_at) = (to_json(&entry.enclosures)?, to_json(&entry.also_at)?);
     let changed = each!(tx, |db| {
         sqlx::query(
-            "UPDATE post SET url = $2, url_key = $3, title = COALESCE(NULLIF($4, ''), title),
-                 authors = COALESCE(NULLIF($5, '[]'), authors), updated_at = COALESCE($6, updated_at),
-                 summary = COALESCE($7, summary), content = COALESCE($8, content),
-                 categories = COALESCE(NULLIF($9, '[]'), categories),
-                 enclosures = COALESCE(NULLIF($10, '[]'), enclosures), also_at = COALESCE(NULLIF($11, '[]'), also_at)
-             WHERE id = $1 AND (url IS DISTINCT FROM $2 OR url_key IS DISTINCT FROM $3 OR title <> NULLIF($4, '')
-                 OR authors <> NULLIF($5, '[]') OR updated_at <> $6 OR updated_at IS NULL AND $6 IS NOT NULL
-                 OR summary <> $7 OR summary IS NULL AND $7 IS NOT NULL
-                 OR content <> $8 OR content IS NULL AND $8 IS NOT NULL
-                 OR categories <> NULLIF($9, '[]') OR enclosures <> NULLIF($10, '[]') OR also_at <> NULLIF($11, '[]'))",
+            "UPDATE post SET url = $2, url_key = $3, title = $4, authors = $5, updated_at = $6, summary = $7,
+                 content = $8, categories = $9, enclosures = $10, also_at = $11
+             WHERE id = $1 AND (url IS DISTINCT FROM $2 OR url_key IS DISTINCT FROM $3 OR title <> $4 OR authors <> $5
+                 OR updated_at IS DISTINCT FROM $6 OR summary IS DISTINCT FROM $7 OR content IS DISTINCT FROM $8
+                 OR categories <> $9 OR enclosures <> $10 OR also_at <> $11)",
         )
         .bind(id.0)
         .bind(entry.url.as_ref().map(HttpUrl::as_str))

@@ -194,6 +194,18 @@ impl Store {
         row.map(Post::try_from).transpose()
     }
 
+    /// The post of a source that has this text.
+    pub async fn post_with_text(&self, source: SourceId, fingerprint: &str) -> Result<Option<Post>, StoreError> {
+        let row: Option<PostRow> = each!(&self.reader, |db| {
+            sqlx::query_as(select_posts!("WHERE p.source_id = $1 AND p.fingerprint = $2 ORDER BY p.id LIMIT 1"))
+                .bind(source.0)
+                .bind(fingerprint)
+                .fetch_optional(db)
+                .await
+        })?;
+        row.map(Post::try_from).transpose()
+    }
+
     /// Posts by source and standing, newest first.
     pub async fn post_list(&self, filter: &PostFilter) -> Result<Vec<Post>, StoreError> {
         let rows: Vec<PostRow> = each!(&self.reader, |db| {

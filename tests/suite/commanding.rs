@@ -403,10 +403,14 @@ async fn read_shows_a_document_from_a_file_an_address_or_a_pipe() {
     let origin = Origin::start().await;
     origin.set("/feed", Answer::ok(feed(1..=2)));
     let place = Place::new("");
-    std::fs::remove_file(place.0.path().join("config.toml")).unwrap();
     let url = origin.url("/feed").to_string();
     let fetched = place.run(&["read", &url, "--json"]).await.ok().json();
     assert_eq!((fetched["kind"].as_str(), fetched["entries"].as_array().unwrap().len()), (Some("feed"), 2));
+    // It needs no configuration; then no address but a public one is allowed.
+    std::fs::remove_file(place.0.path().join("config.toml")).unwrap();
+    let refused = place.run(&["read", &url]).await;
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("is not a public address"), "{}", refused.err);
     let text = "<rss version=\"2.0\"><channel><title>A \u{1b}[31mB</title><item><guid>1</guid><title>t</title><link>/1</link>\
                 <description>&lt;b onclick=x&gt;hi&lt;/b&gt;</description></item></channel></rss>";
     let piped = ["read", "-", "--json", "--base", "https://blog.example.com/"];

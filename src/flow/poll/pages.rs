@@ -94,7 +94,9 @@ impl Poller {
         for ((arriving, url), (read, unread)) in wanting.iter_mut().zip(&texts) {
             if known.contains_key(&**read) {
                 // What was read from the page stays.
-                arriving.entry.content = None;
+                if let Some(post) = self.store.post_with_text(claim.id, read).await? {
+                    fill(&mut arriving.entry, post.entry);
+                }
                 continue;
             }
             let since = known.get(&**unread).copied();
