@@ -18,9 +18,11 @@ pub fn plain_text(html: &str) -> String {
 
 /// The text of a title or a name of which nobody says whether it is text or
 /// HTML. What looks like a tag is one only when HTML has it, and it is empty by
-/// nature or closed: `Vec<String>` and "the <blink> tag" are words.
+/// nature or closed: `Vec<String>` and "the <blink> tag" are words. No title is
+/// longer than a page.
 #[must_use]
 pub fn plain_title(title: &str) -> String {
+    let title = title.get(..title.floor_char_boundary(LONGEST_TITLE)).unwrap_or(title);
     let pieces = || title.split('<').skip(1);
     let closed: Vec<&str> = TAGS.into_iter().filter(|tag| pieces().any(|piece| is_end_of(piece, tag))).collect();
     let mut markup = title.split('<').next().unwrap_or_default().to_owned();
@@ -39,6 +41,8 @@ fn is_end_of(piece: &str, tag: &str) -> bool {
     name.is_some_and(|(name, behind)| name.eq_ignore_ascii_case(tag) && behind.trim_start().starts_with('>'))
 }
 
+/// Of a title, so many bytes are read.
+const LONGEST_TITLE: usize = 8 * 1024;
 /// Elements that are met in titles.
 const TAGS: [&str; 46] = [
     "a",
@@ -223,12 +227,9 @@ fn looks_like_markup(text: &str) -> bool {
             .is_some_and(|c| c.is_ascii_alphabetic() || matches!(c, '/' | '!'))
     });
     let entity = text.match_indices('&').any(|(at, _)| {
-        text.get(at + 1..).is_some_and(|rest| {
-            rest.find(';').is_some_and(|end| {
-                (2..=10).contains(&end)
-                    && rest.get(..end).is_some_and(|name| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'#'))
-            })
-        })
+        let name = text.as_bytes().get(at + 1..).unwrap_or_default();
+        let end = name.iter().take(11).position(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'#'));
+        end.is_some_and(|end| (2..=10).contains(&end) && name.get(end) == Some(&b';'))
     });
     tag || entity
 }

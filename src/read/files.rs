@@ -3,6 +3,7 @@
 
 use super::links::{related, resolve};
 use super::names::Ns;
+use super::people::MOST;
 use super::tree::{Element, Tree};
 use crate::domain::post::Enclosure;
 
@@ -25,7 +26,7 @@ pub(super) fn enclosures(tree: &Tree<'_>, element: &Element<'_>) -> Vec<Enclosur
     for file in enclosed.chain(media) {
         // The picture of its author belongs to no post.
         let is_portrait = file.url.host().ends_with("gravatar.com");
-        if !is_portrait && !files.iter().any(|known| known.url == file.url) {
+        if files.len() < MOST && !is_portrait && !files.iter().any(|known| known.url == file.url) {
             files.push(file);
         }
     }

@@ -1,9 +1,9 @@
 //! What a page says of its article beside the text: its platform's own places
 //! first, then JSON-LD (schema.org), OpenGraph, and older habits of `<meta>`.
 
-use super::dates;
 use super::platforms::Known;
 use super::text::plain_text;
+use super::{dates, json};
 use crate::domain::platform::Platform;
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
@@ -156,13 +156,8 @@ struct LinkedData(Map<String, Value>, HashMap<String, String>);
 
 fn linked_data(page: &Html) -> Option<LinkedData> {
     let mut things = Vec::new();
-    for script in &page.select("script[type*='ld+json']") {
-        let text = script.text();
-        // Control characters in strings are the usual fault, and break nothing else.
-        let text = text.replace(|c: char| c.is_control(), " ");
-        if let Ok(value) = serde_json::from_str::<Value>(text.trim().trim_end_matches(';')) {
-            flatten(value, &mut things);
-        }
+    for value in json::linked_data(page) {
+        flatten(value, &mut things);
     }
     let named = |thing: &Map<String, Value>| {
         Some((thing.get("@id")?.as_str()?.to_owned(), plain_text(thing.get("name")?.as_str()?)))

@@ -5,10 +5,10 @@ use super::also_at::also_at;
 use super::feed::detect_language;
 use super::field::html_of_text;
 use super::links::resolve;
-use super::people::push;
+use super::people::{MOST, push};
 use super::repair::{Repair, Repairs};
 use super::text::plain_title;
-use super::{MAX_ENTRIES, RawHtml, ReadError, Reading, dates, lenient_json};
+use super::{MAX_ENTRIES, RawHtml, ReadError, Reading, dates, json, lenient_json};
 use crate::domain::html::CleanHtml;
 use crate::domain::pace::Pace;
 use crate::domain::post::{Document, DocumentKind, Enclosure, Entry};
@@ -17,6 +17,7 @@ use crate::domain::url::HttpUrl;
 use serde_json::Value;
 
 pub(super) fn read(text: &str, base: Option<&HttpUrl>, mut repairs: Repairs) -> Result<Reading, ReadError> {
+    let text = json::bounded(text);
     let mut feed = serde_json::from_str::<Value>(text).unwrap_or_else(|_| lenient_json::parse(text, &mut repairs));
     lenient_json::typed(&mut feed, &mut repairs);
     let Some(items) = feed.get("items").and_then(Value::as_array) else {
@@ -85,7 +86,7 @@ fn entry(item: &Value, base: Option<&HttpUrl>, feed_authors: &[String]) -> (Entr
         push(&mut categories, &plain_title(tag));
     }
     let mut enclosures: Vec<Enclosure> = Vec::new();
-    for file in list(item, "attachments").filter_map(|file| attachment(file, base)) {
+    for file in list(item, "attachments").take(MOST).filter_map(|file| attachment(file, base)) {
         if !enclosures.iter().any(|known| known.url == file.url) {
             enclosures.push(file);
         }

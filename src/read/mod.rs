@@ -16,6 +16,7 @@ mod field;
 mod files;
 mod fingerprint;
 mod head;
+mod json;
 mod json_feed;
 mod lenient;
 mod lenient_json;

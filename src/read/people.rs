@@ -103,10 +103,13 @@ fn is_address(text: &str) -> bool {
     text.contains('@') && !text.trim().contains(' ')
 }
 
-/// Adds a text, unless it is there or empty.
+/// No post has more authors, more tags or more files.
+pub(super) const MOST: usize = 1_000;
+
+/// Adds a text, unless it is there or empty, or the list is long enough.
 pub(super) fn push(list: &mut Vec<String>, text: &str) {
     let text = text.trim();
-    if !text.is_empty() && !list.iter().any(|known| known == text) {
+    if list.len() < MOST && !text.is_empty() && !list.iter().any(|known| known == text) {
         list.push(text.to_owned());
     }
 }

@@ -1,10 +1,12 @@
 //! HTML that a parser takes in linear time. What HTML's rules let grow without
-//! end (nesting, attributes, formatting that is opened and never closed) is cut
-//! back before anything parses it, so that no text can stop the reader (P15).
+//! end (elements, nesting, attributes, formatting that is opened and never closed)
+//! is cut back before anything parses it, so that no text can stop the reader (P15).
 //! What people write stays as it is.
 
 use std::borrow::Cow;
 
+/// What stands behind so many tags is left out. The longest pages have a tenth.
+const MAX_TAGS: usize = 100_000;
 /// Elements may be nested this deep. Real posts stay under 30.
 const MAX_DEPTH: usize = 128;
 /// A tag keeps so many attributes.
@@ -25,7 +27,7 @@ const IMPLIED: [&str; 9] = ["dd", "dt", "li", "option", "p", "rp", "rt", "td", "
 #[must_use]
 pub fn bounded(html: &str) -> Cow<'_, str> {
     let mut bounds = Bounds { html, kept: String::new(), copied: 0, open: Vec::new(), dangling: 0 };
-    let mut at = 0;
+    let (mut at, mut tags) = (0, 0);
     while let Some(found) = html.get(at..).and_then(|rest| rest.find('<')) {
         let begin = at + found;
         let rest = html.get(begin + 1..).unwrap_or_default();
@@ -39,6 +41,11 @@ pub fn bounded(html: &str) -> Cow<'_, str> {
         if name.is_empty() {
             at = begin + 1;
             continue;
+        }
+        tags += 1;
+        if tags > MAX_TAGS {
+            bounds.replace(begin, html.len(), "");
+            break;
         }
         let tag = Tag::measure(html, begin);
         at = tag.end;
@@ -192,6 +199,7 @@ mod tests {
     fn what_grows_without_end_is_cut_back() {
         let tower = bounded(&"<div>".repeat(1_000)).into_owned();
         assert_eq!(tower.matches("<div>").count(), MAX_DEPTH);
+        assert_eq!(bounded(&"<br>".repeat(MAX_TAGS + 9)).matches("<br>").count(), MAX_TAGS);
         let crossed = bounded(&"<div></b>".repeat(1_000)).into_owned();
         assert_eq!(crossed.matches("<div>").count(), MAX_DEPTH);
         let nested = bounded(&"<ul><li>".repeat(1_000)).into_owned();

@@ -5,23 +5,17 @@ use super::Listed;
 use super::block::{Page, address};
 use crate::domain::html::CleanHtml;
 use crate::domain::post::Entry;
+use crate::read::json::linked_data;
 use crate::read::text::plain_text;
 use crate::read::{MAX_ENTRIES, RawHtml, dates};
 use dom_query::Document as Html;
 use serde_json::{Map, Value};
 
-/// A script of more bytes than this is not read.
-const LONGEST: usize = 4 * 1024 * 1024;
-
 /// The posts, in the page's order; none when it lists none.
 pub(super) fn posts(html: &Html, page: &Page<'_>) -> Vec<Listed> {
     let mut posts = Vec::new();
-    for script in html.select("script[type='application/ld+json']").nodes() {
-        let text = script.text();
-        // serde_json goes 128 levels deep and no further.
-        if let (true, Ok(value)) = (text.len() <= LONGEST, serde_json::from_str::<Value>(&text)) {
-            gather(&value, page, &mut posts);
-        }
+    for value in linked_data(html) {
+        gather(&value, page, &mut posts);
     }
     posts
 }
