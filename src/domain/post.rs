@@ -60,6 +60,18 @@ pub struct Entry {
     pub also_at: Vec<Place>,
 }
 
+impl Entry {
+    /// What its texts take in memory, in bytes; about.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let html = [&self.summary, &self.content].into_iter().flatten().map(|html| html.as_str().len());
+        let words = self.authors.iter().chain(&self.categories).map(|word| word.len() + size_of::<String>());
+        let files = self.enclosures.iter().map(|file| file.url.as_str().len() + size_of::<Enclosure>());
+        let own = self.guid.len() + self.title.len() + self.url.as_ref().map_or(0, |url| url.as_str().len());
+        size_of::<Self>() + own + html.chain(words).chain(files).sum::<usize>()
+    }
+}
+
 /// A file that belongs to a post (RSS 2.0 `enclosure`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Enclosure {

@@ -51,6 +51,8 @@ pub struct Poller {
     chance: Chance,
     config: Live,
     readers: Arc<Semaphore>,
+    /// What was read and not yet stored, in KiB.
+    waiting: Arc<Semaphore>,
     /// Told when the plan changed, so that `run` looks at it at once.
     changed: Arc<Notify>,
 }
@@ -97,7 +99,8 @@ impl Poller {
     #[must_use]
     pub fn new(store: Store, client: Client, clock: Clock, chance: Chance, config: Live) -> Self {
         let readers = Arc::new(Semaphore::new(READERS));
-        Self { store, client, clock, chance, config, readers, changed: Arc::new(Notify::new()) }
+        let waiting = Arc::new(Semaphore::new(look::WAITING as usize));
+        Self { store, client, clock, chance, config, readers, waiting, changed: Arc::new(Notify::new()) }
     }
 
     /// Makes the store and the HTTP client match the configuration: at the

@@ -12,9 +12,17 @@ use crate::read::{self, ReadError, Reading};
 use crate::store::{Arriving, SourceClaim};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
 /// How many archive pages are followed to close a gap (RFC 5005 section 4).
 const MAX_ARCHIVES: usize = 5;
+/// What was read waits for the database in memory, at the most so much of it, in
+/// KiB. Feeds of ordinary size are not counted (P15).
+pub(super) const WAITING: u32 = 64 * 1024;
+const LARGE: usize = 1024 * 1024;
+/// How long a large one waits for its room before it is given back.
+const ROOM_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the origin had to say.
 pub(super) enum Found {
@@ -37,6 +45,8 @@ pub(super) struct Arrived {
 pub(super) struct Feed {
     pub(super) entries: Vec<Arriving>,
     pub(super) reading: Reading,
+    /// Its part of what may wait, as long as it waits.
+    room: Vec<OwnedSemaphorePermit>,
 }
 
 /// Why nothing was found.
@@ -185,7 +195,6 @@ impl Poller {
         let list = list.cloned();
         let platforms = self.config.load().platforms.clone();
         let work = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
             let input = read::Input {
                 bytes: &fetched.bytes,
                 content_type: fetched.content_type.as_deref(),
@@ -215,14 +224,34 @@ impl Poller {
                 })
                 .collect();
             fetched.forget_bytes();
-            Ok((fetched, Feed { entries, reading }))
+            Ok((fetched, Feed { entries, reading, room: Vec::new() }, permit))
         });
-        work.await
-            .unwrap_or_else(|_| {
-                let why = "reading it failed, which is a fault of syndicated: please report it";
-                Err(Trouble::document(why.to_owned()))
-            })
-            .map_err(|trouble| Trouble { why: format!("{}: {}", shown(&url), trouble.why), ..trouble })
+        let read = work.await.unwrap_or_else(|_| {
+            let why = "reading it failed, which is a fault of syndicated: please report it";
+            Err(Trouble::document(why.to_owned()))
+        });
+        let at = |trouble: Trouble| Trouble { why: format!("{}: {}", shown(&url), trouble.why), ..trouble };
+        let (fetched, mut feed, _permit) = read.map_err(at)?;
+        // Until it has room, nothing else is read in its place.
+        feed.room.extend(self.room(&feed.entries).await.map_err(at)?);
+        Ok((fetched, feed))
+    }
+
+    /// Room for what was read, where it needs some.
+    async fn room(&self, entries: &[Arriving]) -> Result<Option<OwnedSemaphorePermit>, Trouble> {
+        let size = entries.iter().map(|arriving| arriving.entry.size()).sum::<usize>();
+        if size < LARGE {
+            return Ok(None);
+        }
+        let wanted = u32::try_from(size / 1024).unwrap_or(WAITING).min(WAITING);
+        let room = timeout(ROOM_PATIENCE, Arc::clone(&self.waiting).acquire_many_owned(wanted)).await;
+        // The semaphore is never closed; should it be, nothing is counted.
+        room.map(Result::ok).map_err(|_| Trouble {
+            deferred: true,
+            ..Trouble::document(
+                "not stored yet, since several other large feeds were waiting for the database".to_owned(),
+            )
+        })
     }
 
     /// When nothing in the document is known, posts may have come and gone
@@ -238,6 +267,7 @@ impl Poller {
             let Ok((_, page)) = self.follow(&older).await else { break };
             tracing::info!(source = %claim.name, page = %shown(&older), "following an older page of the feed to close a gap");
             feed.entries.extend(page.entries);
+            feed.room.extend(page.room);
             feed.reading.older = page.reading.older;
             seen.push(older);
         }
