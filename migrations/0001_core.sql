@@ -260,3 +260,11 @@ CREATE INDEX delivery_attempting ON delivery (node) WHERE state = 'attempting';
 -- Letters go before digests: a reader waits for them.
 CREATE INDEX delivery_letter ON delivery (not_before, id)
     WHERE letter_id IS NOT NULL AND state IN ('pending', 'deferred', 'unknown');
+
+-- Mails of a day of UTC, by what limits them: 'relay NAME', or 'to DOMAIN'.
+CREATE TABLE sent_count (
+    name  TEXT   NOT NULL,
+    day   BIGINT NOT NULL,
+    mails BIGINT NOT NULL,
+    PRIMARY KEY (name, day)
+);

@@ -9,7 +9,7 @@ use crate::domain::source::SourceState;
 use crate::domain::span;
 use crate::domain::time::Timestamp;
 use crate::flow::digest::sift;
-use crate::mail::{Deadlines, Transport};
+use crate::mail::{self, Deadlines};
 use crate::store::{Selection, Store};
 use rustix::fs::{Access, access};
 use serde::Serialize;
@@ -79,13 +79,16 @@ pub async fn check(
 /// Reaches for everything that the configuration names.
 pub async fn examine(config: &Config, now: Timestamp) -> Report {
     let (database, store) = reach_database(config).await;
-    let relay = reach_relay(&config.mail.relay).await;
+    let mut stations = vec![database];
+    for lane in &config.mail.lanes {
+        stations.push(reach_relay(&lane.relay).await);
+    }
     let polls = polls(config, store.as_ref(), now).await;
     let digests = digests(config, store.as_ref(), now).await;
     if let Some(store) = store {
         store.close().await;
     }
-    Report { stations: vec![database, relay], notes: notes(config), polls, digests }
+    Report { stations, notes: notes(config), polls, digests }
 }
 
 async fn reach_database(config: &Config) -> (Station, Option<Store>) {
@@ -122,7 +125,7 @@ async fn reach_relay(relay: &Relay) -> Station {
         Relay::Smtp { host, port, login, .. } => {
             let patience = Duration::from_secs(10);
             let deadlines = Deadlines { connect: patience, command: patience, ..Deadlines::default() };
-            let opened = match Transport::new(relay, deadlines).open().await {
+            let opened = match mail::transport(relay, deadlines).open().await {
                 Ok(session) => {
                     session.close().await;
                     Ok(if login.is_some() { "answers, and takes the login" } else { "answers" }.to_owned())
@@ -222,8 +225,10 @@ fn notes(config: &Config) -> Vec<String> {
     if config.site.owner.is_none() {
         notes.push("site.owner is not set: nobody is told when something needs a person".to_owned());
     }
-    if let Relay::Maildir(folder) = &config.mail.relay {
-        notes.push(format!("mail.relay is the folder {}: mails are kept there and reach nobody", folder.display()));
+    for lane in &config.mail.lanes {
+        if let Relay::Maildir(folder) = &lane.relay {
+            notes.push(format!("mail.relay is the folder {}: mails are kept there and reach nobody", folder.display()));
+        }
     }
     if config.sources.is_empty() {
         notes.push("there is no source: add one with `syndicated source add URL`".to_owned());

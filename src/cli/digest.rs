@@ -228,6 +228,7 @@ fn print(mail: &Rendered, part: Part, out: &mut Out) -> std::io::Result<()> {
 async fn send(send: Send, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     let (config, store) = setting.open().await?;
     let (newsletter, cadence) = named(&config, &send.which)?;
+    let report = config.report_to().cloned();
     let live = Arc::new(ArcSwap::from_pointee(config));
     let renderer = Arc::new(Renderer::new()?);
     let digester = Digester::new(store.clone(), live.clone(), renderer.clone(), setting.clock.clone());
@@ -261,10 +262,10 @@ async fn send(send: Send, setting: &Setting, out: &mut Out) -> anyhow::Result<()
     let deliverer = Deliverer::new(store.clone(), live, renderer, setting.clock.clone(), setting.chance.clone(), node);
     deliverer.recover().await?;
     deliverer.drain().await?;
-    store.close_digests(setting.clock.now()).await?;
+    store.close_digests(report.as_ref(), setting.clock.now()).await?;
     let balance = store.balance(digest).await?;
     store.close().await;
-    out.line(in_words(&balance))?;
+    out.line(balance.to_string())?;
     if balance.is_closed() {
         Ok(())
     } else {
@@ -330,7 +331,7 @@ async fn show(show: Show, setting: &Setting, out: &mut Out) -> anyhow::Result<()
         ("trouble", digest.trouble.clone().unwrap_or_default()),
         ("frozen", at(digest.frozen_at)),
         ("finished", digest.finished_at.map(at).unwrap_or_default()),
-        ("balance", in_words(&balance)),
+        ("balance", balance.to_string()),
     ])?;
     if !posts.is_empty() {
         out.line("")?;
@@ -357,25 +358,6 @@ async fn show(show: Show, setting: &Setting, out: &mut Out) -> anyhow::Result<()
     Ok(())
 }
 
-/// The balance with what is not zero.
-fn in_words(balance: &Balance) -> String {
-    let parts: Vec<_> = [
-        (balance.sent, "sent"),
-        (balance.bounced, "bounced"),
-        (balance.suppressed, "no longer wanted"),
-        (balance.expired, "expired"),
-        (balance.pending, "waiting"),
-        (balance.attempting, "in hand"),
-        (balance.deferred, "to be tried again"),
-        (balance.unknown, "in doubt"),
-    ]
-    .into_iter()
-    .filter(|(number, _)| *number > 0)
-    .map(|(number, what)| format!("{number} {what}"))
-    .collect();
-    if parts.is_empty() { "no readers".to_owned() } else { format!("{} of {}", parts.join(", "), balance.recipients) }
-}
-
 async fn resume(id: DigestId, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     let (config, store) = setting.open().await?;
     let digest = store.digest(id).await?.ok_or_else(|| unknown(id))?;
@@ -399,7 +381,7 @@ async fn decide(id: DigestId, decision: Decision, setting: &Setting, out: &mut O
     };
     let now = setting.clock.now();
     let decided = store.decide_doubts(id, decision, config.mail.lifetime, now).await?;
-    store.close_digests(now).await?;
+    store.close_digests(config.report_to(), now).await?;
     Ok(out.line(match decided {
         0 => format!("no mail of digest {id} waits for a decision"),
         some => format!("digest {id}: {} {done}", count(usize::try_from(some).unwrap_or(usize::MAX), "mail", "mails")),

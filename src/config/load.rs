@@ -4,7 +4,7 @@
 use super::faults::{Collector, Faults, Spot, nearest};
 use super::raw::{File, Located, Table};
 use super::secrets::{self, Environment};
-use super::{Config, Database, parts, platforms};
+use super::{Config, Database, mail, parts, platforms};
 use crate::clock::Chance;
 use crate::domain::newsletter::Newsletter;
 use crate::domain::source::Source;
@@ -132,12 +132,18 @@ fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: 
     let (database, database_secret) = parts::database(main.table("database", &none), environment);
     let http = parts::http(main.table("http", &none));
     let fetch = parts::fetch(main.table("fetch", &none));
-    let mail = parts::mail(main.table("mail", &none), environment, site.as_ref().map(|site| site.site.title.as_str()));
+    let tables = mail::Tables {
+        mail: main.table("mail", &none),
+        relays: main.tables("relay"),
+        domains: main.tables("domain"),
+        dkim: main.tables("dkim"),
+    };
+    let (mail, mail_secrets) = mail::mail(tables, environment, site.as_ref().map(|site| site.site.title.as_str()));
     let mut sources = main.tables("source");
     let mut newsletters = main.tables("newsletter");
     main.finish();
     for mut root in roots {
-        for key in ["site", "database", "http", "fetch", "mail", "include", "platforms"] {
+        for key in ["site", "database", "http", "fetch", "mail", "relay", "domain", "dkim", "include", "platforms"] {
             if root.holds(key) {
                 faults.add(
                     &root.place(key),
@@ -165,11 +171,10 @@ fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: 
             newsletter
         })
         .collect();
-    let (mail, mail_secret) = mail;
     for (file, parsed) in files.iter().zip(&parsed) {
         parsed.drop_echoes(file, faults);
     }
-    for spot in database_secret.iter().chain(&mail_secret) {
+    for spot in database_secret.iter().chain(&mail_secrets) {
         if secrets::others_can_read(&spot.file) {
             faults.add_hint(
                 spot,

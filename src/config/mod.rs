@@ -6,6 +6,7 @@ mod addresses;
 pub mod edit;
 mod faults;
 mod load;
+mod mail;
 mod page_source;
 mod parts;
 mod platforms;
@@ -17,6 +18,7 @@ pub use page_source::selector;
 pub use platforms::platforms;
 pub use secrets::{Environment, FreshKey, KeyTrouble};
 
+use crate::domain::dkim::{Selector, SigningKey};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::language::Language;
 use crate::domain::newsletter::Newsletter;
@@ -26,6 +28,7 @@ use crate::domain::source::Source;
 use crate::domain::token::SecretKey;
 use crate::domain::url::HttpUrl;
 use arc_swap::ArcSwap;
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -146,18 +149,89 @@ pub struct Mail {
     pub from_name: String,
     /// The sender's address; also the envelope's.
     pub from: EmailAddress,
-    /// Where the mails go.
-    pub relay: Relay,
-    /// How many mails are under way at once.
-    pub connections: usize,
-    /// How many mails one connection carries before it is closed.
-    pub mails_per_connection: u32,
+    /// What signs them, in the file's order; without any they leave unsigned.
+    pub dkim: Vec<Dkim>,
+    /// The ways by which they leave, at least one.
+    pub lanes: Vec<Lane>,
+    /// How the recipients' domains want it, the first that fits.
+    pub domains: Vec<DomainRule>,
     /// What to do with a mail whose fate is unknown (P6).
     pub on_ambiguous: OnAmbiguous,
     /// How long a digest is tried before what is left expires.
     pub lifetime: Duration,
     /// How late a slot may still fire; later it is recorded as missed (P11).
     pub late: Duration,
+    /// Whether the owner is told how each digest ended.
+    pub report: bool,
+}
+
+/// `[[relay]]`, or what `[mail]` says of its only one: a way to a relay, and how
+/// much may go by it.
+#[derive(Debug, Clone)]
+pub struct Lane {
+    /// What it is called in the log and in the counts of a day.
+    pub name: String,
+    /// Where it leads.
+    pub relay: Relay,
+    /// Its share of the mails, beside the weights of the others.
+    pub weight: u32,
+    /// How many mails are under way at once.
+    pub connections: usize,
+    /// How many mails one connection carries before it is closed.
+    pub mails_per_connection: u32,
+    /// How many mails may go by it.
+    pub pace: Pace,
+    /// How many may go while the relay's address is new to the world.
+    pub warm_up: Option<WarmUp>,
+}
+
+impl Lane {
+    /// A way to `relay` with the usual limits.
+    #[must_use]
+    pub fn new(relay: Relay) -> Self {
+        let name = "relay".to_owned();
+        Self { name, relay, weight: 1, connections: 4, mails_per_connection: 100, pace: Pace::default(), warm_up: None }
+    }
+}
+
+/// How many mails in how long; `None` is no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// In a minute.
+    pub per_minute: Option<u32>,
+    /// In a day of UTC.
+    pub per_day: Option<u32>,
+}
+
+/// A limit that grows by half each day, from the first day of UTC on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WarmUp {
+    /// How many mails on the first day.
+    pub first: u32,
+    /// That day.
+    pub from: NaiveDate,
+}
+
+/// `[[domain]]`: how the hosts of a recipients' domain want their mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DomainRule {
+    /// The domain in lower case; `None` is every other, each by itself.
+    pub domain: Option<String>,
+    /// How many mails to it are under way at once.
+    pub connections: Option<usize>,
+    /// How many mails may go to it.
+    pub pace: Pace,
+}
+
+/// `[[dkim]]`: a key that signs every mail.
+#[derive(Debug, Clone)]
+pub struct Dkim {
+    /// Below which the key's DNS record stands: the sender's domain, or one above it.
+    pub domain: String,
+    /// Which key of that domain it is.
+    pub selector: Selector,
+    /// The key.
+    pub key: SigningKey,
 }
 
 /// What to do when the answer after the final dot was lost.
@@ -170,7 +244,7 @@ pub enum OnAmbiguous {
 }
 
 /// Where mails go.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Relay {
     /// A folder of files (maildir), for a new user without a relay.
     Maildir(PathBuf),
@@ -199,6 +273,12 @@ pub enum Tls {
 }
 
 impl Config {
+    /// Who is told how each digest ended, if anyone is.
+    #[must_use]
+    pub fn report_to(&self) -> Option<&EmailAddress> {
+        self.site.owner.as_ref().filter(|_| self.mail.report)
+    }
+
     /// The newsletter of that name.
     #[must_use]
     pub fn newsletter(&self, name: &str) -> Option<&Newsletter> {

@@ -1,12 +1,12 @@
 //! The parts of the configuration, table by table: which keys each has, what
 //! they mean, and what stands for those that are left out.
 
-use super::addresses::{self, Address};
+use super::addresses;
 use super::faults::{Spot, nearest};
 use super::page_source::{self, selector};
 use super::raw::{Located, Table};
 use super::secrets::{self, Environment};
-use super::{Database, Fetch, Http, Mail, OnAmbiguous, Site};
+use super::{Database, Fetch, Http, Site};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::filter::{Filter, Rule};
 use crate::domain::language::Language;
@@ -93,70 +93,6 @@ pub(super) fn fetch(mut table: Table<'_>) -> Option<Fetch> {
         max_bytes: max_bytes.unwrap_or(usual.max_bytes),
         websub: websub.unwrap_or(usual.websub),
     })
-}
-
-/// `[mail]`, and where it holds a password.
-pub(super) fn mail(
-    mut table: Table<'_>,
-    environment: &Environment,
-    site_title: Option<&str>,
-) -> (Option<Mail>, Option<Spot>) {
-    let from = table.parsed("from", addresses::sender);
-    let from = table.required("from", from, "\"Good News <news@example.com>\"");
-    let address = table.parsed_at("relay", addresses::relay);
-    let password_file = table.parsed_at("password_file", path);
-    let connections = table.number("connections", 1..=256);
-    let mails_per_connection = table.number("mails_per_connection", 1..=100_000);
-    let on_ambiguous = table.parsed("on_ambiguous", |text| match text {
-        "retry" => Ok(OnAmbiguous::Retry),
-        "hold" => Ok(OnAmbiguous::Hold),
-        other => Err(format!("`{other}` is neither \"retry\" nor \"hold\"")),
-    });
-    let lifetime = length(&mut table, "lifetime", Duration::from_secs(HOUR)..=Duration::from_secs(14 * DAY));
-    let late = length(&mut table, "late", Duration::ZERO..=Duration::from_secs(7 * DAY));
-    let faults = table.faults();
-    let mut secret = None;
-    let relay = match address {
-        Some(Located { spot, value: address }) => {
-            let (user, written) = match &address {
-                Address::Maildir(_) => (None, false),
-                Address::Smtp { user, password, .. } => (user.as_ref(), password.is_some()),
-            };
-            let other = match (user, &password_file) {
-                (None, Some(file)) => {
-                    faults.add(&file.spot, "is of no use: the relay's address names no user, as in smtps://user@host");
-                    None
-                }
-                (None, None) => None,
-                (Some(_), file) => {
-                    let (variable, credential) = ("SYNDICATED_SMTP_PASSWORD", "smtp-password");
-                    secrets::password(environment, variable, credential, file.as_ref(), faults)
-                }
-            };
-            if user.is_some() && other.is_none() && !written && password_file.is_none() {
-                faults.add_hint(
-                    &spot,
-                    "names a user, and there is no password",
-                    "put it into the environment as SYNDICATED_SMTP_PASSWORD, into the systemd credential smtp-password, or into a file that password_file names",
-                );
-            }
-            secret = written.then_some(spot);
-            address.with(other)
-        }
-        None => Address::Maildir(PathBuf::from("data/outbox")).with(None),
-    };
-    table.finish();
-    let mail = from.zip(site_title).map(|((from_name, from), title)| Mail {
-        from_name: from_name.unwrap_or_else(|| title.to_owned()),
-        from,
-        relay,
-        connections: connections.unwrap_or(4),
-        mails_per_connection: mails_per_connection.unwrap_or(100),
-        on_ambiguous: on_ambiguous.unwrap_or(OnAmbiguous::Retry),
-        lifetime: lifetime.unwrap_or(Duration::from_secs(DAY)),
-        late: late.unwrap_or(Duration::from_secs(6 * HOUR)),
-    });
-    (mail, secret)
 }
 
 /// Schedules that were parsed: thousands of sources share a few.
@@ -301,7 +237,7 @@ pub(super) fn items<T, E: std::fmt::Display>(
     list.into_iter().filter_map(|item| parse(item.value).map_err(|why| faults.add(&item.spot, why)).ok()).collect()
 }
 
-fn length(table: &mut Table<'_>, key: &'static str, range: RangeInclusive<Duration>) -> Option<Duration> {
+pub(super) fn length(table: &mut Table<'_>, key: &'static str, range: RangeInclusive<Duration>) -> Option<Duration> {
     table.parsed(key, |text| {
         let length = span::parse(text).map_err(|why| why.to_string())?;
         if range.contains(&length) {
@@ -312,7 +248,7 @@ fn length(table: &mut Table<'_>, key: &'static str, range: RangeInclusive<Durati
     })
 }
 
-fn path(text: &str) -> Result<PathBuf, Infallible> {
+pub(super) fn path(text: &str) -> Result<PathBuf, Infallible> {
     Ok(PathBuf::from(text))
 }
 

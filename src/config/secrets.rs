@@ -212,7 +212,7 @@ fn read(path: &Path, spot: &Spot, faults: &Collector) -> Option<Vec<u8>> {
         .ok()
 }
 
-fn read_private(path: &Path, spot: &Spot, faults: &Collector) -> Option<Vec<u8>> {
+pub(super) fn read_private(path: &Path, spot: &Spot, faults: &Collector) -> Option<Vec<u8>> {
     let bytes = read(path, spot, faults)?;
     if others_can_read(path) {
         let shown = path.display();

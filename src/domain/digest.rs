@@ -5,6 +5,7 @@ use super::id::{DigestId, PostId};
 use super::slug::Slug;
 use super::time::Timestamp;
 use serde::Serialize;
+use std::fmt;
 
 /// Which digest of which newsletter: unique, so that a slot fires once (P11).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -135,6 +136,31 @@ impl Balance {
     }
 }
 
+/// In words, with what is not zero.
+impl fmt::Display for Balance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<_> = [
+            (self.sent, "sent"),
+            (self.bounced, "bounced"),
+            (self.suppressed, "no longer wanted"),
+            (self.expired, "expired"),
+            (self.pending, "waiting"),
+            (self.attempting, "in hand"),
+            (self.deferred, "to be tried again"),
+            (self.unknown, "in doubt"),
+        ]
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| format!("{number} {what}"))
+        .collect();
+        if parts.is_empty() {
+            f.write_str("no readers")
+        } else {
+            write!(f, "{} of {}", parts.join(", "), self.recipients)
+        }
+    }
+}
+
 /// Where a frozen mail names its reader: the only bytes in which two readers'
 /// copies differ. Private-use characters frame the tokens, and are taken out of
 /// everything that comes from a feed, so that no post can hold one.
@@ -143,6 +169,14 @@ pub mod token {
     pub const UNSUBSCRIBE_URL: &str = "\u{e000}unsubscribe\u{e001}";
     /// Stands for the reader's address.
     pub const EMAIL: &str = "\u{e000}email\u{e001}";
+
+    /// The first token in `text`, frame included, between what stands before and behind it.
+    #[must_use]
+    pub fn first(text: &str) -> Option<(&str, &str, &str)> {
+        let (before, rest) = text.split_at(text.find('\u{e000}')?);
+        let (token, behind) = rest.split_at(rest.find('\u{e001}')? + '\u{e001}'.len_utf8());
+        Some((before, token, behind))
+    }
 
     /// `text` without the characters that frame tokens.
     #[must_use]

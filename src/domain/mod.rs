@@ -3,6 +3,7 @@
 
 pub mod delivery;
 pub mod digest;
+pub mod dkim;
 pub mod email_address;
 pub mod filter;
 pub mod harvest;

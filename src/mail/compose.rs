@@ -1,72 +1,65 @@
-//! One reader's copy of a mail (RFC 5322), as bytes.
+//! The header of a mail (RFC 5322): what stands in it cannot end it.
 
 use crate::domain::email_address::EmailAddress;
 use crate::domain::time::Timestamp;
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart, MultiPartKind, SinglePart};
+use lettre::message::header::{self, HeaderName, HeaderValue, Headers};
+use lettre::message::{Mailbox, Mailboxes};
 use std::time::{Duration, SystemTime};
 
 /// The most characters of a subject or a name: a word without spaces cannot be
 /// folded, and a line holds 998 bytes (RFC 5322 section 2.1.1).
 const LONGEST_LINE: usize = 500;
 
-/// What stands above the text.
+/// What stands above the text of every copy.
 #[derive(Debug, Clone, Copy)]
 pub struct Head<'a> {
     /// The sender's name.
     pub from_name: &'a str,
     /// The sender's address.
     pub from: &'a EmailAddress,
-    /// The reader's address.
-    pub to: &'a EmailAddress,
     /// Any text; it becomes one line.
     pub subject: &'a str,
     /// The same for every copy and every repeat of a digest (P5).
     pub date: Timestamp,
-    /// Without brackets: `left@right`.
-    pub message_id: &'a str,
     /// For mails of a list, and only those.
     pub list: Option<ListHead<'a>>,
 }
 
-/// What stands above a mail that many get (RFC 2369, RFC 2919, RFC 8058).
+/// What stands above a mail that many get (RFC 2369, RFC 2919, RFC 8058). Its
+/// one-click link is the reader's own.
 #[derive(Debug, Clone, Copy)]
 pub struct ListHead<'a> {
     /// Without brackets: `newsletter.host`.
     pub id: &'a str,
     /// What readers call it.
     pub name: &'a str,
-    /// The reader's own one-click link.
-    pub unsubscribe_url: &'a str,
 }
 
-/// A message that cannot be written: a name or text that no header can carry.
+/// A message that cannot be written: a name or text that no header can carry, or
+/// a key that does not sign.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the mail cannot be composed: {0}")]
 pub struct ComposeError(String);
 
-/// Writes a message with a text and an HTML part. The boundary comes from the
-/// Message-ID, so that a repeat is the same bytes.
-pub fn compose(head: &Head<'_>, plain: &str, html: &str) -> Result<Vec<u8>, ComposeError> {
-    let failed = |error: lettre::error::Error| ComposeError(error.to_string());
-    let at = SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(head.date.millis()).unwrap_or(0));
-    let mut builder = lettre::Message::builder()
-        .from(Mailbox::new(Some(one_line(head.from_name)).filter(|name| !name.is_empty()), head.from.to_lettre()))
-        .to(Mailbox::new(None, head.to.to_lettre()))
-        .subject(one_line(head.subject))
-        .date(at)
-        .message_id(Some(format!("<{}>", head.message_id)));
-    for (name, value) in extra_headers(head) {
-        let name = HeaderName::new_from_ascii(name.to_owned()).map_err(|error| ComposeError(error.to_string()))?;
-        builder = builder.raw_header(HeaderValue::new(name, value));
+impl ComposeError {
+    pub(super) fn new(why: impl ToString) -> Self {
+        Self(why.to_string())
     }
-    let boundary: String = head.message_id.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
-    let parts = MultiPart::builder()
-        .kind(MultiPartKind::Alternative)
-        .boundary(format!("=_{boundary}"))
-        .singlepart(SinglePart::plain(lines(plain)))
-        .singlepart(SinglePart::html(lines(html)));
-    Ok(builder.multipart(parts).map_err(failed)?.formatted())
+}
+
+/// The header lines that all copies share, each ended by CRLF.
+pub(super) fn fixed_headers(head: &Head<'_>, content_type: &str) -> Result<String, ComposeError> {
+    let at = SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(head.date.millis()).unwrap_or(0));
+    let mut headers = Headers::new();
+    let name = Some(one_line(head.from_name)).filter(|name| !name.is_empty());
+    headers.set(header::From::from(Mailboxes::from(Mailbox::new(name, head.from.to_lettre()))));
+    headers.set(header::Subject::from(one_line(head.subject)));
+    headers.set(header::Date::new(at));
+    for (name, value) in extra_headers(head) {
+        let name = HeaderName::new_from_ascii(name.to_owned()).map_err(ComposeError::new)?;
+        headers.insert_raw(HeaderValue::new(name, value));
+    }
+    Ok(format!("{headers}MIME-Version: 1.0\r\nContent-Type: {content_type}\r\n"))
 }
 
 fn extra_headers(head: &Head<'_>) -> Vec<(&'static str, String)> {
@@ -76,7 +69,6 @@ fn extra_headers(head: &Head<'_>) -> Vec<(&'static str, String)> {
         let name = one_line(list.name).replace(['<', '>', '"', '\\'], " ");
         headers.extend([
             ("List-Id", format!("{} <{}>", name.trim(), list.id)),
-            ("List-Unsubscribe", format!("<{}>", list.unsubscribe_url)),
             ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()),
             ("Precedence", "bulk".to_owned()),
         ]);
@@ -98,28 +90,19 @@ fn one_line(text: &str) -> String {
     line
 }
 
-/// Every line end the same, since a bare CR is none in a mail, and no NUL:
-/// lettre turns the line ends into CRLF.
-fn lines(text: &str) -> String {
-    text.replace("\r\n", "\n").replace('\r', "\n").replace('\0', "")
+/// Every line end the same, since a bare CR is none in a mail, and no NUL.
+pub(super) fn lines(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n").replace('\0', "").replace('\n', "\r\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::digest::token;
+    use crate::mail::{Mould, Own};
 
     fn message(subject: &str, name: &str) -> String {
-        let (from, to) = ("news@example.com".parse().unwrap(), "reader@example.org".parse().unwrap());
-        let head = Head {
-            from_name: "좋은 소식",
-            from: &from,
-            to: &to,
-            subject,
-            date: Timestamp::from_millis(1_795_388_400_000),
-            message_id: "0123456789abcdef@example.com",
-            list: Some(ListHead { id: "weekly.example.com", name, unsubscribe_url: "https://example.com/u/1.0.abc" }),
-        };
-        String::from_utf8(compose(&head, "안녕\n.\n..", "<p>안녕</p>").unwrap()).unwrap()
+        String::from_utf8(any(subject, name, "좋은 소식", "안녕\n.\n..", "<p>안녕</p>")).unwrap()
     }
 
     #[test]
@@ -134,7 +117,7 @@ mod tests {
             "Auto-Submitted: auto-generated\r\n",
             "Precedence: bulk\r\n",
             "MIME-Version: 1.0\r\n",
-            "boundary=\"=_0123456789abcdefexamplecom\"",
+            "To: reader@example.org\r\n",
         ] {
             assert!(mail.contains(line), "{line} in\n{mail}");
         }
@@ -176,13 +159,13 @@ mod tests {
         let head = Head {
             from_name,
             from: &from,
-            to: &to,
             subject,
             date: Timestamp::from_millis(1_795_388_400_000),
-            message_id: "0123456789abcdef@example.com",
-            list: Some(ListHead { id: "weekly.example.com", name, unsubscribe_url: "https://example.com/u/1.0.abc" }),
+            list: Some(ListHead { id: "weekly.example.com", name }),
         };
-        compose(&head, plain, html).unwrap()
+        let tokens = [(token::UNSUBSCRIBE_URL, "https://example.com/u/1.0.abc"), (token::EMAIL, "reader@example.org")];
+        let own = Own { to: &to, message_id: "0123456789abcdef@example.com", tokens: &tokens };
+        Mould::new(&head, plain, html).unwrap().cast(&own, &[]).unwrap()
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! A maildir as the relay: for a new user without one, and for trying things
 //! (cr.yp.to/proto/maildir.html).
 
-use super::Message;
+use super::{Message, Session, Transport};
 use crate::domain::delivery::Verdict;
 use crate::domain::token::sha256_hex;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, ready};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 /// A folder with `tmp`, `new` and `cur` in it.
 #[derive(Debug, Clone)]
-pub struct Maildir {
+pub(super) struct Maildir {
     folder: PathBuf,
 }
 
@@ -20,7 +22,7 @@ impl Maildir {
     }
 
     /// Makes the folders that are not there.
-    pub(super) async fn prepare(&self) -> Result<(), String> {
+    async fn prepare(&self) -> Result<(), String> {
         let folder = self.folder.clone();
         let made = tokio::task::spawn_blocking(move || {
             ["tmp", "new", "cur"].iter().try_for_each(|part| fs::create_dir_all(folder.join(part)))
@@ -33,7 +35,7 @@ impl Maildir {
 
     /// Writes the message, durably, under a name that follows from its
     /// Message-ID: a repeat takes the first one's place (P5).
-    pub(super) async fn deliver(&self, message: &Message) -> Verdict {
+    async fn deliver(&self, message: &Message) -> Verdict {
         let name = format!("{}.syndicated", sha256_hex(message.id.as_bytes()).chars().take(40).collect::<String>());
         let (folder, bytes) = (self.folder.clone(), message.bytes.clone());
         let written = tokio::task::spawn_blocking(move || -> io::Result<()> {
@@ -51,5 +53,25 @@ impl Maildir {
                 reason: format!("cannot write to the maildir {}: {error}", self.folder.display()),
             },
         }
+    }
+}
+
+impl Transport for Maildir {
+    fn open(&self) -> BoxFuture<'_, Result<Box<dyn Session>, String>> {
+        async { self.prepare().await.map(|()| Box::new(self.clone()) as Box<dyn Session>) }.boxed()
+    }
+}
+
+impl Session for Maildir {
+    fn send<'a>(&'a mut self, message: &'a Message) -> BoxFuture<'a, Verdict> {
+        self.deliver(message).boxed()
+    }
+
+    fn is_usable(&self) -> bool {
+        true
+    }
+
+    fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
+        ready(()).boxed()
     }
 }

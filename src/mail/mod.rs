@@ -6,17 +6,24 @@
 //! names the phase it happened in (P10).
 
 mod compose;
+mod dkim;
+mod encode;
 mod maildir;
+mod mould;
 mod smtp;
 
-pub use compose::{ComposeError, Head, ListHead, compose};
+pub use compose::{ComposeError, Head, ListHead};
+pub use mould::{Mould, Own};
 pub use smtp::Deadlines;
 
 use crate::config::Relay;
 use crate::domain::delivery::Verdict;
 use crate::domain::email_address::EmailAddress;
+use futures_util::future::BoxFuture;
 use maildir::Maildir;
-use smtp::{SmtpRelay, SmtpSession};
+use smtp::SmtpRelay;
+use std::fmt;
+use std::sync::Arc;
 
 /// A message ready to leave.
 #[derive(Debug, Clone)]
@@ -31,68 +38,33 @@ pub struct Message {
     pub bytes: Vec<u8>,
 }
 
-/// Where mails go.
-#[derive(Debug, Clone)]
-pub enum Transport {
-    /// A folder of files.
-    Maildir(Maildir),
-    /// An SMTP server.
-    Smtp(SmtpRelay),
+/// A way by which mails leave: a folder, an SMTP server, or whatever else takes
+/// a message and says what became of it.
+pub trait Transport: fmt::Debug + Send + Sync {
+    /// Opens a session, or says what the relay did instead.
+    fn open(&self) -> BoxFuture<'_, Result<Box<dyn Session>, String>>;
 }
 
 /// A connection that carries mails one after the other.
-#[derive(Debug)]
-pub enum Session {
-    /// A folder of files.
-    Maildir(Maildir),
-    /// A connection to an SMTP server.
-    Smtp(Box<SmtpSession>),
-}
-
-impl Transport {
-    /// The transport that the configuration names.
-    #[must_use]
-    pub fn new(relay: &Relay, deadlines: Deadlines) -> Self {
-        match relay {
-            Relay::Maildir(folder) => Self::Maildir(Maildir::new(folder.clone())),
-            Relay::Smtp { host, port, tls, login } => {
-                Self::Smtp(SmtpRelay::new(host.clone(), *port, *tls, login.clone(), deadlines))
-            }
-        }
-    }
-
-    /// Opens a session, or says what the relay did instead.
-    pub async fn open(&self) -> Result<Session, String> {
-        match self {
-            Self::Maildir(maildir) => maildir.prepare().await.map(|()| Session::Maildir(maildir.clone())),
-            Self::Smtp(relay) => relay.connect().await.map(|session| Session::Smtp(Box::new(session))),
-        }
-    }
-}
-
-impl Session {
+pub trait Session: fmt::Debug + Send {
     /// Hands one message over. Must not be cancelled: the verdict is then lost,
     /// and with it the knowledge whether the mail went out.
-    pub async fn send(&mut self, message: &Message) -> Verdict {
-        match self {
-            Self::Maildir(maildir) => maildir.deliver(message).await,
-            Self::Smtp(session) => session.send(message).await,
-        }
-    }
+    fn send<'a>(&'a mut self, message: &'a Message) -> BoxFuture<'a, Verdict>;
 
     /// Whether the session may carry another message.
-    #[must_use]
-    pub fn is_usable(&self) -> bool {
-        match self {
-            Self::Maildir(_) => true,
-            Self::Smtp(session) => session.is_usable(),
-        }
-    }
+    fn is_usable(&self) -> bool;
 
     /// Takes leave of the relay.
-    pub async fn close(self) {
-        if let Self::Smtp(session) = self {
-            session.close().await;
+    fn close(self: Box<Self>) -> BoxFuture<'static, ()>;
+}
+
+/// The transport that the configuration names.
+#[must_use]
+pub fn transport(relay: &Relay, deadlines: Deadlines) -> Arc<dyn Transport> {
+    match relay {
+        Relay::Maildir(folder) => Arc::new(Maildir::new(folder.clone())),
+        Relay::Smtp { host, port, tls, login } => {
+            Arc::new(SmtpRelay::new(host.clone(), *port, *tls, login.clone(), deadlines))
         }
     }
 }

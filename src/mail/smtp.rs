@@ -13,9 +13,11 @@
 //! | body, before the final dot | – | – | deferred |
 //! | after the final dot | deferred | refused | unknown (421: deferred) |
 
-use super::Message;
+use super::{Message, Session, Transport};
 use crate::config::{Secret, Tls};
 use crate::domain::delivery::Verdict;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
@@ -69,7 +71,7 @@ impl Deadlines {
 
 /// An SMTP server and how to speak to it.
 #[derive(Debug, Clone)]
-pub struct SmtpRelay {
+pub(super) struct SmtpRelay {
     host: String,
     port: u16,
     tls: Tls,
@@ -78,7 +80,7 @@ pub struct SmtpRelay {
 }
 
 /// A connection to it.
-pub struct SmtpSession {
+struct SmtpSession {
     connection: AsyncSmtpConnection,
     usable: bool,
     deadlines: Deadlines,
@@ -117,7 +119,7 @@ impl SmtpRelay {
 
     /// Connects, greets, encrypts, logs in; or says what went wrong. None of it
     /// is a recipient's fault.
-    pub(super) async fn connect(&self) -> Result<SmtpSession, String> {
+    async fn connect(&self) -> Result<SmtpSession, String> {
         let place = format!("{}:{}", self.host, self.port);
         let hello = ClientId::default();
         let failed = |error: Error| format!("the relay {place} {}", words(&error, "cannot be reached"));
@@ -189,12 +191,34 @@ impl SmtpRelay {
     }
 }
 
-impl SmtpSession {
-    pub(super) fn is_usable(&self) -> bool {
+impl Transport for SmtpRelay {
+    fn open(&self) -> BoxFuture<'_, Result<Box<dyn Session>, String>> {
+        async { self.connect().await.map(|session| Box::new(session) as Box<dyn Session>) }.boxed()
+    }
+}
+
+impl Session for SmtpSession {
+    fn send<'a>(&'a mut self, message: &'a Message) -> BoxFuture<'a, Verdict> {
+        self.hand_over(message).boxed()
+    }
+
+    fn is_usable(&self) -> bool {
         self.usable && !self.connection.has_broken()
     }
 
-    pub(super) async fn send(&mut self, message: &Message) -> Verdict {
+    /// Says QUIT; nobody minds if the answer never comes.
+    fn close(mut self: Box<Self>) -> BoxFuture<'static, ()> {
+        async move {
+            if self.is_usable() {
+                let _ = timeout(FAREWELL, self.connection.command(Quit)).await;
+            }
+        }
+        .boxed()
+    }
+}
+
+impl SmtpSession {
+    async fn hand_over(&mut self, message: &Message) -> Verdict {
         let verdict = self.transact(message).await;
         match &verdict {
             Verdict::Sent { .. } => {}
@@ -206,13 +230,6 @@ impl SmtpSession {
             _ => self.usable = false,
         }
         verdict
-    }
-
-    /// Says QUIT; nobody minds if the answer never comes.
-    pub(super) async fn close(mut self) {
-        if self.is_usable() {
-            let _ = timeout(FAREWELL, self.connection.command(Quit)).await;
-        }
     }
 
     async fn transact(&mut self, message: &Message) -> Verdict {

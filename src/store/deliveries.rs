@@ -5,6 +5,7 @@
 //! rides with the results of other connections. Consent is read again in the
 //! transaction that takes (P9); a result is written only with its fence (P7).
 
+use super::counts::{self, Count};
 use super::{Store, StoreError, Tx, each};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::email_address::EmailAddress;
@@ -110,6 +111,16 @@ impl Attempt {
     }
 }
 
+/// What a turn writes: the results that came back, and how many mails went.
+#[derive(Debug, Clone, Copy)]
+pub struct Results<'a> {
+    /// The attempts that ended.
+    pub settled: &'a [Settled],
+    /// What is to be added to the counts of a day. A second writing after a lost
+    /// answer to COMMIT counts twice: limits then err on the careful side.
+    pub counts: &'a [Count],
+}
+
 /// What a turn gave.
 #[derive(Debug)]
 pub struct Turn {
@@ -117,7 +128,18 @@ pub struct Turn {
     pub attempts: Vec<Attempt>,
     /// Whether more rows were due than were looked at.
     pub more: bool,
+    /// The counts that were added to, as they stand now.
+    pub totals: Vec<Count>,
 }
+
+/// Says whose mail may go now.
+pub trait Gate: Send {
+    /// Lets a mail go, or says when it may be asked for again.
+    fn admit(&mut self, to: &EmailAddress) -> Result<(), Timestamp>;
+}
+
+/// How often a turn looks for others in the place of those that were put off.
+const LOOKS: usize = 20;
 
 /// Who takes attempts, and under which rules.
 #[derive(Debug, Clone)]
@@ -180,38 +202,49 @@ macro_rules! due {
 }
 
 impl Store {
-    /// Writes what came back and takes up to `wanted` attempts that are due,
-    /// letters first, in one transaction. When it fails, the caller still holds
-    /// the verdicts and writes them again: a second writing changes nothing (P8).
+    /// Writes what came back and takes up to `wanted` attempts that are due and
+    /// that `gate` lets go, letters first, in one transaction. When it fails, the
+    /// caller still holds the verdicts and writes them again: a second writing
+    /// changes nothing (P8).
     pub async fn turn(
         &self,
-        settled: &[Settled],
+        results: Results<'_>,
         wanted: usize,
+        gate: &mut dyn Gate,
         courier: &Courier,
         now: Timestamp,
     ) -> Result<Turn, StoreError> {
         let mut tx = self.begin().await?;
-        for Settled { attempt, settlement } in settled {
+        for Settled { attempt, settlement } in results.settled {
             write_settlement(&mut tx, attempt, settlement, now).await?;
         }
-        let mut attempts = Vec::with_capacity(wanted);
-        let mut candidates = if wanted > 0 {
-            let sql = due!(&tx, "letter_id");
-            due(&mut tx, sql, wanted, now).await?
-        } else {
-            Vec::new()
-        };
-        if candidates.len() < wanted {
-            let rest = wanted - candidates.len();
-            let sql = due!(&tx, "digest_id");
-            candidates.extend(due(&mut tx, sql, rest, now).await?);
+        let mut totals = Vec::with_capacity(results.counts.len());
+        for count in results.counts {
+            totals.push(counts::add(&mut tx, count).await?);
         }
-        let more = wanted > 0 && candidates.len() == wanted;
-        for candidate in candidates {
-            attempts.extend(take(&mut tx, candidate, courier, now).await?);
+        let mut attempts = Vec::with_capacity(wanted);
+        let mut more = false;
+        for _ in 0..LOOKS {
+            let rest = wanted - attempts.len();
+            if rest == 0 {
+                break;
+            }
+            let sql = due!(&tx, "letter_id");
+            let mut candidates = due(&mut tx, sql, rest, now).await?;
+            if candidates.len() < rest {
+                let sql = due!(&tx, "digest_id");
+                candidates.extend(due(&mut tx, sql, rest - candidates.len(), now).await?);
+            }
+            more = candidates.len() == rest;
+            for candidate in candidates {
+                attempts.extend(take(&mut tx, candidate, gate, courier, now).await?);
+            }
+            if !more {
+                break;
+            }
         }
         tx.commit().await?;
-        Ok(Turn { attempts, more })
+        Ok(Turn { attempts, more, totals })
     }
 
     /// Puts in doubt what an earlier life of this node, or a node whose lease
@@ -302,11 +335,12 @@ async fn due(tx: &mut Tx, sql: &'static str, limit: usize, now: Timestamp) -> Re
 async fn take(
     tx: &mut Tx,
     candidate: Candidate,
+    gate: &mut dyn Gate,
     courier: &Courier,
     now: Timestamp,
 ) -> Result<Option<Attempt>, StoreError> {
-    let id = DeliveryId(candidate.id);
-    if candidate.expires_at <= now.millis() {
+    let (id, expires_at) = (DeliveryId(candidate.id), candidate.expires_at);
+    if expires_at <= now.millis() {
         end(tx, id, DeliveryState::Expired, now).await?;
         return Ok(None);
     }
@@ -316,6 +350,10 @@ async fn take(
     };
     if is_suppressed(tx, &courier.secret.address_hash(&to.key())).await? {
         end(tx, id, DeliveryState::Suppressed, now).await?;
+        return Ok(None);
+    }
+    if let Err(later) = gate.admit(&to) {
+        put_off(tx, id, later.millis().min(expires_at)).await?;
         return Ok(None);
     }
     let (fence, attempts): (i64, i64) = each!(tx, |db| {
@@ -380,6 +418,19 @@ fn wanted(candidate: Candidate) -> Result<Option<(EmailAddress, Content)>, Store
         language: candidate.language.and_then(|tag| tag.parse().ok()).unwrap_or_default(),
     };
     Ok(Some((to, content)))
+}
+
+/// Leaves a delivery as it is until then: it was not tried.
+async fn put_off(tx: &mut Tx, id: DeliveryId, not_before: i64) -> Result<(), StoreError> {
+    each!(tx, |db| {
+        sqlx::query("UPDATE delivery SET not_before = $2 WHERE id = $1")
+            .bind(id.0)
+            .bind(not_before)
+            .execute(&mut **db)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
 }
 
 async fn end(tx: &mut Tx, id: DeliveryId, state: DeliveryState, now: Timestamp) -> Result<(), StoreError> {

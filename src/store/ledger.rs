@@ -46,6 +46,9 @@ pub struct DeliveryRow {
     pub settled_at: Option<Timestamp>,
 }
 
+/// How many mails of a digest are in each state.
+const BALANCE: &str = "SELECT state, COUNT(*) FROM delivery WHERE digest_id = $1 GROUP BY state";
+
 #[derive(sqlx::FromRow)]
 struct LedgerRow {
     id: i64,
@@ -70,36 +73,45 @@ impl Store {
         Ok(next.map(Timestamp::from_millis))
     }
 
-    /// Ends the digests whose balance is closed (P3), and returns them.
-    pub async fn close_digests(&self, now: Timestamp) -> Result<Vec<DigestId>, StoreError> {
-        let rows: Vec<(i64,)> = each!(&self.writer, |db| {
+    /// Ends the digests whose balance is closed (P3), and returns them. `report`
+    /// is who is told how each of them ended.
+    pub async fn close_digests(
+        &self,
+        report: Option<&EmailAddress>,
+        now: Timestamp,
+    ) -> Result<Vec<DigestId>, StoreError> {
+        let mut tx = self.begin().await?;
+        let rows: Vec<(i64, String)> = each!(&mut tx, |db| {
             sqlx::query_as(
                 "UPDATE digest SET state = 'done', finished_at = $1
                  WHERE state IN ('sending', 'paused') AND NOT EXISTS
                      (SELECT 1 FROM delivery d WHERE d.digest_id = digest.id
                       AND d.state IN ('pending', 'attempting', 'deferred', 'unknown'))
-                 RETURNING id",
+                 RETURNING id, subject",
             )
             .bind(now.millis())
-            .fetch_all(db)
+            .fetch_all(&mut **db)
             .await
         })?;
-        Ok(rows.into_iter().map(|(id,)| DigestId(id)).collect())
+        if let Some(owner) = report {
+            for (id, subject) in &rows {
+                let digest = DigestId(*id);
+                let balance = sum(each!(&mut tx, |db| sqlx::query_as(BALANCE).bind(id).fetch_all(&mut **db).await)?)?;
+                let head = format!("Digest {digest} is out: {subject}");
+                let body = format!(
+                    "Digest {digest}, \"{subject}\", has ended: {balance}.\n\n\
+                     What became of each mail: syndicated digest show {digest}\n"
+                );
+                insert_owner_letter(&mut tx, owner, &head, &body, now).await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(rows.into_iter().map(|(id, _)| DigestId(id)).collect())
     }
 
     /// Where the deliveries of a digest stand.
     pub async fn balance(&self, digest: DigestId) -> Result<Balance, StoreError> {
-        let rows: Vec<(String, i64)> = each!(&self.reader, |db| {
-            sqlx::query_as("SELECT state, COUNT(*) FROM delivery WHERE digest_id = $1 GROUP BY state")
-                .bind(digest.0)
-                .fetch_all(db)
-                .await
-        })?;
-        let mut balance = Balance::default();
-        for (state, count) in rows {
-            balance.add(state.parse().map_err(StoreError::Corrupt)?, u64::try_from(count).unwrap_or(0));
-        }
-        Ok(balance)
+        sum(each!(&self.reader, |db| sqlx::query_as(BALANCE).bind(digest.0).fetch_all(db).await)?)
     }
 
     /// The mail of a digest; `None` when there is no such digest.
@@ -263,4 +275,12 @@ impl Store {
             })
             .collect()
     }
+}
+
+fn sum(rows: Vec<(String, i64)>) -> Result<Balance, StoreError> {
+    let mut balance = Balance::default();
+    for (state, count) in rows {
+        balance.add(state.parse().map_err(StoreError::Corrupt)?, u64::try_from(count).unwrap_or(0));
+    }
+    Ok(balance)
 }

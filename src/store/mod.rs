@@ -14,6 +14,7 @@
 
 mod admit;
 mod claims;
+mod counts;
 mod deliveries;
 mod digests;
 mod filtered;
@@ -33,7 +34,8 @@ mod together;
 
 pub use admit::{Admitted, Arrival, Arriving};
 pub use claims::{PollEnd, SourceClaim};
-pub use deliveries::{Attempt, Content, Courier, Settled, Settlement, Turn};
+pub use counts::Count;
+pub use deliveries::{Attempt, Content, Courier, Gate, Results, Settled, Settlement, Turn};
 pub use digests::{Freeze, Frozen, Progress, Selection};
 pub use filtered::{LeftOut, PassedOver};
 pub use hubs::{HubClaim, Push};

@@ -107,8 +107,8 @@ fn the_least_configuration_loads_with_the_defaults() {
     assert_eq!(config.database.to_string(), "sqlite:data/syndicated.db");
     assert_eq!(config.http.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.site.timezone, chrono_tz::UTC);
-    assert_eq!((config.mail.from_name.as_str(), config.mail.connections), ("T", 4));
-    assert!(matches!(config.mail.relay, Relay::Maildir(path) if path == Path::new("data/outbox")));
+    assert_eq!((config.mail.from_name.as_str(), config.mail.lanes[0].connections), ("T", 4));
+    assert!(matches!(&config.mail.lanes[0].relay, Relay::Maildir(path) if path == Path::new("data/outbox")));
     assert_eq!(config.mail.on_ambiguous, OnAmbiguous::Retry);
     assert!(config.sources.is_empty() && config.newsletters.is_empty());
 }
@@ -129,7 +129,7 @@ fn every_key_comes_to_its_meaning() {
     assert_eq!(config.http.trusted_proxies.len(), 2);
     assert_eq!((config.fetch.concurrency, config.fetch.allow.len(), config.fetch.max_bytes), (8, 2, 1_000_000));
     assert_eq!(config.fetch.min_interval, Duration::from_mins(5));
-    let Relay::Smtp { host, port, tls, login } = &config.mail.relay else { panic!() };
+    let Relay::Smtp { host, port, tls, login } = &config.mail.lanes[0].relay else { panic!() };
     assert_eq!((host.as_str(), *port, *tls), ("mail.example.com", 587, Tls::Required));
     assert_eq!(*login, Some(("user@example.com".to_owned(), Secret::new("hush".to_owned()))));
     assert_eq!((config.mail.from_name.as_str(), config.mail.on_ambiguous), ("좋은 소식", OnAmbiguous::Hold));
@@ -177,7 +177,9 @@ fn a_password_in_a_file_that_others_can_read_is_refused() {
     for mode in [0o600, 0o640] {
         let (_folder, path) = written(relay, mode);
         let config = load(&path).unwrap();
-        assert!(matches!(config.mail.relay, Relay::Smtp { login: Some((_, word)), .. } if word.expose() == "hush"));
+        assert!(
+            matches!(&config.mail.lanes[0].relay, Relay::Smtp { login: Some((_, word)), .. } if word.expose() == "hush")
+        );
     }
     // Without a password in it, anyone may read it.
     let (_folder, path) = written("", 0o644);
@@ -207,7 +209,7 @@ fn a_password_comes_from_the_environment_then_a_credential_then_a_file_then_the_
     ] {
         let (_folder, path) = written(&more, 0o600);
         let config = load_in(&path, &environment).unwrap();
-        let Relay::Smtp { login: Some((_, word)), .. } = config.mail.relay else { panic!("{expected}") };
+        let Relay::Smtp { login: Some((_, word)), .. } = &config.mail.lanes[0].relay else { panic!("{expected}") };
         assert_eq!(word.expose(), expected);
     }
     put(&folder.path().join("word"), "from file\n", 0o644);

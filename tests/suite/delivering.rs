@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use syndicated::clock::{Chance, Clock};
-use syndicated::config::{Config, Database, Fetch, Http, Live, Mail, OnAmbiguous, Relay, Site};
+use syndicated::config::{Config, Database, Fetch, Http, Lane, Live, Mail, OnAmbiguous, Relay, Site};
 use syndicated::domain::delivery::{Decision, DeliveryState};
 use syndicated::domain::digest::{Balance, DigestState, Edition, token};
 use syndicated::domain::email_address::EmailAddress;
@@ -24,7 +24,9 @@ use syndicated::flow::deliver::{Deliverer, Tally};
 use syndicated::lifecycle::Stop;
 use syndicated::mail::Deadlines;
 use syndicated::render::Renderer;
-use syndicated::store::{Courier, Freeze, Frozen, Requested, Settlement, Store, SubscriptionFilter, Wish};
+use syndicated::store::{
+    Courier, Freeze, Frozen, Gate, Requested, Results, Settled, Settlement, Store, SubscriptionFilter, Wish,
+};
 use tokio::sync::Semaphore;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -58,12 +60,13 @@ fn config(relay: Relay) -> Config {
         mail: Mail {
             from_name: "Good News".to_owned(),
             from: "news@example.org".parse().unwrap(),
-            relay,
-            connections: 4,
-            mails_per_connection: 20,
+            dkim: Vec::new(),
+            lanes: vec![Lane { mails_per_connection: 20, ..Lane::new(relay) }],
+            domains: Vec::new(),
             on_ambiguous: OnAmbiguous::Retry,
             lifetime: 24 * HOUR,
             late: 6 * HOUR,
+            report: false,
         },
         secret: SecretKey::new(vec![7; 32]).unwrap(),
         fresh_key: None,
@@ -319,7 +322,7 @@ async fn settles(sink: &Sink) -> usize {
 #[tokio::test]
 async fn a_connection_that_was_closed_meanwhile_is_no_trouble() {
     for bench in engines::all().await {
-        let world = World::changed(&bench, |config| config.mail.connections = 1).await;
+        let world = World::changed(&bench, |config| config.mail.lanes[0].connections = 1).await;
         world.readers(10).await;
         world.digest("1").await;
         world.sink.script(|moment| {
@@ -529,7 +532,7 @@ async fn a_message_that_the_relay_will_not_have_burns_no_reader() {
 #[tokio::test]
 async fn a_reader_is_asked_to_confirm_before_any_digest_goes_out() {
     for bench in engines::all().await {
-        let world = World::changed(&bench, |config| config.mail.connections = 1).await;
+        let world = World::changed(&bench, |config| config.mail.lanes[0].connections = 1).await;
         world.readers(3).await;
         world.digest("1").await;
         world.clock.advance(MINUTE);
@@ -621,7 +624,7 @@ async fn a_database_that_fails_in_mid_send_doubles_nothing() {
 #[tokio::test]
 async fn a_crash_at_any_point_loses_nobody_and_repeats_only_what_was_in_flight() {
     for bench in engines::all().await {
-        let mut world = World::changed(&bench, |config| config.mail.connections = 2).await;
+        let mut world = World::changed(&bench, |config| config.mail.lanes[0].connections = 2).await;
         world.readers(6).await;
         let (mut lives, mut doubted) = (0, 0);
         for points in (0..).step_by(4) {
@@ -653,6 +656,21 @@ async fn a_crash_at_any_point_loses_nobody_and_repeats_only_what_was_in_flight()
     }
 }
 
+/// Lets everyone go.
+struct Open;
+
+impl Gate for Open {
+    fn admit(&mut self, _: &EmailAddress) -> Result<(), Timestamp> {
+        Ok(())
+    }
+}
+
+const NOTHING: Results<'_> = Results { settled: &[], counts: &[] };
+
+fn of(settled: &[Settled]) -> Results<'_> {
+    Results { settled, counts: &[] }
+}
+
 #[tokio::test]
 async fn a_verdict_counts_only_with_the_fence_it_was_taken_with() {
     for bench in engines::all().await {
@@ -662,20 +680,23 @@ async fn a_verdict_counts_only_with_the_fence_it_was_taken_with() {
         let now = world.clock.now();
         let node =
             |name: &str| Courier { node: name.to_owned(), lease: HOUR, secret: world.live.load().secret.clone() };
-        let first = world.store.turn(&[], 9, &node("one"), now).await.unwrap().attempts.remove(0);
-        assert!(world.store.turn(&[], 9, &node("two"), now).await.unwrap().attempts.is_empty(), "one owner at a time");
+        let first = world.store.turn(NOTHING, 9, &mut Open, &node("one"), now).await.unwrap().attempts.remove(0);
+        assert!(
+            world.store.turn(NOTHING, 9, &mut Open, &node("two"), now).await.unwrap().attempts.is_empty(),
+            "one owner at a time"
+        );
         // Another node doubts it when its lease has ended, and not before.
         assert_eq!(world.store.recover_attempts("two", false, now.plus(HOUR)).await.unwrap(), 0);
         let later = now.plus(2 * HOUR);
         assert_eq!(world.store.recover_attempts("two", false, later).await.unwrap(), 1);
-        let second = world.store.turn(&[], 9, &node("two"), later).await.unwrap().attempts.remove(0);
+        let second = world.store.turn(NOTHING, 9, &mut Open, &node("two"), later).await.unwrap().attempts.remove(0);
         let late = [first.settle(Settlement::Bounced("too late".to_owned()))];
-        world.store.turn(&late, 0, &node("one"), later).await.unwrap();
+        world.store.turn(of(&late), 0, &mut Open, &node("one"), later).await.unwrap();
         assert_eq!(world.balance(digest).await.attempting, 1);
         let good = [second.settle(Settlement::Sent("ok".to_owned()))];
         for _ in 0..2 {
             // The second time as after a lost answer to COMMIT (P8).
-            world.store.turn(&good, 0, &node("two"), later).await.unwrap();
+            world.store.turn(of(&good), 0, &mut Open, &node("two"), later).await.unwrap();
             assert_eq!(world.balance(digest).await.sent, 1);
         }
     }
@@ -686,7 +707,7 @@ async fn a_maildir_keeps_one_file_for_each_reader_and_resting_costs_nothing() {
     for bench in engines::all().await {
         let folder = bench.folder.path().join("outbox");
         let place = folder.clone();
-        let world = World::changed(&bench, move |config| config.mail.relay = Relay::Maildir(place)).await;
+        let world = World::changed(&bench, move |config| config.mail.lanes[0].relay = Relay::Maildir(place)).await;
         world.readers(10).await;
         // A file where the folder should be: trouble, and nobody's fault.
         std::fs::write(&folder, "in the way").unwrap();
@@ -701,7 +722,7 @@ async fn a_maildir_keeps_one_file_for_each_reader_and_resting_costs_nothing() {
         let first = std::fs::read(mails[0].path()).unwrap();
         assert!(String::from_utf8(first).unwrap().contains("\r\nMessage-ID: <"));
         // The relay may be changed while all runs.
-        world.change(|config| config.mail.relay = world.sink.relay());
+        world.change(|config| config.mail.lanes[0].relay = world.sink.relay());
         world.digest("2").await;
         assert_eq!(world.drain().await.sent, 10);
         assert_eq!(world.sink.taken().len(), 10);

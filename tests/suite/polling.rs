@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use syndicated::clock::{Chance, Clock};
-use syndicated::config::{Allow, Config, Database, Fetch, Http, Live, Mail, OnAmbiguous, Relay, Site};
+use syndicated::config::{Allow, Config, Database, Fetch, Http, Lane, Live, Mail, OnAmbiguous, Relay, Site};
 use syndicated::domain::filter::Filter;
 use syndicated::domain::language::Language;
 use syndicated::domain::platform::Platforms;
@@ -67,12 +67,13 @@ pub(crate) fn config(sources: Vec<Source>) -> Config {
         mail: Mail {
             from_name: "Good News".to_owned(),
             from: "news@example.org".parse().unwrap(),
-            relay: Relay::Maildir("unused".into()),
-            connections: 1,
-            mails_per_connection: 1,
+            dkim: Vec::new(),
+            lanes: vec![Lane::new(Relay::Maildir("unused".into()))],
+            domains: Vec::new(),
             on_ambiguous: OnAmbiguous::Retry,
             lifetime: 24 * HOUR,
             late: 6 * HOUR,
+            report: false,
         },
         secret: SecretKey::new(vec![7; 32]).unwrap(),
         fresh_key: None,

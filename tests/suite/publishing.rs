@@ -5,7 +5,7 @@ use crate::engines;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::time::Duration;
-use syndicated::config::{Allow, Config, Fetch, Http, Live, Mail, OnAmbiguous, Relay, Site};
+use syndicated::config::{Allow, Config, Fetch, Http, Lane, Live, Mail, OnAmbiguous, Relay, Site};
 use syndicated::domain::filter::Filter;
 use syndicated::domain::html::CleanHtml;
 use syndicated::domain::id::{PostId, SourceId};
@@ -393,12 +393,13 @@ fn config(bench: &engines::Bench) -> Config {
         mail: Mail {
             from_name: "Good News".to_owned(),
             from: "news@example.org".parse().unwrap(),
-            relay: Relay::Maildir("unused".into()),
-            connections: 1,
-            mails_per_connection: 1,
+            dkim: Vec::new(),
+            lanes: vec![Lane::new(Relay::Maildir("unused".into()))],
+            domains: Vec::new(),
             on_ambiguous: OnAmbiguous::Retry,
             lifetime: Duration::from_hours(24),
             late: Duration::from_hours(6),
+            report: false,
         },
         secret: SecretKey::new(vec![7; 32]).unwrap(),
         fresh_key: None,

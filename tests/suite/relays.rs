@@ -6,7 +6,7 @@ use futures_util::{StreamExt as _, stream};
 use std::time::Duration;
 use syndicated::config::{Relay, Secret, Tls};
 use syndicated::domain::delivery::Verdict;
-use syndicated::mail::{Deadlines, Message, Transport};
+use syndicated::mail::{Deadlines, Message, transport};
 
 /// Short ones: for these tests only that there are any counts.
 fn deadlines() -> Deadlines {
@@ -30,7 +30,7 @@ fn message(size: usize) -> Message {
 
 /// Hands one message over, as the courier does.
 async fn verdict(relay: &Relay, message: &Message) -> Verdict {
-    match Transport::new(relay, deadlines()).open().await {
+    match transport(relay, deadlines()).open().await {
         Err(reason) => Verdict::RelayTrouble { reason },
         Ok(mut session) => {
             let verdict = session.send(message).await;

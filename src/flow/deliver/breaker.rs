@@ -33,7 +33,7 @@ impl Breaker {
     }
 
     /// The relay is in trouble.
-    pub(super) fn trip(&mut self, now: Timestamp, chance: &Chance, reason: &str) {
+    pub(super) fn trip(&mut self, now: Timestamp, chance: &Chance, relay: &str, reason: &str) {
         if self.failures > 0 && now < self.rests_until {
             // Another mail of the same bad moment.
             return;
@@ -41,13 +41,13 @@ impl Breaker {
         let rest = FIRST_REST.saturating_mul(1 << self.failures.min(16)).min(LONGEST_REST);
         self.failures += 1;
         self.rests_until = now.plus(chance.jitter(rest, 0.1));
-        tracing::warn!(reason, rest = %crate::domain::span::show(rest), "the relay is in trouble and rests; no mail is lost");
+        tracing::warn!(relay, reason, rest = %crate::domain::span::show(rest), "the relay is in trouble and rests; no mail is lost");
     }
 
     /// The relay answered as it should.
-    pub(super) fn close(&mut self) {
+    pub(super) fn close(&mut self, relay: &str) {
         if self.failures > 0 {
-            tracing::info!("the relay is well again");
+            tracing::info!(relay, "the relay is well again");
         }
         self.failures = 0;
     }
@@ -64,8 +64,8 @@ mod tests {
         assert_eq!(breaker.allows(now), usize::MAX);
         let mut rests = Vec::new();
         for _ in 0..12 {
-            breaker.trip(now, &chance, "x");
-            breaker.trip(now, &chance, "x");
+            breaker.trip(now, &chance, "relay", "x");
+            breaker.trip(now, &chance, "relay", "x");
             assert_eq!(breaker.allows(now), 0);
             rests.push(breaker.rests(now));
             now = now.plus(breaker.rests(now));
@@ -73,7 +73,7 @@ mod tests {
         }
         assert!(rests[0] < Duration::from_millis(1_101) && rests[3] > Duration::from_secs(7));
         assert!(rests[11] <= Duration::from_secs(330) && rests[11] >= Duration::from_secs(270));
-        breaker.close();
+        breaker.close("relay");
         assert_eq!(breaker.allows(now), usize::MAX);
     }
 }

@@ -1,83 +1,83 @@
 //! One reader's copy: the frozen mail with the reader's own tokens in it.
 
-use crate::config::Config;
+use crate::config::{Config, Mail};
 use crate::domain::digest::token;
-use crate::domain::email_address::EmailAddress;
 use crate::domain::time::Timestamp;
 use crate::domain::token::Purpose;
-use crate::mail::{self, Head, ListHead, Message};
+use crate::mail::{ComposeError, Head, ListHead, Message, Mould, Own};
 use crate::render::{ConfirmContext, Renderer};
 use crate::store::{Attempt, Content, DigestContent};
 
-/// Writes the message of an attempt. The same attempt gives the same bytes
-/// whenever it is repeated (P5).
+/// Casts the mail of a digest, once for all its readers.
+pub(super) fn mould(config: &Config, frozen: &DigestContent) -> Result<Mould, ComposeError> {
+    let id = format!("{}.{}", frozen.newsletter, config.site.base_url.host());
+    let name = title(config, frozen.newsletter.as_str());
+    let head = Head {
+        from_name: &config.mail.from_name,
+        from: &config.mail.from,
+        subject: &frozen.subject,
+        date: frozen.frozen_at,
+        list: Some(ListHead { id: &id, name }),
+    };
+    Mould::new(&head, &frozen.plain, &frozen.html)
+}
+
+/// Writes the message of an attempt; `mould` is its digest's. The same attempt
+/// gives the same bytes whenever it is repeated (P5).
 pub(super) fn write(
     config: &Config,
     renderer: &Renderer,
     attempt: &Attempt,
-    digest: Option<&DigestContent>,
+    mould: Option<&Mould>,
 ) -> Result<Message, String> {
     match &attempt.content {
         Content::Digest { digest: id, subscriber, subscription, counter } => {
-            let frozen = digest.ok_or("the digest's content is missing")?;
+            let mould = mould.ok_or("the digest's content is missing")?;
             let link =
                 config.url(&format!("/u/{}", config.secret.token(Purpose::Unsubscribe, *subscription, *counter, "")));
-            let list_id = format!("{}.{}", frozen.newsletter, config.site.base_url.host());
-            let list_name =
-                config.newsletter(frozen.newsletter.as_str()).map_or(frozen.newsletter.as_str(), |n| n.title.as_str());
             let id = config.secret.digest_message_id(*id, *subscriber);
-            let list = ListHead { id: &list_id, name: list_name, unsubscribe_url: &link };
-            let (plain, html) = personal(frozen, &attempt.to, &link);
-            message(config, attempt, &id, &frozen.subject, frozen.frozen_at, Some(list), (&plain, &html))
+            cast(config, attempt, &id, mould, &[(token::UNSUBSCRIBE_URL, &link), (token::EMAIL, attempt.to.as_str())])
         }
-        Content::Confirm { letter, written, subscription, counter, nonce, newsletter, language } => {
+        Content::Confirm { letter: id, written, subscription, counter, nonce, newsletter, language } => {
             let token = config.secret.token(Purpose::Confirm, *subscription, *counter, nonce);
-            let title = config.newsletter(newsletter.as_str()).map_or(newsletter.as_str(), |n| n.title.as_str());
             let context = ConfirmContext {
                 language: *language,
-                title: title.to_owned(),
+                title: title(config, newsletter.as_str()).to_owned(),
                 link: config.url(&format!("/confirm/{token}")),
             };
             let rendered = renderer.confirm_letter(&context).map_err(|error| error.to_string())?;
-            let id = config.secret.letter_message_id(*letter);
-            message(config, attempt, &id, &rendered.subject, *written, None, (&rendered.plain, &rendered.html))
+            let id = config.secret.letter_message_id(*id);
+            let mould = letter(config, &rendered.subject, *written, &rendered.plain, &rendered.html)?;
+            cast(config, attempt, &id, &mould, &[])
         }
-        Content::Owner { letter, written, subject, body } => {
-            let id = config.secret.letter_message_id(*letter);
-            let html = format!("<p>{}</p>", escape(body));
-            message(config, attempt, &id, subject, *written, None, (body, &html))
+        Content::Owner { letter: id, written, subject, body } => {
+            let html = format!("<p>{}</p>", escape(body).replace('\n', "<br>\n"));
+            let mould = letter(config, subject, *written, body, &html)?;
+            cast(config, attempt, &config.secret.letter_message_id(*id), &mould, &[])
         }
     }
 }
 
-fn message(
+fn letter(config: &Config, subject: &str, date: Timestamp, plain: &str, html: &str) -> Result<Mould, String> {
+    let Mail { from_name, from, .. } = &config.mail;
+    Mould::new(&Head { from_name, from, subject, date, list: None }, plain, html).map_err(|error| error.to_string())
+}
+
+fn cast(
     config: &Config,
     attempt: &Attempt,
     id: &str,
-    subject: &str,
-    date: Timestamp,
-    list: Option<ListHead<'_>>,
-    (plain, html): (&str, &str),
+    mould: &Mould,
+    tokens: &[(&str, &str)],
 ) -> Result<Message, String> {
     let message_id = format!("{id}@{}", config.mail.from.domain());
-    let head = Head {
-        from_name: &config.mail.from_name,
-        from: &config.mail.from,
-        to: &attempt.to,
-        subject,
-        date,
-        message_id: &message_id,
-        list,
-    };
-    let bytes = mail::compose(&head, plain, html).map_err(|error| error.to_string())?;
+    let own = Own { to: &attempt.to, message_id: &message_id, tokens };
+    let bytes = mould.cast(&own, &config.mail.dkim).map_err(|error| error.to_string())?;
     Ok(Message { from: config.mail.from.clone(), to: attempt.to.clone(), id: message_id, bytes })
 }
 
-/// The two parts with the reader's tokens filled in.
-fn personal(frozen: &DigestContent, reader: &EmailAddress, link: &str) -> (String, String) {
-    let fill =
-        |text: &str, email: &str, link: &str| text.replace(token::EMAIL, email).replace(token::UNSUBSCRIBE_URL, link);
-    (fill(&frozen.plain, reader.as_str(), link), fill(&frozen.html, &escape(reader.as_str()), &escape(link)))
+fn title<'a>(config: &'a Config, newsletter: &'a str) -> &'a str {
+    config.newsletter(newsletter).map_or(newsletter, |newsletter| newsletter.title.as_str())
 }
 
 fn escape(text: &str) -> String {

@@ -6,7 +6,7 @@ use crate::mail::{Message, Session, Transport};
 /// A session with how many mails it has carried.
 #[derive(Debug)]
 pub(super) struct Idle {
-    session: Session,
+    session: Box<dyn Session>,
     carried: u32,
 }
 
@@ -17,33 +17,40 @@ impl Idle {
     }
 }
 
+/// What handing a message over came to.
+#[derive(Debug)]
+pub(super) struct Handed {
+    /// What became of the message.
+    pub(super) verdict: Verdict,
+    /// The connection, while it may carry another.
+    pub(super) idle: Option<Idle>,
+    /// Whether the connection was lost over it.
+    pub(super) lost: bool,
+}
+
 /// Hands a message over a connection that is open, or over a new one. What was
 /// open may have been closed meanwhile, by a relay that lets each connection
 /// carry so many mails and no more: only a new one shows whether it is in trouble.
-pub(super) async fn hand_over(
-    transport: &Transport,
-    idle: Option<Idle>,
-    message: &Message,
-    most: u32,
-) -> (Verdict, Option<Idle>) {
+pub(super) async fn hand_over(transport: &dyn Transport, idle: Option<Idle>, message: &Message, most: u32) -> Handed {
     if let Some(idle) = idle {
-        let (verdict, idle) = send_over(idle, message, most).await;
-        if !matches!(verdict, Verdict::RelayTrouble { .. }) {
-            return (verdict, idle);
+        let handed = send_over(idle, message, most).await;
+        if !matches!(handed.verdict, Verdict::RelayTrouble { .. }) {
+            return handed;
         }
     }
     match transport.open().await {
         Ok(session) => send_over(Idle { session, carried: 0 }, message, most).await,
-        Err(reason) => (Verdict::RelayTrouble { reason }, None),
+        Err(reason) => Handed { verdict: Verdict::RelayTrouble { reason }, idle: None, lost: true },
     }
 }
 
-async fn send_over(mut idle: Idle, message: &Message, most: u32) -> (Verdict, Option<Idle>) {
+async fn send_over(mut idle: Idle, message: &Message, most: u32) -> Handed {
     let verdict = idle.session.send(message).await;
     idle.carried += 1;
-    if idle.session.is_usable() && idle.carried < most {
-        return (verdict, Some(idle));
+    let lost = !idle.session.is_usable();
+    if !lost && idle.carried < most {
+        return Handed { verdict, idle: Some(idle), lost };
     }
     idle.session.close().await;
-    (verdict, None)
+    Handed { verdict, idle: None, lost }
 }
