@@ -2,6 +2,7 @@
 //! own; nothing but these files prints.
 
 mod digest;
+mod dkim;
 mod ending;
 mod feed;
 mod find;
@@ -87,6 +88,9 @@ pub enum Command {
     /// Digests: mailed, and to be mailed.
     #[command(subcommand)]
     Digest(digest::Digest),
+    /// Keys that sign mails (DKIM).
+    #[command(subcommand)]
+    Dkim(dkim::Dkim),
     /// Readers.
     #[command(subcommand)]
     Subscriber(subscriber::Subscriber),
@@ -174,6 +178,7 @@ pub async fn run(command: Command, setting: &Setting) -> anyhow::Result<()> {
         Command::Poll(poll) => poll::run(poll, setting, out).await,
         Command::Read(read) => read::run(read, setting, out).await,
         Command::Digest(command) => digest::run(command, setting, out).await,
+        Command::Dkim(command) => dkim::run(&command, setting, out),
         Command::Subscriber(command) => subscriber::run(command, setting, out).await,
         Command::Feed(feed) => feed::run(feed, setting, out).await,
         Command::Source(command) => source::run(command, setting, out).await,

@@ -206,7 +206,7 @@ fn domain(mut table: Table<'_>) -> Option<DomainRule> {
 }
 
 /// A domain's name as DNS has it.
-fn host(text: &str) -> Result<String, String> {
+pub(super) fn host(text: &str) -> Result<String, String> {
     match Host::parse(text) {
         Ok(Host::Domain(name)) if name.contains('.') => Ok(name),
         _ => Err(format!("`{text}` is not a domain, such as \"example.com\"")),

@@ -16,7 +16,7 @@ mod secrets;
 pub use faults::{Fault, Faults, Spot};
 pub use page_source::selector;
 pub use platforms::platforms;
-pub use secrets::{Environment, FreshKey, KeyTrouble};
+pub use secrets::{Environment, FreshKey, KeyTrouble, write_private};
 
 use crate::domain::dkim::{Selector, SigningKey};
 use crate::domain::email_address::EmailAddress;
@@ -163,6 +163,14 @@ pub struct Mail {
     pub late: Duration,
     /// Whether the owner is told how each digest ended.
     pub report: bool,
+}
+
+impl Mail {
+    /// The domain that signs unless a `[[dkim]]` names another: the sender's, as DNS has it.
+    #[must_use]
+    pub fn signing_domain(&self) -> String {
+        mail::host(self.from.domain()).unwrap_or_else(|_| self.from.domain().to_owned())
+    }
 }
 
 /// `[[relay]]`, or what `[mail]` says of its only one: a way to a relay, and how

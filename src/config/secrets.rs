@@ -111,24 +111,29 @@ impl Config {
 
 impl FreshKey {
     fn write(&self) -> std::io::Result<()> {
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder)?;
-        let opened = File::options().write(true).create_new(true).mode(0o600).open(&self.path);
-        let mut file = match opened {
+        match write_private(&self.path, &format!("{}\n", self.digits.expose())) {
             // Written by this very process at an earlier call, or by another that started with it.
             Err(why) if why.kind() == ErrorKind::AlreadyExists => {
-                return if std::fs::read_to_string(&self.path)?.trim() == self.digits.expose() {
+                if std::fs::read_to_string(&self.path)?.trim() == self.digits.expose() {
                     Ok(())
                 } else {
                     Err(std::io::Error::new(ErrorKind::AlreadyExists, "another start made one just now; start again"))
-                };
+                }
             }
-            other => other?,
-        };
-        writeln!(file, "{}", self.digits.expose())?;
-        file.sync_all()?;
-        File::open(folder)?.sync_all()
+            other => other,
+        }
     }
+}
+
+/// Writes a secret, durably, into a new file that only its owner can read, in a
+/// folder that is made when it is not there.
+pub fn write_private(path: &Path, secret: &str) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(secret.as_bytes())?;
+    file.sync_all()?;
+    File::open(folder)?.sync_all()
 }
 
 /// The key behind tokens, and where it must be written when it is new.

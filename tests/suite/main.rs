@@ -46,6 +46,7 @@ mod reading;
 mod relays;
 mod secure_relays;
 mod serving;
+mod signing;
 mod sink;
 mod stage;
 mod store_of_truth;
