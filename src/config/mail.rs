@@ -103,6 +103,7 @@ fn lane(
     environment: &Environment,
     secrets: &mut Vec<Spot>,
 ) -> Option<Lane> {
+    let is_named = table.holds(key);
     let address = table.parsed_at(key, addresses::relay);
     let password_file = table.parsed_at("password_file", path);
     let tls = table.parsed_at("tls", |text| match text {
@@ -115,6 +116,11 @@ fn lane(
     let weight = table.number("weight", 1..=1000);
     let pace = pace(table);
     let warm_up = table.parsed("warm_up", warm_up);
+    if !is_named {
+        for spot in tls.iter().map(|tls| &tls.spot).chain(password_file.iter().map(|file| &file.spot)) {
+            table.faults().add(spot, "is of no use: no relay's address stands beside it");
+        }
+    }
     let relay = relay(table.faults(), address?, password_file.as_ref(), tls, name, environment, secrets);
     let usual = Lane::new(relay);
     Some(Lane {
