@@ -42,8 +42,8 @@ pub struct ListHead<'a> {
 pub struct ComposeError(String);
 
 impl ComposeError {
-    pub(super) fn new(why: impl ToString) -> Self {
-        Self(why.to_string())
+    pub(super) fn new<E: std::error::Error>(why: E) -> Self {
+        Self(format!("{why}"))
     }
 }
 

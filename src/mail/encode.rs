@@ -187,7 +187,7 @@ mod tests {
             let around: Vec<Cow<'_, str>> = around.iter().map(Into::into).collect();
             let tokens: Vec<Cow<'_, str>> = tokens.iter().take(around.len() - 1).map(Into::into).collect();
             let whole: String = (0..around.len())
-                .map(|at| format!("{}{}", around[at], tokens.get(at).map_or("", |token| token)))
+                .flat_map(|at| [&*around[at], tokens.get(at).map_or("", |token| token)])
                 .collect();
             let encoded = Encoded::new(&around);
             let mut page = Both::default();

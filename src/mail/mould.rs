@@ -10,6 +10,7 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::time::Timestamp;
 use aws_lc_rs::digest::{Context, SHA256};
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// A mail with places for what is a reader's own.
 #[derive(Debug, Clone)]
@@ -83,7 +84,7 @@ impl Mould {
     pub fn cast(&self, own: &Own<'_>, keys: &[Dkim]) -> Result<Vec<u8>, ComposeError> {
         let mut head = format!("To: {}\r\nMessage-ID: <{}>\r\n", own.to, own.message_id);
         if self.is_list {
-            head.push_str(&format!("List-Unsubscribe: <{}>\r\n", own.value(token::UNSUBSCRIBE_URL)));
+            let _ = write!(head, "List-Unsubscribe: <{}>\r\n", own.value(token::UNSUBSCRIBE_URL));
         }
         let head = self.head.clone() + &head;
         let mut sheet =

@@ -88,12 +88,12 @@ fn config(relay: Relay) -> Config {
 }
 
 /// A courier with a relay, a database and a clock of its own.
-struct World {
-    store: Store,
-    clock: Clock,
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
     live: Live,
-    sink: Sink,
-    deliverer: Deliverer,
+    pub(crate) sink: Sink,
+    pub(crate) deliverer: Deliverer,
 }
 
 impl World {
@@ -101,7 +101,7 @@ impl World {
         Self::changed(bench, |_| {}).await
     }
 
-    async fn changed(bench: &Bench, change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn changed(bench: &Bench, change: impl FnOnce(&mut Config)) -> Self {
         let sink = Sink::start();
         let mut config = config(sink.relay());
         change(&mut config);
@@ -119,20 +119,24 @@ impl World {
     }
 
     /// The same node, started anew: a new life on the same database.
-    async fn reborn(self, bench: &Bench) -> Self {
+    pub(crate) async fn reborn(self, bench: &Bench) -> Self {
         self.store.close().await;
         Self::of(bench, self.live, self.sink, self.clock).await
     }
 
-    fn change(&self, change: impl FnOnce(&mut Config)) {
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Config)) {
         let mut config = Config::clone(&self.live.load());
         change(&mut config);
         self.live.store(Arc::new(config));
     }
 
     /// Confirmed readers, by number.
-    async fn readers(&self, count: usize) {
-        let emails: Vec<EmailAddress> = (0..count).map(reader).collect();
+    pub(crate) async fn readers(&self, count: usize) {
+        self.confirmed(&(0..count).map(reader).collect::<Vec<_>>()).await;
+    }
+
+    /// Confirmed readers of these addresses.
+    pub(crate) async fn confirmed(&self, emails: &[EmailAddress]) {
         let (newsletter, cadence) = (weekly(), weekly());
         let wishes: Vec<Wish<'_>> = emails
             .iter()
@@ -148,7 +152,7 @@ impl World {
     }
 
     /// A digest for all of them.
-    async fn digest(&self, slot: &str) -> DigestId {
+    pub(crate) async fn digest(&self, slot: &str) -> DigestId {
         let now = self.clock.now();
         let edition = Edition { newsletter: weekly(), cadence: weekly(), slot: slot.to_owned() };
         let html = format!("<p>안녕하세요</p><a href=\"{}\">leave</a> {}", token::UNSUBSCRIBE_URL, token::EMAIL);
@@ -167,15 +171,15 @@ impl World {
         }
     }
 
-    async fn drain(&self) -> Tally {
+    pub(crate) async fn drain(&self) -> Tally {
         self.deliverer.drain().await.unwrap()
     }
 
-    async fn balance(&self, digest: DigestId) -> Balance {
+    pub(crate) async fn balance(&self, digest: DigestId) -> Balance {
         self.store.balance(digest).await.unwrap()
     }
 
-    async fn state(&self, digest: DigestId) -> DigestState {
+    pub(crate) async fn state(&self, digest: DigestId) -> DigestState {
         self.store.digest(digest).await.unwrap().unwrap().state
     }
 

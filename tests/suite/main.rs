@@ -31,6 +31,7 @@ mod hub;
 mod identity;
 mod killed_polls;
 mod kills;
+mod lanes;
 mod main_job;
 mod opening;
 mod opinions;

@@ -95,6 +95,7 @@ struct Inner {
     ledger: watch::Sender<Vec<Received>>,
     waiting: watch::Sender<usize>,
     logins: Mutex<Vec<String>>,
+    senders: Mutex<Vec<String>>,
     connections: AtomicUsize,
     open: AtomicUsize,
     busiest: AtomicUsize,
@@ -121,6 +122,7 @@ impl Sink {
             ledger: watch::Sender::new(Vec::new()),
             waiting: watch::Sender::new(0),
             logins: Mutex::default(),
+            senders: Mutex::default(),
             connections: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
             busiest: AtomicUsize::new(0),
@@ -211,6 +213,11 @@ impl Sink {
         self.0.busiest.load(Ordering::SeqCst)
     }
 
+    /// The MAIL commands.
+    pub(crate) fn senders(&self) -> Vec<String> {
+        self.0.senders.lock().unwrap().clone()
+    }
+
     /// What was said to AUTH.
     pub(crate) fn logins(&self) -> Vec<String> {
         self.0.logins.lock().unwrap().clone()
@@ -252,6 +259,7 @@ impl Conversation {
                 "STAR" => self.answer(Phase::StartTls, "454 no TLS here today").await?,
                 "AUTH" => self.login(&line).await?,
                 "MAIL" => {
+                    self.sink.0.senders.lock().unwrap().push(line.clone());
                     self.from = argument;
                     self.answer(Phase::Mail, "250 2.1.0 sender ok").await?
                 }

@@ -11,10 +11,14 @@ use crate::mail::{Deadlines, Transport, transport};
 use crate::store::Count;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// So many connections lost in a row are the relay's trouble, whatever each of
 /// them did to its mail.
 const LOST_IN_A_ROW: u32 = 5;
+
+/// A lane that is busy is waited for so long after it was last heard of.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// All ways that the configuration names.
 #[derive(Debug, Default)]
@@ -30,6 +34,18 @@ struct Way {
     lost_in_a_row: u32,
     /// Grows while others have their turn.
     claim: i64,
+    /// When a mail last came back from it, or went when none was under way.
+    heard_of: Timestamp,
+}
+
+/// What a lane can do for the next mail.
+struct Bid {
+    weight: i64,
+    claim: i64,
+    /// How many mails it may still take, were it not busy.
+    may: usize,
+    /// How many of its connections are free.
+    free: usize,
 }
 
 /// A place on a lane, taken for one mail.
@@ -67,6 +83,7 @@ impl Lanes {
                         idle: Vec::new(),
                         lost_in_a_row: 0,
                         claim: 0,
+                        heard_of: Timestamp::default(),
                     }
                 }
             };
@@ -77,7 +94,8 @@ impl Lanes {
 
     /// How many mails may begin now, on all of them.
     pub(super) fn room(&mut self, now: Timestamp) -> usize {
-        self.0.iter_mut().map(|way| way.room(now)).fold(0, usize::saturating_add)
+        let mut bids = self.bids(now);
+        std::iter::from_fn(|| choose(&mut bids)).count()
     }
 
     /// When there is room again; `None` when a mail must come back first.
@@ -85,21 +103,19 @@ impl Lanes {
         self.0.iter_mut().filter_map(|way| way.free_at(now)).min()
     }
 
-    /// Takes a place for one mail: of the lanes with room, each has its turn as
-    /// often as its weight says.
+    /// Takes a place for one mail, as often as [`Lanes::room`] says: of the lanes
+    /// that can, each has its turn as often as its weight says, and the others
+    /// wait while it is busy.
     pub(super) fn take(&mut self, now: Timestamp) -> Option<Place> {
-        let mut total = 0;
-        let mut chosen: Option<&mut Way> = None;
-        for way in self.0.iter_mut().filter_map(|way| (way.room(now) > 0).then_some(way)) {
-            let weight = i64::from(way.lane.weight);
-            way.claim += weight;
-            total += weight;
-            if chosen.as_ref().is_none_or(|best| way.claim > best.claim) {
-                chosen = Some(way);
-            }
+        let mut bids = self.bids(now);
+        let chosen = choose(&mut bids)?;
+        for (way, bid) in self.0.iter_mut().zip(&bids) {
+            way.claim = bid.claim;
         }
-        let way = chosen?;
-        way.claim -= total;
+        let way = self.0.get_mut(chosen)?;
+        if way.meter.under_way() == 0 {
+            way.heard_of = now;
+        }
         way.meter.begin(now);
         Some(Place {
             lane: way.lane.name.clone(),
@@ -107,6 +123,10 @@ impl Lanes {
             idle: way.idle.pop(),
             most: way.lane.mails_per_connection,
         })
+    }
+
+    fn bids(&mut self, now: Timestamp) -> Vec<Bid> {
+        self.0.iter_mut().map(|way| way.bid(now)).collect()
     }
 
     /// Learns what became of a mail, and keeps the connection if it is still of use.
@@ -119,6 +139,7 @@ impl Lanes {
         (now, chance): (Timestamp, &Chance),
     ) -> Option<Idle> {
         let Some(way) = self.0.iter_mut().find(|way| way.lane.name == lane) else { return idle };
+        way.heard_of = now;
         way.meter.end(!matches!(verdict, Verdict::RelayTrouble { .. }));
         way.lost_in_a_row = if lost { way.lost_in_a_row + 1 } else { 0 };
         match verdict {
@@ -162,15 +183,41 @@ impl Lanes {
 }
 
 impl Way {
-    fn room(&mut self, now: Timestamp) -> usize {
-        let most = self.lane.connections.min(self.breaker.allows(now));
-        most.saturating_sub(self.meter.under_way()).min(self.meter.room(now))
+    fn bid(&mut self, now: Timestamp) -> Bid {
+        let under_way = self.meter.under_way();
+        let free = self.lane.connections.saturating_sub(under_way);
+        let may = match self.breaker.allows(now) {
+            usize::MAX => self.meter.room(now),
+            probes => probes.saturating_sub(under_way).min(self.meter.room(now)),
+        };
+        // The others do not wait for one that hangs.
+        let hangs = free == 0 && now.since(self.heard_of) > PATIENCE;
+        Bid { weight: self.lane.weight.into(), claim: self.claim, may: if hangs { 0 } else { may }, free }
     }
 
     fn free_at(&mut self, now: Timestamp) -> Option<Timestamp> {
         let most = if self.breaker.allows(now) == usize::MAX { self.lane.connections } else { 1 };
         (self.meter.under_way() < most).then(|| self.meter.free_at(now).max(now.plus(self.breaker.rests(now))))
     }
+}
+
+/// Whose turn it is; nobody's while that one is busy.
+fn choose(bids: &mut [Bid]) -> Option<usize> {
+    let total: i64 = bids.iter().filter(|bid| bid.may > 0).map(|bid| bid.weight).sum();
+    let turn = bids.iter().enumerate().filter(|(_, bid)| bid.may > 0);
+    let (chosen, best) = turn.rev().max_by_key(|(_, bid)| bid.claim + bid.weight)?;
+    if best.free == 0 {
+        return None;
+    }
+    for (at, bid) in bids.iter_mut().enumerate().filter(|(_, bid)| bid.may > 0) {
+        bid.claim += bid.weight;
+        if at == chosen {
+            bid.claim -= total;
+            bid.may -= 1;
+            bid.free -= 1;
+        }
+    }
+    Some(chosen)
 }
 
 fn count_name(lane: &str) -> String {
