@@ -4,10 +4,10 @@
 use super::deliveries::{HELD, slug};
 use super::letters::insert_owner_letter;
 use super::{Store, StoreError, each};
-use crate::domain::delivery::{Decision, DeliveryState};
+use crate::domain::delivery::Decision;
 use crate::domain::digest::Balance;
 use crate::domain::email_address::EmailAddress;
-use crate::domain::id::{DeliveryId, DigestId};
+use crate::domain::id::DigestId;
 use crate::domain::slug::Slug;
 use crate::domain::time::Timestamp;
 use std::time::Duration;
@@ -29,35 +29,8 @@ pub struct DigestContent {
     pub resumed: bool,
 }
 
-/// One line of a digest's ledger.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeliveryRow {
-    /// Its row.
-    pub id: DeliveryId,
-    /// The reader's address, all but its first letter hidden.
-    pub to: String,
-    /// Where it stands.
-    pub state: DeliveryState,
-    /// How many attempts there were.
-    pub attempts: u32,
-    /// The relay's last words.
-    pub reply: Option<String>,
-    /// When it was settled.
-    pub settled_at: Option<Timestamp>,
-}
-
 /// How many mails of a digest are in each state.
 const BALANCE: &str = "SELECT state, COUNT(*) FROM delivery WHERE digest_id = $1 GROUP BY state";
-
-#[derive(sqlx::FromRow)]
-struct LedgerRow {
-    id: i64,
-    email: Option<String>,
-    state: String,
-    attempts: i64,
-    reply: Option<String>,
-    settled_at: Option<i64>,
-}
 
 impl Store {
     /// When the next delivery falls due; `None` when nothing waits for the clock.
@@ -240,40 +213,6 @@ impl Store {
             .map(|done| done.rows_affected())
         })?;
         Ok(decided)
-    }
-
-    /// The ledger of a digest, in a state or in all, addresses masked.
-    pub async fn deliveries(
-        &self,
-        digest: DigestId,
-        state: Option<DeliveryState>,
-        limit: u32,
-    ) -> Result<Vec<DeliveryRow>, StoreError> {
-        let rows: Vec<LedgerRow> = each!(&self.reader, |db| {
-            sqlx::query_as(
-                "SELECT d.id, s.email, d.state, d.attempts, d.reply, d.settled_at
-                 FROM delivery d LEFT JOIN subscriber s ON s.id = d.subscriber_id
-                 WHERE d.digest_id = $1 AND ($2 = '' OR d.state = $2) ORDER BY d.id LIMIT $3",
-            )
-            .bind(digest.0)
-            .bind(state.map_or("", DeliveryState::as_str))
-            .bind(i64::from(limit))
-            .fetch_all(db)
-            .await
-        })?;
-        rows.into_iter()
-            .map(|row| {
-                let to = row.email.and_then(|email| email.parse::<EmailAddress>().ok());
-                Ok(DeliveryRow {
-                    id: DeliveryId(row.id),
-                    to: to.map_or_else(|| "(erased)".to_owned(), |email| email.masked()),
-                    state: row.state.parse().map_err(StoreError::Corrupt)?,
-                    attempts: u32::try_from(row.attempts).unwrap_or(u32::MAX),
-                    reply: row.reply,
-                    settled_at: row.settled_at.map(Timestamp::from_millis),
-                })
-            })
-            .collect()
     }
 }
 

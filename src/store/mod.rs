@@ -13,6 +13,7 @@
 //! that are never cancelled.
 
 mod admit;
+mod by_hand;
 mod claims;
 mod counts;
 mod deliveries;
@@ -28,11 +29,13 @@ mod letters;
 mod migrate;
 mod open;
 mod posts;
+mod results;
 mod sources;
 mod subscribers;
 mod together;
 
 pub use admit::{Admitted, Arrival, Arriving};
+pub use by_hand::Meant;
 pub use claims::{PollEnd, SourceClaim};
 pub use counts::Count;
 pub use deliveries::{Attempt, Content, Courier, Gate, Results, Settled, Settlement, Turn};
@@ -40,9 +43,10 @@ pub use digests::{Freeze, Frozen, Progress, Selection};
 pub use filtered::{LeftOut, PassedOver};
 pub use hubs::{HubClaim, Push};
 pub use key::KeyError;
-pub use ledger::{DeliveryRow, DigestContent};
+pub use ledger::DigestContent;
 pub use open::{NodeLock, OpenError, Store};
 pub use posts::PostFilter;
+pub use results::{DeliveryRow, DomainResult, LedgerFilter};
 pub use sources::{Plan, SourceRow, Stored};
 pub use subscribers::{Added, CONFIRM_WITHIN, Requested, SubscriptionFilter, Wish};
 
