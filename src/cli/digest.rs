@@ -3,7 +3,7 @@
 use super::ending::{Said, Usage};
 use super::output::{Out, count};
 use super::setting::local;
-use super::{Json, Setting};
+use super::{Json, Setting, delivery, follow};
 use crate::config::Config;
 use crate::domain::delivery::{Decision, DeliveryState};
 use crate::domain::digest::{Balance, Digest as Stored, DigestState};
@@ -110,9 +110,15 @@ pub struct Show {
     /// At most so many deliveries.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     limit: u32,
+    /// Watch it until it ends: what is settled, how fast, and how long the rest will take.
+    #[arg(long, short)]
+    follow: bool,
     #[command(flatten)]
     json: Json,
 }
+
+/// So many domains are shown, those with the most readers.
+const DOMAINS: usize = 10;
 
 pub(super) async fn run(command: Digest, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     match command {
@@ -288,7 +294,11 @@ async fn show(show: Show, setting: &Setting, out: &mut Out) -> anyhow::Result<()
     let (config, store) = setting.open().await?;
     let id = DigestId(show.id);
     let digest = store.digest(id).await?.ok_or_else(|| unknown(id))?;
+    if show.follow {
+        return follow::follow(&store, id, show.json.json, setting, out).await;
+    }
     let balance = store.balance(id).await?;
+    let domains = store.domain_results(id).await?;
     let mut posts = Vec::new();
     for post in store.digest_posts(id).await? {
         posts.extend(store.post(post).await?);
@@ -298,16 +308,9 @@ async fn show(show: Show, setting: &Setting, out: &mut Out) -> anyhow::Result<()
         let mut shown = as_json(&digest, &balance);
         if let Some(fields) = shown.as_object_mut() {
             let posts: Vec<_> = posts.iter().map(|post| json!({ "id": post.id, "title": post.entry.title })).collect();
-            let deliveries: Vec<_> = rows
-                .iter()
-                .map(|row| {
-                    json!({
-                        "id": row.id, "to": row.to, "state": row.state, "attempts": row.attempts, "reply": row.reply,
-                        "settled_at": row.settled_at,
-                    })
-                })
-                .collect();
+            let deliveries: Vec<_> = rows.iter().map(delivery::as_json).collect();
             fields.insert("posts".to_owned(), posts.into());
+            fields.insert("domains".to_owned(), serde_json::to_value(&domains)?);
             fields.insert("deliveries".to_owned(), deliveries.into());
         }
         return Ok(out.json(&shown)?);
@@ -337,6 +340,15 @@ async fn show(show: Show, setting: &Setting, out: &mut Out) -> anyhow::Result<()
         out.line("")?;
         let table: Vec<_> = posts.iter().map(|post| [post.id.to_string(), post.entry.title.clone()]).collect();
         out.table(["POST", "TITLE"], &table, "")?;
+    }
+    if domains.len() > 1 {
+        out.line("")?;
+        let table: Vec<_> =
+            domains.iter().take(DOMAINS).map(|result| [result.domain.clone(), result.balance.to_string()]).collect();
+        out.table(["DOMAIN", "READERS"], &table, "")?;
+        if domains.len() > DOMAINS {
+            out.line(format!("and {} more; --json shows all", domains.len() - DOMAINS))?;
+        }
     }
     if !rows.is_empty() {
         out.line("")?;

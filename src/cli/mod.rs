@@ -1,11 +1,13 @@
 //! What people type, and what it means. Each command group has a file of its
 //! own; nothing but these files prints.
 
+mod delivery;
 mod digest;
 mod dkim;
 mod ending;
 mod feed;
 mod find;
+mod follow;
 mod generate;
 mod import;
 mod log;
@@ -91,6 +93,9 @@ pub enum Command {
     /// Keys that sign mails (DKIM).
     #[command(subcommand)]
     Dkim(dkim::Dkim),
+    /// Single mails: the ledger of what became of each.
+    #[command(subcommand)]
+    Delivery(delivery::Delivery),
     /// Readers.
     #[command(subcommand)]
     Subscriber(subscriber::Subscriber),
@@ -179,6 +184,7 @@ pub async fn run(command: Command, setting: &Setting) -> anyhow::Result<()> {
         Command::Read(read) => read::run(read, setting, out).await,
         Command::Digest(command) => digest::run(command, setting, out).await,
         Command::Dkim(command) => dkim::run(&command, setting, out),
+        Command::Delivery(command) => delivery::run(command, setting, out).await,
         Command::Subscriber(command) => subscriber::run(command, setting, out).await,
         Command::Feed(feed) => feed::run(feed, setting, out).await,
         Command::Source(command) => source::run(command, setting, out).await,

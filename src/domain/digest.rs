@@ -129,10 +129,16 @@ impl Balance {
         } += count;
     }
 
+    /// How many are not settled yet.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        self.recipients.saturating_sub(self.sent + self.bounced + self.suppressed + self.expired)
+    }
+
     /// Whether `recipients = sent + bounced + suppressed + expired`.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.recipients == self.sent + self.bounced + self.suppressed + self.expired
+        self.open() == 0
     }
 }
 

@@ -32,12 +32,7 @@ impl Store {
     /// wait, are in doubt, were refused, or ran out of time. Whatever was sent, is
     /// under way or is no longer wanted stays as it is, and so does a digest that
     /// is paused. Returns how many there were.
-    pub async fn retry_deliveries(
-        &self,
-        meant: Meant,
-        lifetime: Duration,
-        now: Timestamp,
-    ) -> Result<u64, StoreError> {
+    pub async fn retry_deliveries(&self, meant: Meant, lifetime: Duration, now: Timestamp) -> Result<u64, StoreError> {
         let (id, digest, state) = meant.parts();
         let mut tx = self.begin().await?;
         let retried = each!(&mut tx, |db| {
@@ -49,7 +44,7 @@ impl Store {
                      expires_at = CASE WHEN expires_at < $5 THEN $5 ELSE expires_at END
                  WHERE (id = $1 OR (digest_id = $2 AND state = $3))
                    AND state IN ('pending', 'deferred', 'unknown', 'bounced', 'expired')
-                   AND NOT EXISTS (SELECT 1 FROM digest WHERE digest.id = delivery.digest_id AND digest.state = 'paused')",
+                   AND NOT EXISTS (SELECT 1 FROM digest WHERE digest.id = delivery.digest_id AND digest.state NOT IN ('sending', 'done'))",
             )
             .bind(id)
             .bind(digest)

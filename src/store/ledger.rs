@@ -3,14 +3,20 @@
 
 use super::deliveries::{HELD, slug};
 use super::letters::insert_owner_letter;
+use super::results::{BY_DOMAIN, by_domain};
 use super::{Store, StoreError, each};
 use crate::domain::delivery::Decision;
 use crate::domain::digest::Balance;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::id::DigestId;
 use crate::domain::slug::Slug;
+use crate::domain::span;
 use crate::domain::time::Timestamp;
+use std::fmt::Write as _;
 use std::time::Duration;
+
+/// So many domains stand in a report, those with the most readers.
+const REPORTED: usize = 20;
 
 /// The mail of a digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,32 +60,39 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<DigestId>, StoreError> {
         let mut tx = self.begin().await?;
-        let rows: Vec<(i64, String)> = each!(&mut tx, |db| {
+        let rows: Vec<(i64, String, i64)> = each!(&mut tx, |db| {
             sqlx::query_as(
                 "UPDATE digest SET state = 'done', finished_at = $1
                  WHERE state IN ('sending', 'paused') AND NOT EXISTS
                      (SELECT 1 FROM delivery d WHERE d.digest_id = digest.id
                       AND d.state IN ('pending', 'attempting', 'deferred', 'unknown'))
-                 RETURNING id, subject",
+                 RETURNING id, subject, frozen_at",
             )
             .bind(now.millis())
             .fetch_all(&mut **db)
             .await
         })?;
         if let Some(owner) = report {
-            for (id, subject) in &rows {
+            for (id, subject, frozen_at) in &rows {
                 let digest = DigestId(*id);
                 let balance = sum(each!(&mut tx, |db| sqlx::query_as(BALANCE).bind(id).fetch_all(&mut **db).await)?)?;
                 let head = format!("Digest {digest} is out: {subject}");
-                let body = format!(
-                    "Digest {digest}, \"{subject}\", has ended: {balance}.\n\n\
-                     What became of each mail: syndicated digest show {digest}\n"
-                );
+                let domains =
+                    by_domain(each!(&mut tx, |db| sqlx::query_as(BY_DOMAIN).bind(id).fetch_all(&mut **db).await)?)?;
+                let took = span::show(now.since(Timestamp::from_millis(*frozen_at)));
+                let mut body = format!("Digest {digest}, \"{subject}\", has ended after {took}: {balance}.\n\n");
+                for result in domains.iter().take(REPORTED) {
+                    let _ = writeln!(body, "{}: {}", result.domain, result.balance);
+                }
+                if let Some(rest) = domains.len().checked_sub(REPORTED).filter(|rest| *rest > 0) {
+                    let _ = writeln!(body, "and {rest} more domains");
+                }
+                let _ = write!(body, "\nWhat became of each mail: syndicated delivery list --digest {digest}\n");
                 insert_owner_letter(&mut tx, owner, &head, &body, now).await?;
             }
         }
         tx.commit().await?;
-        Ok(rows.into_iter().map(|(id, _)| DigestId(id)).collect())
+        Ok(rows.into_iter().map(|(id, ..)| DigestId(id)).collect())
     }
 
     /// Where the deliveries of a digest stand.

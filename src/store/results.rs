@@ -111,29 +111,29 @@ impl Store {
 
     /// How a digest fares at each domain, the domain with the most readers first.
     pub async fn domain_results(&self, digest: DigestId) -> Result<Vec<DomainResult>, StoreError> {
-        // What is behind the @, in words that both engines know: the key without
-        // the part that is left when everything but an @ is taken off its end.
-        let rows: Vec<(String, String, i64)> = each!(&self.reader, |db| {
-            sqlx::query_as(
-                "SELECT COALESCE(REPLACE(s.email_key, RTRIM(s.email_key, REPLACE(s.email_key, '@', '')), ''), '(erased)'),
-                        d.state, COUNT(*)
-                 FROM delivery d LEFT JOIN subscriber s ON s.id = d.subscriber_id
-                 WHERE d.digest_id = $1 GROUP BY 1, 2",
-            )
-            .bind(digest.0)
-            .fetch_all(db)
-            .await
-        })?;
-        let mut balances: HashMap<String, Balance> = HashMap::new();
-        for (domain, state, count) in rows {
-            let state = state.parse().map_err(StoreError::Corrupt)?;
-            balances.entry(domain).or_default().add(state, u64::try_from(count).unwrap_or(0));
-        }
-        let mut results: Vec<_> =
-            balances.into_iter().map(|(domain, balance)| DomainResult { domain, balance }).collect();
-        results.sort_by(|a, b| b.balance.recipients.cmp(&a.balance.recipients).then_with(|| a.domain.cmp(&b.domain)));
-        Ok(results)
+        by_domain(each!(&self.reader, |db| sqlx::query_as(BY_DOMAIN).bind(digest.0).fetch_all(db).await)?)
     }
+}
+
+/// How many mails of a digest stand where, by domain. What is behind the @, in
+/// words that both engines know: the key without the part that is left when
+/// everything but an @ is taken off its end.
+pub(super) const BY_DOMAIN: &str =
+    "SELECT COALESCE(REPLACE(s.email_key, RTRIM(s.email_key, REPLACE(s.email_key, '@', '')), ''), '(erased)'),
+            d.state, COUNT(*)
+     FROM delivery d LEFT JOIN subscriber s ON s.id = d.subscriber_id
+     WHERE d.digest_id = $1 GROUP BY 1, 2";
+
+/// Sums what [`BY_DOMAIN`] gives, the domain with the most readers first.
+pub(super) fn by_domain(rows: Vec<(String, String, i64)>) -> Result<Vec<DomainResult>, StoreError> {
+    let mut balances: HashMap<String, Balance> = HashMap::new();
+    for (domain, state, count) in rows {
+        let state = state.parse().map_err(StoreError::Corrupt)?;
+        balances.entry(domain).or_default().add(state, u64::try_from(count).unwrap_or(0));
+    }
+    let mut results: Vec<_> = balances.into_iter().map(|(domain, balance)| DomainResult { domain, balance }).collect();
+    results.sort_by(|a, b| b.balance.recipients.cmp(&a.balance.recipients).then_with(|| a.domain.cmp(&b.domain)));
+    Ok(results)
 }
 
 impl TryFrom<LedgerRow> for DeliveryRow {

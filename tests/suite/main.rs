@@ -52,4 +52,5 @@ mod sink;
 mod stage;
 mod store_of_truth;
 mod together;
+mod watching;
 mod websub;

@@ -118,6 +118,20 @@ impl Stage {
         self.store.add_confirmed(&wishes, self.clock.now()).await.unwrap();
     }
 
+    /// One more of them.
+    pub(crate) async fn reader(&self, email: &str, cadence: &str) {
+        let (newsletter, cadence, email) =
+            ("letter".parse().unwrap(), cadence.parse().unwrap(), email.parse().unwrap());
+        let wish = Wish {
+            email: &email,
+            newsletter: &newsletter,
+            cadence: &cadence,
+            language: Language::En,
+            consent: "for a test",
+        };
+        self.store.add_confirmed(&[wish], self.clock.now()).await.unwrap();
+    }
+
     pub(crate) fn digester(&self) -> Digester {
         let renderer = Arc::new(Renderer::new().unwrap());
         Digester::new(self.store.clone(), self.live.clone(), renderer, self.clock.clone())
