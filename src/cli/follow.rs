@@ -111,7 +111,7 @@ mod tests {
     fn the_pace_is_that_of_the_last_half_minute_and_tells_how_long_the_rest_takes() {
         let mut pace = Pace::default();
         let balance = |sent| Balance { recipients: 1_000, sent, pending: 1_000 - sent, ..Balance::default() };
-        let at = |second| Timestamp::from_millis(second * 1_000);
+        let at = |second: i64| Timestamp::from_millis(second * 1_000);
         assert_eq!(pace.see(at(0), balance(0)).line(), "1000 waiting of 1000");
         assert_eq!(pace.see(at(10), balance(20)).line(), "20 sent, 980 waiting of 1000; 2.0 a second; 8m 10s left");
         for second in 11..60 {

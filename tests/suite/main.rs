@@ -14,6 +14,7 @@
 
 mod architecture;
 mod charsets;
+mod cancelled;
 mod commanding;
 mod configuring;
 mod crash;
@@ -45,11 +46,13 @@ mod publishing;
 mod readers;
 mod reading;
 mod relays;
+mod restarts;
 mod secure_relays;
 mod serving;
 mod signing;
 mod sink;
 mod stage;
+mod state_changes;
 mod store_of_truth;
 mod together;
 mod watching;

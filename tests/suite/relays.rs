@@ -60,37 +60,56 @@ fn with_login(relay: Relay) -> Relay {
     }
 }
 
+/// The verdicts as they are written down: a row for each phase, a cell for each fault.
+fn written_verdicts() -> Vec<(String, Vec<String>)> {
+    let text = include_str!("../../docs/delivery.md");
+    let row =
+        |line: &str| -> Vec<String> { line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect() };
+    let mut rows: Vec<_> = text.lines().filter(|line| line.starts_with('|')).map(row).collect();
+    let head = rows.remove(0);
+    assert_eq!(head[1..], FAULTS.map(|(name, _)| name));
+    rows.remove(0);
+    rows.into_iter().map(|mut row| (row.remove(0), row)).collect()
+}
+
+const FAULTS: [(&str, Act); 10] = [
+    ("4xx", Act::Say("450 4.2.0 not now")),
+    ("5xx", Act::Say("550 5.7.1 never")),
+    ("421", Act::Say("421 4.3.2 shutting down")),
+    ("closes", Act::Close),
+    ("resets", Act::Reset),
+    ("hangs", Act::Hang),
+    ("one byte a time", Act::Drip(Duration::from_millis(100))),
+    ("garbage", Act::Garbage),
+    ("a line of 1 MiB", Act::LongLine),
+    ("lines without end", Act::Endless),
+];
+
+const PHASES: [(&str, Phase); 11] = [
+    ("connect", Phase::Connect),
+    ("banner", Phase::Banner),
+    ("EHLO", Phase::Ehlo),
+    ("STARTTLS", Phase::StartTls),
+    ("AUTH", Phase::Auth),
+    ("MAIL", Phase::Mail),
+    ("RCPT", Phase::Rcpt),
+    ("DATA", Phase::Data),
+    ("body", Phase::Body),
+    ("final dot", Phase::Dot),
+    ("QUIT", Phase::Quit),
+];
+
 #[tokio::test(flavor = "multi_thread")]
-async fn every_fault_at_every_phase_has_its_verdict() {
-    let faults = [
-        ("4xx", Act::Say("450 4.2.0 not now")),
-        ("5xx", Act::Say("550 5.7.1 never")),
-        ("421", Act::Say("421 4.3.2 shutting down")),
-        ("close", Act::Close),
-        ("reset", Act::Reset),
-        ("hang", Act::Hang),
-        ("drip", Act::Drip(Duration::from_millis(100))),
-        ("garbage", Act::Garbage),
-        ("long line", Act::LongLine),
-        ("endless", Act::Endless),
-    ];
-    // For 4xx, 5xx, 421, and for all that is no answer.
-    let table = [
-        (Phase::Banner, ["trouble", "trouble", "trouble", "trouble"]),
-        (Phase::Ehlo, ["trouble", "trouble", "trouble", "trouble"]),
-        (Phase::StartTls, ["trouble", "trouble", "trouble", "trouble"]),
-        (Phase::Auth, ["trouble", "trouble", "trouble", "trouble"]),
-        (Phase::Mail, ["trouble", "trouble", "trouble", "trouble"]),
-        (Phase::Rcpt, ["deferred", "bounced", "deferred", "deferred"]),
-        (Phase::Data, ["deferred", "refused", "deferred", "deferred"]),
-        (Phase::Body, ["deferred", "deferred", "deferred", "deferred"]),
-        (Phase::Dot, ["deferred", "refused", "deferred", "unknown"]),
-        (Phase::Quit, ["sent", "sent", "sent", "sent"]),
-    ];
-    let cells = table.iter().flat_map(|(phase, verdicts)| {
-        faults.iter().enumerate().map(move |(at, (fault, act))| (*phase, *fault, act.clone(), verdicts[at.min(3)]))
-    });
-    let tried = cells.map(|(phase, fault, act, expected)| {
+async fn every_fault_at_every_phase_has_the_verdict_that_is_written_down() {
+    let table = written_verdicts();
+    assert_eq!(table.len(), PHASES.len());
+    let mut cells = Vec::new();
+    for ((written, verdicts), (name, phase)) in table.into_iter().zip(PHASES) {
+        assert_eq!((written.as_str(), verdicts.len()), (name, FAULTS.len()));
+        cells.extend(FAULTS.into_iter().zip(verdicts).map(|((fault, act), expected)| (phase, fault, act, expected)));
+    }
+    assert_eq!(cells.len(), 110);
+    let tried = cells.into_iter().map(|(phase, fault, act, expected)| {
         tokio::spawn(async move {
             let sink = Sink::start();
             sink.offer(match phase {
@@ -101,7 +120,11 @@ async fn every_fault_at_every_phase_has_its_verdict() {
             sink.always(phase, act);
             // In the middle of the body means before the kernels hold all of it.
             let message = message(if phase == Phase::Body { 8 * 1024 * 1024 } else { 1000 });
-            let relay = if phase == Phase::Auth { with_login(sink.relay()) } else { sink.relay() };
+            let relay = match phase {
+                Phase::Auth => with_login(sink.relay()),
+                Phase::Connect => encrypted(sink.relay()),
+                _ => sink.relay(),
+            };
             let verdict = verdict(&relay, &message).await;
             (name(&verdict) != expected).then(|| format!("{phase:?} {fault}: {verdict:?}, and not {expected}"))
         })
@@ -109,6 +132,14 @@ async fn every_fault_at_every_phase_has_its_verdict() {
     let wrong: Vec<String> =
         stream::iter(tried).buffer_unordered(16).filter_map(|tried| async { tried.unwrap() }).collect().await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The same, to be spoken to in TLS from the first byte.
+fn encrypted(relay: Relay) -> Relay {
+    match relay {
+        Relay::Smtp { host, port, login, .. } => Relay::Smtp { host, port, tls: Tls::Implicit, login },
+        other @ Relay::Maildir(_) => other,
+    }
 }
 
 #[tokio::test]

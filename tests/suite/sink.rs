@@ -13,6 +13,8 @@ use tokio::sync::{Semaphore, watch};
 /// Where a conversation stands: what the relay answers to next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Phase {
+    /// Before anything is said; of a relay that is to speak TLS from the first byte.
+    Connect,
     Banner,
     Ehlo,
     StartTls,
@@ -240,6 +242,13 @@ type Goes = std::io::Result<bool>;
 
 impl Conversation {
     async fn converse(&mut self) -> std::io::Result<()> {
+        if let Some(act) = self.act(Phase::Connect) {
+            if self.perform(act, "220 sink ESMTP").await? {
+                // Whatever it said, no handshake follows.
+                std::future::pending::<()>().await;
+            }
+            return Ok(());
+        }
         if !self.answer(Phase::Banner, "220 sink ESMTP").await? {
             return Ok(());
         }
