@@ -29,6 +29,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
+/// How soon a database in trouble is asked again: mails go on within 10 s of its
+/// return (R10).
+const TROUBLE: Duration = Duration::from_secs(2);
+
 /// How soon rows that another process wrote are noticed.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
@@ -94,7 +98,7 @@ impl Deliverer {
                 Ok(Next::Idle(pause)) => pause.min(LOOK_AGAIN),
                 Err(error) => {
                     tracing::error!(%error, "deliveries stand still");
-                    Duration::from_secs(10)
+                    TROUBLE
                 }
             };
             tokio::select! {

@@ -41,6 +41,7 @@ mod outside;
 mod page_sources;
 mod payloads;
 mod polling;
+mod post_office;
 mod program;
 mod publishing;
 mod readers;
