@@ -223,12 +223,11 @@ def mutt(maildir):
     with tempfile.TemporaryDirectory() as folder:
         shown = pathlib.Path(folder) / "shown"
         settings = [
+            f"set folder={folder}",
             "set charset=utf-8 pipe_decode=yes wait_key=no quit=yes mbox_type=maildir",
-            "set header_cache= record= postponed= prompt_after=no beep=no",
             "ignore *",
             "unignore from to subject list-id",
             "alternative_order text/plain",
-            f"push '<pipe-message>cat > {shown}<enter><exit>'",
         ]
         words = ["mutt", "-n", "-F", "/dev/null", "-R", "-f", maildir]
         words += [word for setting in settings for word in ("-e", setting)]
@@ -236,13 +235,15 @@ def mutt(maildir):
         if child == 0:
             os.environ.update(TERM="xterm", LC_ALL="C.UTF-8", HOME=folder, COLUMNS="120", LINES="40")
             os.execvp("mutt", words)
-        end = time.monotonic() + 20
+        screen, keys, end = b"", [f"|cat > {shown}\n", "x"], time.monotonic() + 20
         while select.select([terminal], [], [], max(0, end - time.monotonic()))[0]:
             try:
-                if not os.read(terminal, 65536):
-                    break
-            except OSError:
+                screen += os.read(terminal, 65536)
+            except OSError:  # it has ended
                 break
+            # Typed when it lists the mails, and when it lists them again with the mail written.
+            if keys and b"Msgs:" in screen and (len(keys) == 2 or shown.exists()):
+                os.write(terminal, keys.pop(0).encode())
         else:
             os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
