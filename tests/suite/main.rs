@@ -13,8 +13,8 @@
 )]
 
 mod architecture;
-mod charsets;
 mod cancelled;
+mod charsets;
 mod commanding;
 mod configuring;
 mod crash;
