@@ -143,6 +143,10 @@ pub mod token {
     pub const UNSUBSCRIBE_URL: &str = "\u{e000}unsubscribe\u{e001}";
     /// Stands for the reader's address.
     pub const EMAIL: &str = "\u{e000}email\u{e001}";
+    /// Stands for the line that greets the reader.
+    pub const GREETING: &str = "\u{e000}greeting\u{e001}";
+    /// Stands for the link to the reader's own choices.
+    pub const PREFERENCES_URL: &str = "\u{e000}preferences\u{e001}";
 
     /// `text` without the characters that frame tokens.
     #[must_use]

@@ -16,7 +16,7 @@ use crate::domain::newsletter::{Cadence, Newsletter, Rhythm};
 use crate::domain::schedule::{Schedule, Slot};
 use crate::domain::time::Timestamp;
 use crate::read::plain_text;
-use crate::render::{DigestContext, DigestPost, RenderError, Rendered, Renderer, cut, long_date};
+use crate::render::{DigestContext, DigestPost, RenderError, Rendered, Renderer, Section, cut, long_date};
 use crate::store::{Freeze, Frozen, LeftOut, Progress, Selection, Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -342,6 +342,8 @@ impl Digester {
                 url: post.entry.url.as_ref().map(ToString::to_string),
                 byline: byline.join(" · "),
                 excerpt: text.map(|html| cut(&plain_text(html.as_str()), EXCERPT)).unwrap_or_default(),
+                language: post.source_language.clone(),
+                text: None,
                 also_at: post.entry.also_at.clone(),
             });
         }
@@ -351,7 +353,8 @@ impl Digester {
             site: config.site.title.clone(),
             home: config.site.base_url.to_string(),
             date: long_date(newsletter.language, zone, now),
-            posts: shown,
+            sections: vec![Section { title: String::new(), posts: shown }],
+            ..DigestContext::default()
         };
         Ok(self.renderer.digest(&context)?)
     }
