@@ -6,6 +6,7 @@ mod addresses;
 pub mod edit;
 mod faults;
 mod load;
+mod newsletter;
 mod page_source;
 mod parts;
 mod platforms;

@@ -30,6 +30,8 @@ impl Edition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DigestState {
+    /// Frozen; it waits for the editor's word.
+    Review,
     /// Frozen; its deliveries are under way.
     Sending,
     /// Its balance is closed.
@@ -38,20 +40,40 @@ pub enum DigestState {
     Empty,
     /// The slot was too long ago when syndicated came back.
     Missed,
-    /// Sending stopped by itself because too many recipients were refused (P10).
+    /// There were too few posts (`min_posts`): they wait for the next slot.
+    Few,
+    /// Sending stopped: by itself because too many recipients were refused
+    /// (P10), which its trouble says, or on a person's word.
     Paused,
+    /// A person called it off: nothing of it leaves any more.
+    Cancelled,
 }
 
 impl DigestState {
+    /// Every state.
+    pub const ALL: [Self; 8] = [
+        Self::Review,
+        Self::Sending,
+        Self::Done,
+        Self::Empty,
+        Self::Missed,
+        Self::Few,
+        Self::Paused,
+        Self::Cancelled,
+    ];
+
     /// The word in the database and in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Review => "review",
             Self::Sending => "sending",
             Self::Done => "done",
             Self::Empty => "empty",
             Self::Missed => "missed",
+            Self::Few => "few",
             Self::Paused => "paused",
+            Self::Cancelled => "cancelled",
         }
     }
 }
@@ -60,7 +82,7 @@ impl std::str::FromStr for DigestState {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Sending, Self::Done, Self::Empty, Self::Missed, Self::Paused]
+        Self::ALL
             .into_iter()
             .find(|state| state.as_str() == text)
             .ok_or_else(|| format!("unknown digest state `{text}`"))

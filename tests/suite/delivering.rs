@@ -76,6 +76,8 @@ fn config(relay: Relay) -> Config {
             sources: None,
             filter: Filter::default(),
             cadences: Vec::new(),
+            topics: Vec::new(),
+            timezone: chrono_tz::Tz::UTC,
             settle: MINUTE,
             settle_max: HOUR,
             feed_items: 10,

@@ -368,6 +368,8 @@ fn config(bench: &engines::Bench) -> Config {
         sources,
         filter: Filter::default(),
         cadences: Vec::new(),
+            topics: Vec::new(),
+            timezone: chrono_tz::Tz::UTC,
         settle: Duration::ZERO,
         settle_max: Duration::ZERO,
         feed_items: 3,
