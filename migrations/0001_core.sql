@@ -275,9 +275,9 @@ CREATE TABLE letter (
     subscription_id BIGINT REFERENCES subscription (id),
     subject         TEXT   NOT NULL DEFAULT '',
     body            TEXT   NOT NULL DEFAULT '',
-    -- Of a preview: the HTML part, and the newsletter that it is of.
+    -- Of a preview: its HTML part, and the digest when that is frozen.
     html            TEXT   NOT NULL DEFAULT '',
-    newsletter      TEXT,
+    digest_id       BIGINT REFERENCES digest (id),
     created_at      BIGINT NOT NULL
 );
 

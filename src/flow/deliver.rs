@@ -12,6 +12,8 @@ mod copy;
 mod session;
 mod verdict;
 
+pub use copy::sample;
+
 use crate::clock::{Chance, Clock};
 use crate::config::{Config, Live, OnAmbiguous};
 use crate::domain::delivery::Verdict;
@@ -163,7 +165,8 @@ struct Round<'a> {
     settled: Vec<Settled>,
     breaker: Breaker,
     health: Health,
-    contents: HashMap<DigestId, Arc<DigestContent>>,
+    /// Each mail of each digest, by its number.
+    contents: HashMap<(DigestId, i64), Arc<DigestContent>>,
     recovered_at: Timestamp,
     tally: Tally,
 }
@@ -226,7 +229,7 @@ impl<'a> Round<'a> {
                         expired = balance.expired,
                         "digest done"
                     );
-                    self.contents.remove(&digest);
+                    self.contents.retain(|(of, _), _| *of != digest);
                 }
             }
         }
@@ -251,14 +254,14 @@ impl<'a> Round<'a> {
     /// cannot be read.
     async fn start(&mut self, config: &Arc<Config>, attempt: Attempt) -> Result<(), StoreError> {
         let content = match &attempt.content {
-            Content::Digest { digest, .. } => match self.content(*digest).await {
+            Content::Digest { digest, variant, .. } => match self.content(*digest, *variant).await {
                 Ok(content) => Some(content),
                 Err(error) => {
                     self.settled.push(attempt.settle(Settlement::GivenBack(self.courier.clock.now())));
                     return Err(error);
                 }
             },
-            Content::Confirm { .. } | Content::Owner { .. } => None,
+            Content::Confirm { .. } | Content::Owner { .. } | Content::Preview { .. } => None,
         };
         let message = copy::write(config, &self.courier.renderer, &attempt, content.as_deref());
         let idle = self.sessions.pop();
@@ -275,15 +278,15 @@ impl<'a> Round<'a> {
         Ok(())
     }
 
-    async fn content(&mut self, digest: DigestId) -> Result<Arc<DigestContent>, StoreError> {
-        if let Some(content) = self.contents.get(&digest) {
+    async fn content(&mut self, digest: DigestId, variant: i64) -> Result<Arc<DigestContent>, StoreError> {
+        if let Some(content) = self.contents.get(&(digest, variant)) {
             return Ok(content.clone());
         }
-        let content = self.courier.store.digest_content(digest).await?;
+        let content = self.courier.store.digest_content(digest, variant).await?;
         let content =
-            content.ok_or_else(|| StoreError::Corrupt(format!("digest {digest} has deliveries and no row")))?;
+            content.ok_or_else(|| StoreError::Corrupt(format!("digest {digest} has deliveries and no mail {variant}")))?;
         let content = Arc::new(content);
-        self.contents.insert(digest, content.clone());
+        self.contents.insert((digest, variant), content.clone());
         Ok(content)
     }
 
@@ -311,13 +314,13 @@ impl<'a> Round<'a> {
         self.tally.count(&verdict);
         let digest = match attempt.content {
             Content::Digest { digest, .. } => Some(digest),
-            Content::Confirm { .. } | Content::Owner { .. } => None,
+            Content::Confirm { .. } | Content::Owner { .. } | Content::Preview { .. } => None,
         };
         let settlement = verdict::settlement(&verdict, attempt.attempts, &config.mail, now, &self.courier.chance);
         self.settled.push(attempt.settle(settlement));
         if let Some(digest) = digest {
             if !self.health.knows(digest) {
-                let resumed = self.content(digest).await?.resumed;
+                let resumed = self.content(digest, 0).await?.resumed;
                 self.health.begin(digest, self.courier.store.balance(digest).await?, resumed);
             }
             self.health.count(digest, &verdict);

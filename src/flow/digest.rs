@@ -285,7 +285,7 @@ impl Digester {
         let now = self.clock.now();
         let Rendered { subject, html, plain } = self.render(config, newsletter, taken, now).await?;
         let expires_at = now.plus(config.mail.lifetime);
-        let frozen = Frozen { posts: taken, left_out, subject: &subject, html: &html, plain: &plain, expires_at };
+        let frozen = Frozen { posts: taken, left_out, subject: &subject, html: &html, plain: &plain, expires_at, ..Frozen::default() };
         match self.store.freeze_digest(edition, &frozen, fired_to, now).await? {
             Freeze::Done { digest, recipients } => {
                 tracing::info!(

@@ -188,6 +188,16 @@ impl Renderer {
         self.engine.texts.of(language).get(&format!("cadence_{name}")).unwrap_or(name).to_owned()
     }
 
+    /// The line that greets a reader, by name where it is known.
+    #[must_use]
+    pub fn greeting(&self, language: Language, name: Option<&str>) -> String {
+        let texts = self.engine.texts.of(language);
+        match name {
+            Some(name) => texts.fill("greeting_name", &[("name", name)]),
+            None => texts.fill("greeting", &[]),
+        }
+    }
+
     /// The mail that asks a reader to confirm.
     pub fn confirm_letter(&self, context: &ConfirmContext) -> Result<Rendered, RenderError> {
         #[derive(Serialize)]
