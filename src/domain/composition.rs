@@ -297,7 +297,8 @@ impl FromStr for Wording {
             let (name, after) =
                 behind.split_once('}').ok_or_else(|| format!("has a `{{` without its `}}`; blanks are {}", known()))?;
             let blank = BLANKS.iter().find(|(known, _)| *known == name);
-            let (_, blank) = blank.ok_or_else(|| format!("has an unknown blank {{{}}}; there are {}", shortened(name), known()))?;
+            let (_, blank) =
+                blank.ok_or_else(|| format!("has an unknown blank {{{}}}; there are {}", shortened(name), known()))?;
             pieces.extend([Piece::Words(words.to_owned()), Piece::Blank(*blank)]);
             rest = after;
         }
@@ -335,12 +336,9 @@ mod tests {
         let with = Filling { title: "Letters", first: "On {date} & walks", count: 3, date: "today" };
         assert_eq!(wording.fill(with), "Letters: On {date} & walks and 2 more (3, today)");
         assert_eq!(wording.to_string().parse::<Wording>().unwrap(), wording);
-        for (text, part) in [
-            ("", "one line"),
-            ("a\nb", "one line"),
-            ("{nobody}", "unknown blank {nobody}"),
-            ("{first", "without its"),
-        ] {
+        for (text, part) in
+            [("", "one line"), ("a\nb", "one line"), ("{nobody}", "unknown blank {nobody}"), ("{first", "without its")]
+        {
             let why = text.parse::<Wording>().unwrap_err();
             assert!(why.contains(part), "{text:?}: {why}");
         }

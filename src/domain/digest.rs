@@ -51,16 +51,8 @@ pub enum DigestState {
 
 impl DigestState {
     /// Every state.
-    pub const ALL: [Self; 8] = [
-        Self::Review,
-        Self::Sending,
-        Self::Done,
-        Self::Empty,
-        Self::Missed,
-        Self::Few,
-        Self::Paused,
-        Self::Cancelled,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Review, Self::Sending, Self::Done, Self::Empty, Self::Missed, Self::Few, Self::Paused, Self::Cancelled];
 
     /// The word in the database and in JSON.
     #[must_use]

@@ -45,6 +45,12 @@ impl Newsletter {
         self.sources.as_ref().is_none_or(|names| names.contains(source))
     }
 
+    /// The same for somebody who cannot wait until its posts stand still.
+    #[must_use]
+    pub fn settled(&self) -> Self {
+        Self { settle: Duration::ZERO, ..self.clone() }
+    }
+
     /// The cadence of that name.
     #[must_use]
     pub fn cadence(&self, name: &str) -> Option<&Cadence> {

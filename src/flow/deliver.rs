@@ -283,8 +283,8 @@ impl<'a> Round<'a> {
             return Ok(content.clone());
         }
         let content = self.courier.store.digest_content(digest, variant).await?;
-        let content =
-            content.ok_or_else(|| StoreError::Corrupt(format!("digest {digest} has deliveries and no mail {variant}")))?;
+        let content = content
+            .ok_or_else(|| StoreError::Corrupt(format!("digest {digest} has deliveries and no mail {variant}")))?;
         let content = Arc::new(content);
         self.contents.insert((digest, variant), content.clone());
         Ok(content)

@@ -30,7 +30,7 @@ pub struct Renderer {
 }
 
 /// A mail's three texts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rendered {
     /// One line.
     pub subject: String,

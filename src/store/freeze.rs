@@ -110,12 +110,7 @@ impl Store {
 }
 
 /// Whether all of them were free.
-async fn insert_posts(
-    tx: &mut Tx,
-    edition: &Edition,
-    digest: DigestId,
-    posts: &[PostId],
-) -> Result<bool, StoreError> {
+async fn insert_posts(tx: &mut Tx, edition: &Edition, digest: DigestId, posts: &[PostId]) -> Result<bool, StoreError> {
     for (post, position) in posts.iter().zip(0_i64..) {
         let written = each!(&mut *tx, |db| {
             sqlx::query(
@@ -247,10 +242,7 @@ async fn insert_deliveries(
         }
     }
     let (recipients,): (i64,) = each!(tx, |db| {
-        sqlx::query_as("SELECT COUNT(*) FROM delivery WHERE digest_id = $1")
-            .bind(digest.0)
-            .fetch_one(&mut **db)
-            .await
+        sqlx::query_as("SELECT COUNT(*) FROM delivery WHERE digest_id = $1").bind(digest.0).fetch_one(&mut **db).await
     })?;
     Ok(u64::try_from(recipients).unwrap_or(0))
 }

@@ -104,11 +104,7 @@ impl Store {
     }
 
     /// One of the mails of a digest, 0 being its own; `None` when there is none such.
-    pub async fn digest_content(
-        &self,
-        digest: DigestId,
-        variant: i64,
-    ) -> Result<Option<DigestContent>, StoreError> {
+    pub async fn digest_content(&self, digest: DigestId, variant: i64) -> Result<Option<DigestContent>, StoreError> {
         let row: Option<(String, String, String, String, i64, bool)> = each!(&self.reader, |db| {
             sqlx::query_as(
                 "SELECT g.newsletter, COALESCE(v.subject, g.subject), COALESCE(v.html, g.html),

@@ -32,8 +32,8 @@ mod open;
 mod posts;
 mod sources;
 mod subscribers;
-mod words;
 mod together;
+mod words;
 
 pub use admit::{Admitted, Arrival, Arriving};
 pub use claims::{PollEnd, SourceClaim};

@@ -144,7 +144,8 @@ impl Store {
         cadence: &Slug,
         rows: &[MovedRow],
     ) -> Result<Vec<(PostId, i64)>, StoreError> {
-        let away = rows.iter().map(|row| (row.last.unwrap_or(row.begun_at), row.moved_at)).filter(|(from, to)| from < to);
+        let away =
+            rows.iter().map(|row| (row.last.unwrap_or(row.begun_at), row.moved_at)).filter(|(from, to)| from < to);
         let Some((from, to)) = away.reduce(|(a, b), (c, d)| (a.min(c), b.max(d))) else { return Ok(Vec::new()) };
         let rows: Vec<(i64, i64)> = each!(&self.reader, |db| {
             sqlx::query_as(

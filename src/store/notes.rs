@@ -82,14 +82,12 @@ impl Store {
     /// Drops the notes that wait for a digest of this cadence. Returns how many there were.
     pub async fn drop_notes(&self, newsletter: &Slug, cadence: Option<&Slug>) -> Result<u64, StoreError> {
         let dropped = each!(&self.writer, |db| {
-            sqlx::query(
-                "DELETE FROM note WHERE newsletter = $1 AND ($2 = '' OR cadence = $2) AND digest_id IS NULL",
-            )
-            .bind(newsletter.as_str())
-            .bind(cadence.map_or("", Slug::as_str))
-            .execute(db)
-            .await
-            .map(|done| done.rows_affected())
+            sqlx::query("DELETE FROM note WHERE newsletter = $1 AND ($2 = '' OR cadence = $2) AND digest_id IS NULL")
+                .bind(newsletter.as_str())
+                .bind(cadence.map_or("", Slug::as_str))
+                .execute(db)
+                .await
+                .map(|done| done.rows_affected())
         })?;
         Ok(dropped)
     }

@@ -56,9 +56,7 @@ impl Store {
                   AND d.state IN ('pending', 'deferred', 'unknown')), frozen_at)
              WHERE id = $1",
         ] {
-            each!(&mut tx, |db| {
-                sqlx::query(sql).bind(digest.0).bind(lifetime).execute(&mut **db).await.map(drop)
-            })?;
+            each!(&mut tx, |db| { sqlx::query(sql).bind(digest.0).bind(lifetime).execute(&mut **db).await.map(drop) })?;
         }
         tx.commit().await?;
         Ok(true)

@@ -96,12 +96,7 @@ struct Reader<'a> {
 }
 
 /// One reader's copy of a digest.
-fn copy(
-    config: &Config,
-    renderer: &Renderer,
-    frozen: &DigestContent,
-    reader: &Reader<'_>,
-) -> Result<Message, String> {
+fn copy(config: &Config, renderer: &Renderer, frozen: &DigestContent, reader: &Reader<'_>) -> Result<Message, String> {
     let newsletter = config.newsletter(frozen.newsletter.as_str());
     let link = config.url(&format!("/u/{}", reader.token));
     let list_id = format!("{}.{}", frozen.newsletter, config.site.base_url.host());
