@@ -14,12 +14,12 @@ use crate::clock::Clock;
 use crate::config::{Config, Live};
 use crate::domain::composition::Deliver;
 use crate::domain::digest::{DigestState, Edition};
-use crate::domain::id::{DigestId, PostId};
+use crate::domain::id::DigestId;
 use crate::domain::newsletter::{Cadence, Newsletter, Rhythm};
 use crate::domain::schedule::{Schedule, Slot};
 use crate::domain::time::Timestamp;
 use crate::render::{RenderError, Rendered, Renderer};
-use crate::store::{Freeze, Frozen, LeftOut, Progress, Review, Selection, Store, StoreError};
+use crate::store::{Freeze, Frozen, Progress, Review, Selection, Store, StoreError};
 use chrono_tz::Tz;
 use compose::{Composed, Composer};
 use std::sync::Arc;
@@ -36,6 +36,7 @@ pub struct Digester {
     config: Live,
     renderer: Arc<Renderer>,
     clock: Clock,
+    urgent: bool,
 }
 
 /// What became of one edition.
@@ -101,7 +102,13 @@ impl Digester {
     /// Composes from `store` as the configuration says at each moment.
     #[must_use]
     pub fn new(store: Store, config: Live, renderer: Arc<Renderer>, clock: Clock) -> Self {
-        Self { store, config, renderer, clock }
+        Self { store, config, renderer, clock, urgent: false }
+    }
+
+    /// The same for who sends by hand and cannot wait until posts have settled.
+    #[must_use]
+    pub fn urgent(self, urgent: bool) -> Self {
+        Self { urgent, ..self }
     }
 
     /// Decides on every slot that is due and every post that an instant cadence
@@ -124,13 +131,12 @@ impl Digester {
         Ok(fired)
     }
 
-    /// Freezes a digest of what has settled by now, or of all that is there when
-    /// it is `urgent`, outside any slot and for all zones at once. Its posts are
+    /// Freezes a digest of what has settled by now, outside any slot and for all zones at once. Its posts are
     /// then not sent by the next slot. An empty one leaves no trace.
-    pub async fn send_now(&self, newsletter: &str, cadence: &str, urgent: bool) -> Result<Fired, DigestError> {
+    pub async fn send_now(&self, newsletter: &str, cadence: &str) -> Result<Fired, DigestError> {
         let config = self.config.load_full();
         let (newsletter, cadence) = find(&config, newsletter, cadence)?;
-        let newsletter = &if urgent { newsletter.settled() } else { newsletter.clone() };
+        let newsletter = &if self.urgent { newsletter.settled() } else { newsletter.clone() };
         let now = self.clock.now();
         let edition = Edition {
             newsletter: newsletter.name.clone(),
@@ -145,10 +151,10 @@ impl Digester {
     }
 
     /// The mail that a digest of this cadence would be now. Writes nothing.
-    pub async fn preview(&self, newsletter: &str, cadence: &str, urgent: bool) -> Result<Preview, DigestError> {
+    pub async fn preview(&self, newsletter: &str, cadence: &str) -> Result<Preview, DigestError> {
         let config = self.config.load_full();
         let (newsletter, cadence) = find(&config, newsletter, cadence)?;
-        let newsletter = &if urgent { newsletter.settled() } else { newsletter.clone() };
+        let newsletter = &if self.urgent { newsletter.settled() } else { newsletter.clone() };
         let now = self.clock.now();
         let since = self.since(newsletter, cadence).await?;
         let selection = Selection { newsletter, cadence: &cadence.name, since, now };

@@ -44,12 +44,12 @@ pub use freeze::{Freeze, Readers, Review, Variant};
 pub use hubs::{HubClaim, Push};
 pub use key::KeyError;
 pub use ledger::{DeliveryRow, DigestContent};
-pub use moves::{Change, Moved, MovedReader, MovedStamp, topics_text};
+pub use moves::{Change, Moved, MovedReader, MovedStamp};
 pub use notes::{Note, NotePlace};
 pub use open::{NodeLock, OpenError, Store};
 pub use posts::PostFilter;
 pub use sources::{Plan, SourceRow, Stored};
-pub use subscribers::{Added, CONFIRM_WITHIN, Requested, SubscriptionFilter, Wish};
+pub use subscribers::{Added, CONFIRM_WITHIN, Own, Requested, SubscriptionFilter, Wish};
 pub use words::Cancelled;
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};

@@ -208,11 +208,6 @@ pub(super) async fn moved_stamp(tx: &mut Tx, edition: &Edition) -> Result<MovedS
     Ok(MovedStamp { count, last })
 }
 
-impl MovedStamp {
-    /// Of a cadence to which nobody came.
-    pub const NOBODY: Self = Self { count: 0, last: 0 };
-}
-
 /// What a reader may change of a subscription; what is `None` stays.
 #[derive(Debug, Clone, Default)]
 pub struct Change {
@@ -225,8 +220,7 @@ pub struct Change {
 }
 
 /// Topics as the database has them: sorted, so that the same choice is the same text.
-#[must_use]
-pub fn topics_text(topics: &[Slug]) -> String {
+pub(super) fn topics_text(topics: &[Slug]) -> String {
     let names: BTreeSet<&str> = topics.iter().map(Slug::as_str).collect();
     names.into_iter().collect::<Vec<_>>().join(" ")
 }

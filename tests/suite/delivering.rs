@@ -24,7 +24,7 @@ use syndicated::flow::deliver::{Deliverer, Tally};
 use syndicated::lifecycle::Stop;
 use syndicated::mail::Deadlines;
 use syndicated::render::Renderer;
-use syndicated::store::{Courier, Freeze, Frozen, Requested, Settlement, Store, SubscriptionFilter, Wish};
+use syndicated::store::{Courier, Freeze, Frozen, Own, Requested, Settlement, Store, SubscriptionFilter, Wish};
 use tokio::sync::Semaphore;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -141,6 +141,7 @@ impl World {
                 cadence: &cadence,
                 language: Language::En,
                 consent: "asked in person",
+                own: Own::default(),
             })
             .collect();
         self.store.add_confirmed(&wishes, self.clock.now()).await.unwrap();
@@ -159,6 +160,7 @@ impl World {
             html: &html,
             plain: &plain,
             expires_at: now.plus(self.live.load().mail.lifetime),
+            ..Frozen::default()
         };
         match self.store.freeze_digest(&edition, &frozen, None, now).await.unwrap() {
             Freeze::Done { digest, .. } => digest,
@@ -543,6 +545,7 @@ async fn a_reader_is_asked_to_confirm_before_any_digest_goes_out() {
             cadence: &cadence,
             language: Language::Ko,
             consent: "the form",
+            own: Own::default(),
         };
         let asked = world.store.request_subscription(&wish, "n0nce", world.clock.now()).await.unwrap();
         assert_eq!(asked, Requested::Letter);
