@@ -10,6 +10,7 @@ use crate::domain::span;
 use crate::domain::time::Timestamp;
 use crate::flow::digest::sift;
 use crate::mail::{Deadlines, Transport};
+use crate::render::Renderer;
 use crate::store::{Selection, Store};
 use rustix::fs::{Access, access};
 use serde::Serialize;
@@ -85,7 +86,8 @@ pub async fn examine(config: &Config, now: Timestamp) -> Report {
     if let Some(store) = store {
         store.close().await;
     }
-    Report { stations: vec![database, relay], notes: notes(config), polls, digests }
+    let stations = [Some(database), Some(relay), try_templates(config)].into_iter().flatten().collect();
+    Report { stations, notes: notes(config), polls, digests }
 }
 
 async fn reach_database(config: &Config) -> (Station, Option<Store>) {
@@ -135,6 +137,14 @@ async fn reach_relay(relay: &Relay) -> Station {
     let ok = found.is_ok();
     let (Ok(finding) | Err(finding)) = found;
     Station { name: "relay", place, ok, finding }
+}
+
+/// The operator's own templates, where there are some.
+fn try_templates(config: &Config) -> Option<Station> {
+    let folder = config.site.templates.as_ref()?;
+    let faults = Renderer::with(Some(folder)).map_or_else(|faults| faults.0, |renderer| renderer.trial());
+    let finding = if faults.is_empty() { "render".to_owned() } else { faults.join("; ") };
+    Some(Station { name: "templates", place: folder.display().to_string(), ok: faults.is_empty(), finding })
 }
 
 /// Why `path` could not be made or written by this user.

@@ -179,6 +179,7 @@ fn named(config: &Config, which: &Which) -> Result<(Slug, Slug), Usage> {
 async fn send(send: Send, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     let (config, store) = setting.open().await?;
     let (newsletter, cadence) = named(&config, &send.which)?;
+    let renderer = Arc::new(Renderer::with(config.site.templates.as_deref())?);
     let live = Arc::new(ArcSwap::from_pointee(config));
     let renderer = Arc::new(Renderer::new()?);
     let digester = Digester::new(store.clone(), live.clone(), renderer.clone(), setting.clock.clone()).urgent(send.now);

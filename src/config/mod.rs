@@ -75,6 +75,8 @@ pub struct Site {
     pub timezone: Tz,
     /// Who is told when something needs a person.
     pub owner: Option<EmailAddress>,
+    /// The folder of the operator's own templates.
+    pub templates: Option<PathBuf>,
 }
 
 /// `[database]`.

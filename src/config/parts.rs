@@ -43,8 +43,12 @@ pub(super) fn site(mut table: Table<'_>) -> Option<NamedSite> {
     let timezone = table.parsed("timezone", zone).unwrap_or(Tz::UTC);
     let owner = table.parsed("owner", str::parse::<EmailAddress>);
     let key_file = table.parsed_at("secret_key_file", path);
+    let templates = table.parsed("templates", path);
     table.finish();
-    Some(NamedSite { site: Site { title: title?, base_url: base_url?, language, timezone, owner }, key_file })
+    Some(NamedSite {
+        site: Site { title: title?, base_url: base_url?, language, timezone, owner, templates },
+        key_file,
+    })
 }
 
 /// `[database]`, and where it holds a password.

@@ -8,14 +8,17 @@ mod dates;
 mod digest;
 mod escape;
 mod prose;
+mod sample;
 mod templates;
 mod texts;
+mod trial;
 mod wrap;
 
 pub use article::pictures;
 pub use cut::cut;
 pub use dates::long_date;
 pub use digest::{DigestContext, DigestPost, Headline, Section};
+pub use sample::sample_digest;
 pub use templates::{Template, TemplateFaults, templates};
 
 use crate::domain::language::Language;

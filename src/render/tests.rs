@@ -340,6 +340,73 @@ fn a_digest_of_nothing_but_titles_still_fits() {
 }
 
 #[test]
+fn the_embedded_templates_stand_every_trial() {
+    assert_eq!(Renderer::new().unwrap().trial(), Vec::<String>::new());
+    for language in Language::ALL {
+        let sample = sample_digest(language).unwrap();
+        assert!(sample.lead.is_some() && sample.sections.len() > 1);
+    }
+}
+
+/// The faults of a folder that holds these files.
+fn faults(files: &[(&str, &str)]) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let faults = match Renderer::with(Some(folder.path())) {
+        Ok(renderer) => renderer.trial(),
+        Err(faults) => faults.0,
+    };
+    let shown = format!("{}/", folder.path().display());
+    faults.into_iter().map(|fault| fault.replace(&shown, "")).collect()
+}
+
+#[test]
+fn a_file_of_ones_own_stands_in_its_templates_place() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("mail")).unwrap();
+    std::fs::create_dir(folder.path().join("texts")).unwrap();
+    std::fs::write(folder.path().join("mail/digest.txt"), "{{ title }}: {{ t(\"read_on\") }} {{ unsubscribe }}")
+        .unwrap();
+    std::fs::write(folder.path().join("texts/en.toml"), "read_on = \"On we go\"").unwrap();
+    let renderer = Renderer::with(Some(folder.path())).unwrap();
+    assert_eq!(renderer.trial(), Vec::<String>::new());
+    let mail = renderer.digest(&context(Language::En, vec![post("One")])).unwrap();
+    assert_eq!(mail.plain, format!("Good News: On we go {}", token::UNSUBSCRIBE_URL));
+    assert!(mail.html.contains("On we go</a>"));
+    let own: Vec<_> =
+        templates(Some(folder.path())).unwrap().into_iter().filter(|one| one.own).map(|one| one.name).collect();
+    assert_eq!(own, ["mail/digest.txt", "texts/en.toml"]);
+}
+
+#[test]
+fn what_is_wrong_with_a_template_is_said_before_a_mail_needs_it() {
+    for (files, said) in [
+        (&[("mail/digets.html", "x")][..], "no template has this name"),
+        (
+            &[("mail/digest.txt", "{{ unsubscribe }} {{ titel }}")],
+            "mail/digest.txt cannot be rendered: undefined value",
+        ),
+        (&[("mail/digest.txt", "{% if %}")], "mail/digest.txt: syntax error"),
+        (&[("mail/digest.txt", "{{ title }}")], "mail/digest.txt does not show `unsubscribe`"),
+        (
+            &[("mail/digest.html", "<html lang=\"en\"><img src=x><script></script>{{ unsubscribe }}")],
+            "<script> works in no mail program",
+        ),
+        (&[("mail/digest.html", "<html lang=\"en\"><img src=x>{{ unsubscribe }}")], "an <img> has no alt"),
+        (&[("mail/digest.html", "<html>{{ unsubscribe }}")], "<html> has no lang"),
+        (&[("pages/notice.html", "{{ t(\"nothing\") }}")], "there is no text `nothing`"),
+        (&[("texts/ko.toml", "read_on = 3")], "texts/ko.toml: this is not a list of texts"),
+    ] {
+        let found = faults(files);
+        assert!(found.iter().any(|fault| fault.contains(said)), "{said} is not in {found:#?}");
+    }
+}
+
+#[test]
 fn a_text_from_right_to_left_runs_so() {
     let rendered = digest(Language::En, vec![post("שלום עולם"), post("Hello")]);
     assert_eq!(rendered.html.matches("dir=\"rtl\"").count(), 1);

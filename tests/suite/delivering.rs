@@ -51,6 +51,7 @@ fn config(relay: Relay) -> Config {
             language: Language::En,
             timezone: chrono_tz::Tz::UTC,
             owner: None,
+            templates: None,
         },
         database: Database::Sqlite("unused".into()),
         http: Http { listen: "127.0.0.1:0".parse().unwrap(), trusted_proxies: Vec::new() },
