@@ -4,6 +4,7 @@ use super::digest::Part;
 use super::ending::{Said, Usage};
 use super::output::{Out, count};
 use super::{Json, Setting};
+use crate::domain::digest::token;
 use crate::domain::language::Language;
 use crate::render::{Renderer, sample_digest, templates};
 use clap::{Args, Subcommand};
@@ -70,10 +71,21 @@ pub(super) fn run(command: &Template, setting: &Setting, out: &mut Out) -> anyho
         Template::Sample(sample) => {
             let context = sample_digest(sample.language).ok_or_else(|| anyhow::anyhow!("there is no sample"))?;
             let mail = Renderer::with(folder)?.digest(&context)?;
-            Ok(out.text(match sample.part {
-                Part::Html => &mail.html,
-                Part::Text => &mail.plain,
-            })?)
+            let shown = match sample.part {
+                Part::Html => mail.html,
+                Part::Text => mail.plain,
+            };
+            let greeting = match sample.language {
+                Language::En => "Good morning, Ada.",
+                Language::Ko => "민들레 님, 안녕하세요.",
+            };
+            let own = [
+                (token::GREETING, greeting),
+                (token::EMAIL, "reader@example.org"),
+                (token::UNSUBSCRIBE_URL, "https://news.example.com/u/1.0.abc"),
+                (token::PREFERENCES_URL, "https://news.example.com/p/1.0.abc"),
+            ];
+            Ok(out.text(&own.iter().fold(shown, |text, (token, value)| text.replace(token, value)))?)
         }
     }
 }

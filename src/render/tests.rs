@@ -161,14 +161,14 @@ Kim · Essays
 
 Words & <words>
 
-Also at 좋은뉴스 [2]
+Also at: 좋은뉴스 [2]
 
 * * *
 
 Two [1]
 Kim · Essays
 
-Also at 좋은뉴스 [2]
+Also at: 좋은뉴스 [2]
 
 
 Links
@@ -247,7 +247,7 @@ Kim · Essays
 
 Words & <words>
 
-Also at 좋은뉴스 [5]
+Also at: 좋은뉴스 [5]
 
 * * *
 
@@ -256,7 +256,7 @@ Kim · Essays
 
 Words & <words>
 
-Also at 좋은뉴스 [5]
+Also at: 좋은뉴스 [5]
 
 
 Letters
@@ -267,7 +267,7 @@ Kim · Essays
 
 Words & <words>
 
-Also at 좋은뉴스 [5]
+Also at: 좋은뉴스 [5]
 
 and 12 more [6]
 

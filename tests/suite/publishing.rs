@@ -381,6 +381,8 @@ fn config(bench: &engines::Bench) -> Config {
             language: Language::En,
             timezone: chrono_tz::Tz::UTC,
             owner: None,
+            templates: None,
+            templates: None,
         },
         database: bench.place.clone(),
         http: Http { listen: "127.0.0.1:0".parse().unwrap(), trusted_proxies: Vec::new() },
