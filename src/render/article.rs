@@ -91,6 +91,10 @@ pub(super) fn prepare(html: &CleanHtml, title: &str, embedded: &BTreeMap<String,
         if node.has_name("a") {
             // No program opens a mail's link with access to the mail.
             node.remove_attr("rel");
+            // A mail has no places that all programs can go to.
+            if node.attr("href").is_some_and(|href| href.starts_with('#')) {
+                node.remove_attr("href");
+            }
         }
     }
     document.html_root().inner_html().trim().to_owned()

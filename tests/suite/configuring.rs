@@ -86,8 +86,9 @@ fn the_default_configuration_loads_and_its_comments_tell_the_defaults() {
                     .is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase() || c == '_')) =>
             {
                 // These name files or people that are not there.
-                let absent =
-                    ["owner", "secret_key_file", "password_file", "platforms"].iter().any(|name| key.starts_with(name));
+                let absent = ["owner", "secret_key_file", "password_file", "platforms", "templates"]
+                    .iter()
+                    .any(|name| key.starts_with(name));
                 if absent { line.to_owned() } else { key.to_owned() }
             }
             _ => line.to_owned(),

@@ -31,6 +31,8 @@ mod hub;
 mod identity;
 mod killed_polls;
 mod kills;
+mod lint;
+mod mails;
 mod main_job;
 mod opening;
 mod opinions;

@@ -382,7 +382,6 @@ fn config(bench: &engines::Bench) -> Config {
             timezone: chrono_tz::Tz::UTC,
             owner: None,
             templates: None,
-            templates: None,
         },
         database: bench.place.clone(),
         http: Http { listen: "127.0.0.1:0".parse().unwrap(), trusted_proxies: Vec::new() },
