@@ -21,7 +21,7 @@ use syndicated::domain::email_address::EmailAddress;
 use syndicated::domain::language::Language;
 use syndicated::flow::deliver::Deliverer;
 use syndicated::render::Renderer;
-use syndicated::store::{Freeze, Frozen, Store, Wish};
+use syndicated::store::{Freeze, Frozen, Own, Store, Wish};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -125,7 +125,14 @@ async fn freeze(store: &Store, clock: &Clock) -> u64 {
     let name: syndicated::domain::slug::Slug = "daily".parse().unwrap();
     let wishes: Vec<Wish<'_>> = emails
         .iter()
-        .map(|email| Wish { email, newsletter: &name, cadence: &name, language: Language::En, consent: "a bench" })
+        .map(|email| Wish {
+            email,
+            newsletter: &name,
+            cadence: &name,
+            language: Language::En,
+            consent: "a bench",
+            own: Own::default(),
+        })
         .collect();
     store.add_confirmed(&wishes, now).await.unwrap();
     let end = format!("\n{}\n{}\n", token::UNSUBSCRIBE_URL, token::EMAIL);
@@ -139,6 +146,7 @@ async fn freeze(store: &Store, clock: &Clock) -> u64 {
         html: &html,
         plain: &plain,
         expires_at: now.plus(Duration::from_hours(24)),
+        ..Frozen::default()
     };
     match store.freeze_digest(&edition, &frozen, None, now).await.unwrap() {
         Freeze::Done { recipients, .. } => recipients,

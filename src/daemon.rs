@@ -73,8 +73,8 @@ impl Daemon {
         let tasks = Tasks::new(Stop::new());
         let client = Client::new(&config.fetch, &config.site.base_url, Names::system(), clock.clone())?;
         let listen = config.http.listen;
+        let renderer = Arc::new(Renderer::with(config.site.templates.as_deref())?);
         let config: Live = Arc::new(ArcSwap::from_pointee(config));
-        let renderer = Arc::new(Renderer::new()?);
         let poller = Poller::new(store.clone(), client.clone(), clock.clone(), chance.clone(), config.clone());
         let poller = Arc::new(poller);
         let wake = poller.wake();

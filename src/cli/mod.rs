@@ -19,6 +19,7 @@ mod setting;
 mod sieve;
 mod source;
 mod subscriber;
+mod template;
 
 pub use ending::finish;
 pub use log::{LogFormat, start as start_log};
@@ -99,6 +100,9 @@ pub enum Command {
     /// Readers.
     #[command(subcommand)]
     Subscriber(subscriber::Subscriber),
+    /// What readers see, and files of your own in its place.
+    #[command(subcommand)]
+    Template(template::Template),
     /// Print a newsletter's or source's feed.
     Feed(feed::Feed),
     /// Show the whole main job on this machine: a small blog, the daemon, a mail catcher.
@@ -189,6 +193,7 @@ pub async fn run(command: Command, setting: &Setting) -> anyhow::Result<()> {
         Command::Feed(feed) => feed::run(feed, setting, out).await,
         Command::Source(command) => source::run(command, setting, out).await,
         Command::Post(command) => post::run(command, setting, out).await,
+        Command::Template(command) => template::run(&command, setting, out),
 
         Command::Completions(completions) => generate::completions(&completions, out),
         Command::Man(man) => generate::man(&man, out),

@@ -11,7 +11,7 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::language::Language;
 use crate::domain::slug::Slug;
 use crate::domain::subscriber::{Subscription, SubscriptionState};
-use crate::store::{Added, Store, SubscriptionFilter, Wish};
+use crate::store::{Added, Own, Store, SubscriptionFilter, Wish};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -159,6 +159,7 @@ impl Entry {
             cadence: &self.cadence,
             language: self.language,
             consent: &self.consent,
+            own: Own::default(),
         }
     }
 }

@@ -66,6 +66,12 @@ impl Slot {
     pub fn key(&self) -> String {
         self.nominal.format("%Y-%m-%dT%H:%M").to_string()
     }
+
+    /// When a wall clock in `zone` shows the same time.
+    #[must_use]
+    pub fn due_in(&self, zone: Tz) -> Timestamp {
+        instant(zone, self.nominal).unwrap_or(self.due)
+    }
 }
 
 /// A field of a crontab line: its name, its range, and the names it knows.

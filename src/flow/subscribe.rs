@@ -10,7 +10,7 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::slug::Slug;
 use crate::domain::subscriber::{Subscription, SubscriptionState};
 use crate::domain::token::{Claim, Purpose, hex};
-use crate::store::{Requested, Store, StoreError, Wish};
+use crate::store::{Own, Requested, Store, StoreError, Wish};
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -75,6 +75,7 @@ impl Subscriptions {
             cadence: &cadence.name,
             language: newsletter.language,
             consent: &consent,
+            own: Own::default(),
         };
         let nonce = hex(&self.chance.bytes::<32>());
         match self.store.request_subscription(&wish, &nonce, self.clock.now()).await? {

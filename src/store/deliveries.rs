@@ -50,6 +50,25 @@ pub enum Content {
         subscription: SubscriptionId,
         /// Part of its token.
         counter: i64,
+        /// Which of the digest's mails.
+        variant: i64,
+        /// What the reader is greeted by, when it is known.
+        name: Option<String>,
+    },
+    /// A digest as its readers would get it, for somebody who is to judge it.
+    Preview {
+        /// The letter.
+        letter: LetterId,
+        /// When it was written: the mail's date.
+        written: Timestamp,
+        /// The digest, when it is frozen already.
+        digest: Option<DigestId>,
+        /// Its subject.
+        subject: String,
+        /// Its HTML part, with a reader's tokens.
+        html: String,
+        /// Its text part, likewise.
+        plain: String,
     },
     /// The mail that asks a reader to confirm.
     Confirm {
@@ -170,7 +189,11 @@ struct Candidate {
     language: Option<String>,
     subject: Option<String>,
     body: Option<String>,
+    html: Option<String>,
+    of_digest: Option<i64>,
     written_at: Option<i64>,
+    variant: i64,
+    name: Option<String>,
 }
 
 /// Finds the deliveries whose turn has come, with what is needed to take them;
@@ -186,8 +209,9 @@ macro_rules! due {
         concat!(
             "SELECT d.id, d.digest_id, d.letter_id, d.subscription_id, d.expires_at,
                     s.state AS subscription_state, s.newsletter, s.counter, s.confirm_nonce,
-                    b.id AS subscriber_id, b.email,
-                    l.kind, l.recipient, l.language, l.subject, l.body, l.created_at AS written_at
+                    b.id AS subscriber_id, b.email, b.name, d.variant,
+                    l.kind, l.recipient, l.language, l.subject, l.body, l.html, l.digest_id AS of_digest,
+                    l.created_at AS written_at
              FROM delivery d
              LEFT JOIN subscription s ON s.id = d.subscription_id
              LEFT JOIN subscriber b ON b.id = s.subscriber_id
@@ -255,7 +279,7 @@ impl Store {
                 "UPDATE delivery SET state = 'unknown', doubts = doubts + 1, fence = fence + 1,
                      reply = 'syndicated ended in the middle of this delivery',
                      not_before = CASE WHEN $3 OR doubts >= $4 OR EXISTS
-                         (SELECT 1 FROM digest WHERE digest.id = delivery.digest_id AND digest.state = 'paused')
+                         (SELECT 1 FROM digest WHERE digest.id = delivery.digest_id AND digest.state <> 'sending')
                          THEN $5 ELSE $2 END
                  WHERE state = 'attempting' AND (node = $1 OR lease_until < $2)",
             )
@@ -296,11 +320,14 @@ async fn write_settlement(
     each!(tx, |db| {
         sqlx::query(
             "UPDATE delivery SET
-                 state = CASE WHEN $3 = 'pending' AND doubts > 0 THEN 'unknown'
+                 state = CASE WHEN $3 IN ('pending', 'deferred') AND doubts = 0 AND EXISTS
+                                  (SELECT 1 FROM digest WHERE digest.id = delivery.digest_id AND digest.state = 'cancelled')
+                              THEN 'suppressed'
+                              WHEN $3 = 'pending' AND doubts > 0 THEN 'unknown'
                               WHEN $3 = 'pending' AND attempts > 1 THEN 'deferred' ELSE $3 END,
                  reply = COALESCE($4, reply),
                  not_before = CASE WHEN $5 THEN not_before WHEN $6 OR (doubts + $9 > $10) OR EXISTS
-                         (SELECT 1 FROM digest WHERE digest.id = delivery.digest_id AND digest.state = 'paused')
+                         (SELECT 1 FROM digest WHERE digest.id = delivery.digest_id AND digest.state <> 'sending')
                          THEN $11 WHEN $7 > expires_at THEN expires_at ELSE $7 END,
                  attempts = attempts + $8, doubts = doubts + $9,
                  settled_at = CASE WHEN $5 THEN $12 ELSE settled_at END
@@ -388,6 +415,8 @@ fn wanted(candidate: Candidate) -> Result<Option<(EmailAddress, Content)>, Store
             subscriber: SubscriberId(subscriber),
             subscription: SubscriptionId(subscription),
             counter,
+            variant: candidate.variant,
+            name: candidate.name,
         };
         return Ok(Some((to, content)));
     }
@@ -400,6 +429,17 @@ fn wanted(candidate: Candidate) -> Result<Option<(EmailAddress, Content)>, Store
             written,
             subject: candidate.subject.unwrap_or_default(),
             body: candidate.body.unwrap_or_default(),
+        };
+        return Ok(Some((to, content)));
+    }
+    if candidate.kind.as_deref() == Some("preview") {
+        let content = Content::Preview {
+            letter,
+            written,
+            digest: candidate.of_digest.map(DigestId),
+            subject: candidate.subject.unwrap_or_default(),
+            html: candidate.html.unwrap_or_default(),
+            plain: candidate.body.unwrap_or_default(),
         };
         return Ok(Some((to, content)));
     }

@@ -74,7 +74,15 @@ async fn freezing_a_digest_is_all_or_nothing() {
             let edition = stage::edition("daily", &format!("round {round}"));
             let now = stage.clock.now();
             let expires_at = now.plus(Duration::from_hours(24));
-            let frozen = Frozen { posts: &posts, left_out: &[], subject: "s", html: "h", plain: "p", expires_at };
+            let frozen = Frozen {
+                posts: &posts,
+                left_out: &[],
+                subject: "s",
+                html: "h",
+                plain: "p",
+                expires_at,
+                ..Frozen::default()
+            };
             for points in 0..ENOUGH {
                 let store = bench.open().await;
                 crash::after(points, store.freeze_digest(&edition, &frozen, Some(now), now)).await;

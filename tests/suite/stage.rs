@@ -21,7 +21,7 @@ use syndicated::flow::digest::Digester;
 use syndicated::mail::Deadlines;
 use syndicated::read::{fingerprint, url_key};
 use syndicated::render::Renderer;
-use syndicated::store::{Arrival, Arriving, Store, Wish};
+use syndicated::store::{Arrival, Arriving, Own, Store, Wish};
 
 /// An instant as RFC 3339 has it.
 pub(crate) fn at(text: &str) -> Timestamp {
@@ -113,6 +113,7 @@ impl Stage {
                 cadence: &cadence,
                 language: Language::En,
                 consent: "for a test",
+                own: Own::default(),
             })
             .collect();
         self.store.add_confirmed(&wishes, self.clock.now()).await.unwrap();
@@ -128,6 +129,7 @@ impl Stage {
             cadence: &cadence,
             language: Language::En,
             consent: "for a test",
+            own: Own::default(),
         };
         self.store.add_confirmed(&[wish], self.clock.now()).await.unwrap();
     }
