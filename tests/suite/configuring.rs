@@ -81,31 +81,15 @@ fn the_default_configuration_loads_and_its_comments_tell_the_defaults() {
     let mut example = false;
     let uncommented: Vec<_> = text
         .lines()
-<<<<<<< c659425b69fb5cf07f517f86c31dc017c28c14a4
-        .map(|line| match line.strip_prefix("# ") {
-            Some(key)
-                if key
-                    .split_once(" = ")
-                    .is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase() || c == '_')) =>
-            {
-                // These name files or people that are not there.
-                let absent = ["owner", "secret_key_file", "password_file", "platforms", "templates"]
-                    .iter()
-                    .any(|name| key.starts_with(name));
-                if absent { line.to_owned() } else { key.to_owned() }
-            }
-            _ => line.to_owned(),
-=======
         .map(|line| {
             example = line.starts_with("# [[") || example && line.starts_with('#');
             let Some(key) = line.strip_prefix("# ").filter(|_| !example) else { return line };
             let Some((name, _)) = key.split_once(" = ") else { return line };
             // These name files or people that are not there, or limit what is not limited.
-            let absent = ["owner", "secret_key_file", "password_file", "platforms"];
+            let absent = ["owner", "secret_key_file", "password_file", "platforms", "templates"];
             let limits = ["tls", "per_minute", "per_day", "warm_up"];
             let is_key = name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
             if is_key && !absent.contains(&name) && !limits.contains(&name) { key } else { line }
->>>>>>> refs/tmp/relay4
         })
         .collect();
     let folder = tempfile::tempdir().unwrap();

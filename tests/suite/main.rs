@@ -32,12 +32,9 @@ mod hub;
 mod identity;
 mod killed_polls;
 mod kills;
-<<<<<<< c659425b69fb5cf07f517f86c31dc017c28c14a4
+mod lanes;
 mod lint;
 mod mails;
-=======
-mod lanes;
->>>>>>> refs/tmp/relay4
 mod main_job;
 mod opening;
 mod opinions;

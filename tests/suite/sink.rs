@@ -101,12 +101,9 @@ struct Inner {
     ledger: watch::Sender<Vec<Received>>,
     waiting: watch::Sender<usize>,
     logins: Mutex<Vec<String>>,
-<<<<<<< c659425b69fb5cf07f517f86c31dc017c28c14a4
     /// What the linter says of the first mails.
     unsound: Mutex<Vec<String>>,
-=======
     senders: Mutex<Vec<String>>,
->>>>>>> refs/tmp/relay4
     connections: AtomicUsize,
     open: AtomicUsize,
     busiest: AtomicUsize,
@@ -133,11 +130,8 @@ impl Sink {
             ledger: watch::Sender::new(Vec::new()),
             waiting: watch::Sender::new(0),
             logins: Mutex::default(),
-<<<<<<< c659425b69fb5cf07f517f86c31dc017c28c14a4
             unsound: Mutex::default(),
-=======
             senders: Mutex::default(),
->>>>>>> refs/tmp/relay4
             connections: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
             busiest: AtomicUsize::new(0),
