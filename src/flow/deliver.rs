@@ -253,17 +253,23 @@ impl<'a> Round<'a> {
     /// Runs an attempt in a task of its own, or gives it back when its mail
     /// cannot be read.
     async fn start(&mut self, config: &Arc<Config>, attempt: Attempt) -> Result<(), StoreError> {
-        let content = match &attempt.content {
-            Content::Digest { digest, variant, .. } => match self.content(*digest, *variant).await {
-                Ok(content) => Some(content),
-                Err(error) => {
-                    self.settled.push(attempt.settle(Settlement::GivenBack(self.courier.clock.now())));
-                    return Err(error);
-                }
-            },
-            Content::Confirm { .. } | Content::Owner { .. } | Content::Preview { .. } => None,
+        let found = match &attempt.content {
+            Content::Digest { digest, variant, .. } => {
+                self.content(*digest, *variant).await.map(|content| (Some(content), Vec::new()))
+            }
+            Content::Preview { html, .. } => {
+                self.courier.store.pictures_in(html).await.map(|pictures| (None, pictures))
+            }
+            Content::Confirm { .. } | Content::Owner { .. } => Ok((None, Vec::new())),
         };
-        let message = copy::write(config, &self.courier.renderer, &attempt, content.as_deref());
+        let (content, pictures) = match found {
+            Ok(found) => found,
+            Err(error) => {
+                self.settled.push(attempt.settle(Settlement::GivenBack(self.courier.clock.now())));
+                return Err(error);
+            }
+        };
+        let message = copy::write(config, &self.courier.renderer, &attempt, content.as_deref(), &pictures);
         let idle = self.sessions.pop();
         let transport = Transport::new(&config.mail.relay, self.courier.deadlines);
         let most = config.mail.mails_per_connection;

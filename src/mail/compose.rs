@@ -1,9 +1,12 @@
 //! One reader's copy of a mail (RFC 5322), as bytes.
 
 use crate::domain::email_address::EmailAddress;
+use crate::domain::picture::Picture;
 use crate::domain::time::Timestamp;
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart, MultiPartKind, SinglePart};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment, Mailbox, MultiPart, MultiPartKind, SinglePart};
 use std::time::{Duration, SystemTime};
 
 /// The most characters of a subject or a name: a word without spaces cannot be
@@ -45,9 +48,10 @@ pub struct ListHead<'a> {
 #[error("the mail cannot be composed: {0}")]
 pub struct ComposeError(String);
 
-/// Writes a message with a text and an HTML part. The boundary comes from the
-/// Message-ID, so that a repeat is the same bytes.
-pub fn compose(head: &Head<'_>, plain: &str, html: &str) -> Result<Vec<u8>, ComposeError> {
+/// Writes a message with a text and an HTML part and the pictures that this
+/// shows (RFC 2387). The boundaries come from the Message-ID, so that a repeat is
+/// the same bytes.
+pub fn compose(head: &Head<'_>, plain: &str, html: &str, pictures: &[Picture]) -> Result<Vec<u8>, ComposeError> {
     let failed = |error: lettre::error::Error| ComposeError(error.to_string());
     let at = SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(head.date.millis()).unwrap_or(0));
     let mut builder = lettre::Message::builder()
@@ -64,9 +68,25 @@ pub fn compose(head: &Head<'_>, plain: &str, html: &str) -> Result<Vec<u8>, Comp
     let parts = MultiPart::builder()
         .kind(MultiPartKind::Alternative)
         .boundary(format!("=_{boundary}"))
-        .singlepart(SinglePart::plain(lines(plain)))
-        .singlepart(SinglePart::html(lines(html)));
+        .singlepart(SinglePart::plain(lines(plain)));
+    let html = SinglePart::html(lines(html));
+    let parts = if pictures.is_empty() {
+        parts.singlepart(html)
+    } else {
+        let shown = MultiPart::builder().kind(MultiPartKind::Related).boundary(format!("=_{boundary}_"));
+        let mut shown = shown.singlepart(html);
+        for picture in pictures {
+            shown = shown.singlepart(part(picture)?);
+        }
+        parts.multipart(shown)
+    };
     Ok(builder.multipart(parts).map_err(failed)?.formatted())
+}
+
+fn part(picture: &Picture) -> Result<SinglePart, ComposeError> {
+    let bytes = STANDARD.decode(&picture.base64).map_err(|error| ComposeError(error.to_string()))?;
+    let media_type = ContentType::parse(&picture.media_type).map_err(|error| ComposeError(error.to_string()))?;
+    Ok(Attachment::new_inline(picture.id.clone()).body(bytes, media_type))
 }
 
 fn extra_headers(head: &Head<'_>) -> Vec<(&'static str, String)> {
@@ -119,7 +139,7 @@ mod tests {
             message_id: "0123456789abcdef@example.com",
             list: Some(ListHead { id: "weekly.example.com", name, unsubscribe_url: "https://example.com/u/1.0.abc" }),
         };
-        String::from_utf8(compose(&head, "안녕\n.\n..", "<p>안녕</p>").unwrap()).unwrap()
+        String::from_utf8(compose(&head, "안녕\n.\n..", "<p>안녕</p>", &[]).unwrap()).unwrap()
     }
 
     #[test]
@@ -182,7 +202,7 @@ mod tests {
             message_id: "0123456789abcdef@example.com",
             list: Some(ListHead { id: "weekly.example.com", name, unsubscribe_url: "https://example.com/u/1.0.abc" }),
         };
-        compose(&head, plain, html).unwrap()
+        compose(&head, plain, html, &[]).unwrap()
     }
 
     #[test]

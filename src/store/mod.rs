@@ -29,6 +29,7 @@ mod migrate;
 mod moves;
 mod notes;
 mod open;
+mod pictures;
 mod posts;
 mod sources;
 mod subscribers;

@@ -46,7 +46,7 @@ async fn a_digest_that_shows_all_that_one_may_arrives_sound() {
         stage.readers(1, "daily").await;
         let renderer = Renderer::new().unwrap();
         for (number, sample) in samples().into_iter().enumerate() {
-            let context = DigestContext { greeting: false, preferences: false, ..sample };
+            let context = DigestContext { preferences: false, ..sample };
             let mail = renderer.digest(&context).unwrap();
             let now = stage.clock.now();
             let frozen = Frozen {
@@ -56,6 +56,7 @@ async fn a_digest_that_shows_all_that_one_may_arrives_sound() {
                 html: &mail.html,
                 plain: &mail.plain,
                 expires_at: now.plus(std::time::Duration::from_hours(1)),
+                ..Frozen::default()
             };
             let edition = stage::edition("daily", &format!("now-{number}"));
             let frozen = stage.store.freeze_digest(&edition, &frozen, None, now).await.unwrap();

@@ -4,19 +4,21 @@ use crate::config::Config;
 use crate::domain::digest::token;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::id::{DigestId, SubscriberId, SubscriptionId};
+use crate::domain::picture::Picture;
 use crate::domain::time::Timestamp;
 use crate::domain::token::Purpose;
 use crate::mail::{self, Head, ListHead, Message};
 use crate::render::{ConfirmContext, Renderer};
 use crate::store::{Attempt, Content, DigestContent};
 
-/// Writes the message of an attempt. The same attempt gives the same bytes
+/// Writes the message of an attempt; `pictures` come with a preview. The same attempt gives the same bytes
 /// whenever it is repeated (P5).
 pub(super) fn write(
     config: &Config,
     renderer: &Renderer,
     attempt: &Attempt,
     digest: Option<&DigestContent>,
+    pictures: &[Picture],
 ) -> Result<Message, String> {
     match &attempt.content {
         Content::Digest { digest: id, subscriber, subscription, counter, name, .. } => {
@@ -39,7 +41,7 @@ pub(super) fn write(
             };
             let (plain, html) = tried(config, renderer, attempt, plain, html);
             let (plain, html) = (format!("{note}\n\n{plain}"), noted(&html, &note));
-            message(config, &attempt.to, &id, &subject, *written, None, (&plain, &html))
+            message(config, &attempt.to, &id, &subject, *written, None, (&plain, &html, pictures))
         }
         Content::Confirm { letter, written, subscription, counter, nonce, newsletter, language } => {
             let token = config.secret.token(Purpose::Confirm, *subscription, *counter, nonce);
@@ -51,12 +53,12 @@ pub(super) fn write(
             };
             let rendered = renderer.confirm_letter(&context).map_err(|error| error.to_string())?;
             let id = config.secret.letter_message_id(*letter);
-            message(config, &attempt.to, &id, &rendered.subject, *written, None, (&rendered.plain, &rendered.html))
+            message(config, &attempt.to, &id, &rendered.subject, *written, None, (&rendered.plain, &rendered.html, &[]))
         }
         Content::Owner { letter, written, subject, body } => {
             let id = config.secret.letter_message_id(*letter);
             let html = format!("<p>{}</p>", escape(body));
-            message(config, &attempt.to, &id, subject, *written, None, (body, &html))
+            message(config, &attempt.to, &id, subject, *written, None, (body, &html, &[]))
         }
     }
 }
@@ -68,7 +70,7 @@ fn message(
     subject: &str,
     date: Timestamp,
     list: Option<ListHead<'_>>,
-    (plain, html): (&str, &str),
+    (plain, html, pictures): (&str, &str, &[Picture]),
 ) -> Result<Message, String> {
     let message_id = format!("{id}@{}", config.mail.from.domain());
     let head = Head {
@@ -80,7 +82,7 @@ fn message(
         message_id: &message_id,
         list,
     };
-    let bytes = mail::compose(&head, plain, html).map_err(|error| error.to_string())?;
+    let bytes = mail::compose(&head, plain, html, pictures).map_err(|error| error.to_string())?;
     Ok(Message { from: config.mail.from.clone(), to: to.clone(), id: message_id, bytes })
 }
 
@@ -110,7 +112,15 @@ fn copy(config: &Config, renderer: &Renderer, frozen: &DigestContent, reader: &R
         (token::GREETING, greeting.as_str()),
     ];
     let (plain, html) = personal(&frozen.plain, &frozen.html, &own);
-    message(config, reader.to, reader.id, &frozen.subject, frozen.frozen_at, Some(list), (&plain, &html))
+    message(
+        config,
+        reader.to,
+        reader.id,
+        &frozen.subject,
+        frozen.frozen_at,
+        Some(list),
+        (&plain, &html, &frozen.pictures),
+    )
 }
 
 /// The mail of a digest as a reader at `to` would get it, to look at: only its
