@@ -160,7 +160,7 @@ impl Engine {
         if !(name.starts_with("mail/") && name.ends_with(".html")) {
             return Ok(text);
         }
-        let inliner = CSSInliner::options().keep_at_rules(true).minify_css(true).load_remote_stylesheets(false).build();
+        let inliner = CSSInliner::options().minify_css(true).load_remote_stylesheets(false).build();
         inliner.inline(&text).map_err(|why| RenderError(name.to_owned(), format!("its styles cannot be read: {why}")))
     }
 }
