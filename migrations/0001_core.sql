@@ -243,6 +243,16 @@ CREATE TABLE note (
 CREATE INDEX note_waiting ON note (newsletter) WHERE digest_id IS NULL;
 CREATE INDEX note_of ON note (digest_id) WHERE digest_id IS NOT NULL;
 
+-- The pictures that come with mails; a mail's HTML names them by `id`.
+CREATE TABLE picture (
+    id         TEXT   NOT NULL PRIMARY KEY,
+    address    TEXT   NOT NULL,
+    media_type TEXT   NOT NULL,
+    base64     TEXT   NOT NULL,
+    fetched_at BIGINT NOT NULL
+);
+CREATE INDEX picture_of ON picture (address);
+
 -- A post is mailed at most once for a newsletter and cadence (P2).
 CREATE TABLE digest_post (
     digest_id  BIGINT NOT NULL REFERENCES digest (id),

@@ -17,6 +17,7 @@ use crate::domain::id::DigestId;
 use crate::domain::slug::Slug;
 use crate::flow::deliver::Deliverer;
 use crate::flow::digest::{Digester, Fired, Outcome, Preview};
+use crate::net::{Client, Names};
 use crate::render::Renderer;
 use crate::store::OpenError;
 use arc_swap::ArcSwap;
@@ -189,8 +190,10 @@ async fn send(send: Send, setting: &Setting, out: &mut Out) -> anyhow::Result<()
     let (newsletter, cadence) = named(&config, &send.which)?;
     let report = config.report_to().cloned();
     let renderer = Arc::new(Renderer::with(config.site.templates.as_deref())?);
+    let client = Client::new(&config.fetch, &config.site.base_url, Names::system(), setting.clock.clone())?;
     let live = Arc::new(ArcSwap::from_pointee(config));
-    let digester = Digester::new(store.clone(), live.clone(), renderer.clone(), setting.clock.clone()).urgent(send.now);
+    let digester = Digester::new(store.clone(), live.clone(), renderer.clone(), setting.clock.clone());
+    let digester = digester.with_pictures(client).urgent(send.now);
     if !send.yes && std::io::stdin().is_terminal() {
         let Preview { posts, mail } = digester.preview(newsletter.as_str(), cadence.as_str()).await?;
         let Some(mail) = mail else {

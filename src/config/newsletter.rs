@@ -117,6 +117,7 @@ fn composition(table: &mut Table<'_>, usual: &Usual<'_>) -> Composition {
     let preheader = table.parsed("preheader", str::parse);
     let note_before = table.parsed("note_before", path);
     let note_after = table.parsed("note_after", path);
+    let images = table.parsed("images", str::parse);
     let greeting = table.flag("greeting");
     let deliver = table.parsed("deliver", str::parse);
     let review = match table.flag("review") {
@@ -142,6 +143,7 @@ fn composition(table: &mut Table<'_>, usual: &Usual<'_>) -> Composition {
         preheader: preheader.or_else(|| usual.preheader.clone()),
         note_before: note_before.or_else(|| usual.note_before.clone()),
         note_after: note_after.or_else(|| usual.note_after.clone()),
+        images: images.unwrap_or(usual.images),
         greeting: greeting.unwrap_or(usual.greeting),
         review,
         deliver: deliver.unwrap_or(usual.deliver),

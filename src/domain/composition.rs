@@ -34,6 +34,8 @@ pub struct Composition {
     pub note_before: Option<PathBuf>,
     /// The same below them.
     pub note_after: Option<PathBuf>,
+    /// Where its pictures come from.
+    pub images: Images,
     /// Whether the mail begins with a line that greets its reader.
     pub greeting: bool,
     /// Who sees each digest, and approves it, before readers do.
@@ -56,6 +58,7 @@ impl Default for Composition {
             preheader: None,
             note_before: None,
             note_after: None,
+            images: Images::Link,
             greeting: false,
             review: None,
             deliver: Deliver::AtOnce,
@@ -94,6 +97,16 @@ word! {
         Oldest = "oldest",
         /// By title.
         Title = "title"
+    }
+}
+
+word! {
+    /// Where a mail's pictures come from.
+    Images {
+        /// From their addresses, when the mail is opened.
+        Link = "link",
+        /// With the mail.
+        Embed = "embed"
     }
 }
 

@@ -13,6 +13,7 @@ pub mod id;
 pub mod language;
 pub mod newsletter;
 pub mod pace;
+pub mod picture;
 pub mod platform;
 pub mod post;
 pub mod schedule;

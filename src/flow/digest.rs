@@ -5,6 +5,7 @@
 //! post is mailed at most once by a cadence (P2); no reader is skipped (P3).
 
 mod compose;
+mod pictures;
 mod sift;
 
 pub use compose::note;
@@ -18,6 +19,7 @@ use crate::domain::id::DigestId;
 use crate::domain::newsletter::{Cadence, Newsletter, Rhythm};
 use crate::domain::schedule::{Schedule, Slot};
 use crate::domain::time::Timestamp;
+use crate::net::Client;
 use crate::render::{RenderError, Rendered, Renderer};
 use crate::store::{Freeze, Frozen, Progress, Review, Selection, Store, StoreError};
 use chrono_tz::Tz;
@@ -37,6 +39,7 @@ pub struct Digester {
     renderer: Arc<Renderer>,
     clock: Clock,
     urgent: bool,
+    client: Option<Client>,
 }
 
 /// What became of one edition.
@@ -102,7 +105,14 @@ impl Digester {
     /// Composes from `store` as the configuration says at each moment.
     #[must_use]
     pub fn new(store: Store, config: Live, renderer: Arc<Renderer>, clock: Clock) -> Self {
-        Self { store, config, renderer, clock, urgent: false }
+        Self { store, config, renderer, clock, urgent: false, client: None }
+    }
+
+    /// The same with a client that gets the pictures which a newsletter brings
+    /// along; without one they stay linked.
+    #[must_use]
+    pub fn with_pictures(self, client: Client) -> Self {
+        Self { client: Some(client), ..self }
     }
 
     /// The same for who sends by hand and cannot wait until posts have settled.
@@ -127,6 +137,9 @@ impl Digester {
                     Rhythm::Slots(schedule) => self.fire_slots(place, schedule, progress, &mut fired).await?,
                 }
             }
+        }
+        if !fired.is_empty() {
+            self.store.drop_pictures(self.clock.now()).await?;
         }
         Ok(fired)
     }
@@ -338,7 +351,8 @@ impl Digester {
     }
 
     fn composer<'a>(&'a self, Place { config, newsletter, cadence }: Place<'a>, now: Timestamp) -> Composer<'a> {
-        Composer { store: &self.store, renderer: &self.renderer, config, newsletter, cadence, now }
+        let client = self.client.as_ref();
+        Composer { store: &self.store, renderer: &self.renderer, config, newsletter, cadence, now, client }
     }
 
     async fn since(&self, newsletter: &Newsletter, cadence: &Cadence) -> Result<Timestamp, StoreError> {

@@ -35,10 +35,27 @@ pub(super) fn prose(html: &str, links: &Links) -> String {
         .no_table_borders()
         .allow_width_overflow();
     // Nothing is too narrow when the width may be passed, and sanitised HTML is short of nothing else.
-    let text = config.string_from_read(html.as_bytes(), WIDTH).unwrap_or_default();
+    let text = config.string_from_read(whole_words(html).as_bytes(), WIDTH).unwrap_or_default();
     let mut lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     lines.dedup_by(|later, earlier| later.is_empty() && earlier.is_empty());
     lines.join("\n").trim_matches('\n').to_owned()
+}
+
+/// Takes what ends a link's last word into the link, so that its number stands
+/// between words: `이야기는 [1]`, since no particle stands alone.
+fn whole_words(html: &str) -> String {
+    let mut whole = String::with_capacity(html.len());
+    let mut parts = html.split("</a>");
+    whole.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        // Scripts without spaces would bring the whole sentence along.
+        let goes_on = |c: char| c.is_ascii_alphabetic() || matches!(c, '가'..='힣');
+        let rest = part.trim_start_matches(goes_on);
+        whole.push_str(part.strip_suffix(rest).unwrap_or_default());
+        whole.push_str("</a>");
+        whole.push_str(rest);
+    }
+    whole
 }
 
 /// How a person marks up what is typed.
@@ -137,6 +154,24 @@ mod tests {
             "## Part\n\nSee this [1] and *that* [2].\n- one again [1]\n- two\n\n> said\n\nlet a = 1;\n  let b = 2;\n\n[A boat]"
         );
         assert_eq!(links.all(), ["https://a.example/", "https://b.example/"]);
+    }
+
+    #[test]
+    fn a_number_stands_behind_the_particle() {
+        for (html, text) in [
+            (
+                "<p>아래 <a href=\"https://a.example/\">주전자 이야기</a>는 김이 오를 때</p>",
+                "아래 주전자 이야기는 [1] 김이 오를 때",
+            ),
+            (
+                "<p><a href=\"https://a.example/\">원망</a>을, <a href=\"https://b.example/\"><b>둘</b></a>도</p>",
+                "원망을 [1], *둘*도 [2]",
+            ),
+            ("<p>two <a href=\"https://a.example/\">blog</a>s.</p>", "two blogs [1]."),
+            ("<p><a href=\"https://a.example/\">これ</a>を読む</p>", "これ [1]を読む"),
+        ] {
+            assert_eq!(prose(html, &Links::default()), text);
+        }
     }
 
     #[test]

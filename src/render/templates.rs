@@ -153,15 +153,20 @@ impl Engine {
     }
 
     /// Renders the template called `name`. The styles of a mail's HTML go into
-    /// its elements; those for some screens only stay where they are.
+    /// its elements; a sheet for some screens only (`data-css-inline="keep"`)
+    /// stays where it is.
     pub(super) fn render<C: Serialize>(&self, name: &str, context: &C) -> Result<String, RenderError> {
         let failed = |error: minijinja::Error| RenderError(name.to_owned(), in_one_line(&error));
         let text = self.environment.get_template(name).map_err(failed)?.render(Serde(context)).map_err(failed)?;
         if !(name.starts_with("mail/") && name.ends_with(".html")) {
             return Ok(text);
         }
-        let inliner = CSSInliner::options().keep_at_rules(true).minify_css(true).load_remote_stylesheets(false).build();
-        inliner.inline(&text).map_err(|why| RenderError(name.to_owned(), format!("its styles cannot be read: {why}")))
+        let inliner = CSSInliner::options().minify_css(true).load_remote_stylesheets(false).build();
+        let text = inliner
+            .inline(&text)
+            .map_err(|why| RenderError(name.to_owned(), format!("its styles cannot be read: {why}")))?;
+        // What it said to the inliner is nothing to a mail program.
+        Ok(text.replace(" data-css-inline=\"keep\"", ""))
     }
 }
 

@@ -10,6 +10,7 @@ use crate::domain::delivery::Decision;
 use crate::domain::digest::Balance;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::id::DigestId;
+use crate::domain::picture::Picture;
 use crate::domain::slug::Slug;
 use crate::domain::span;
 use crate::domain::time::Timestamp;
@@ -34,6 +35,8 @@ pub struct DigestContent {
     pub frozen_at: Timestamp,
     /// Whether a person set it going again after it had stopped by itself.
     pub resumed: bool,
+    /// The pictures that come with it.
+    pub pictures: Vec<Picture>,
 }
 
 /// How many mails of a digest are in each state.
@@ -115,17 +118,16 @@ impl Store {
             .fetch_optional(db)
             .await
         })?;
-        row.map(|(newsletter, subject, html, plain, frozen_at, resumed)| {
-            Ok(DigestContent {
-                newsletter: slug(&newsletter)?,
-                subject,
-                html,
-                plain,
-                frozen_at: Timestamp::from_millis(frozen_at),
-                resumed,
-            })
-        })
-        .transpose()
+        let Some((newsletter, subject, html, plain, frozen_at, resumed)) = row else { return Ok(None) };
+        Ok(Some(DigestContent {
+            newsletter: slug(&newsletter)?,
+            subject,
+            pictures: self.pictures_in(&html).await?,
+            html,
+            plain,
+            frozen_at: Timestamp::from_millis(frozen_at),
+            resumed,
+        }))
     }
 
     /// Stops a digest: what is open waits for a person (P10), and the owner is told.

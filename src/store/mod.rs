@@ -31,6 +31,7 @@ mod migrate;
 mod moves;
 mod notes;
 mod open;
+mod pictures;
 mod posts;
 mod results;
 mod sources;

@@ -2,12 +2,19 @@
 //! that a mail program lacks without something in its place.
 
 use crate::engines;
+use crate::origin::{Answer, Origin};
 use crate::sink::Sink;
 use crate::stage::{self, Stage, at};
+use mail_parser::{MessageParser, MimeHeaders as _};
 use std::collections::BTreeMap;
 use std::process::Stdio;
+use std::time::Duration;
+use syndicated::clock::Clock;
+use syndicated::domain::composition::{Images, Shown};
 use syndicated::domain::html::CleanHtml;
 use syndicated::domain::language::Language;
+use syndicated::flow::digest::Outcome;
+use syndicated::net::{Client, Names};
 use syndicated::render::{DigestContext, Renderer, sample_digest};
 use syndicated::store::{Freeze, Frozen};
 use tokio::io::AsyncWriteExt as _;
@@ -32,6 +39,9 @@ const FALLBACKS: [(&str, &str); 11] = [
     ("word-break", "Korean breaks between syllables, which is usual too"),
 ];
 
+/// Origins on this machine.
+const ALLOW: &str = "[fetch]\nallow = [\"127.0.0.0/8:*\"]\n";
+
 fn samples() -> Vec<DigestContext> {
     Language::ALL.into_iter().map(|language| sample_digest(language).unwrap()).collect()
 }
@@ -46,7 +56,7 @@ async fn a_digest_that_shows_all_that_one_may_arrives_sound() {
         stage.readers(1, "daily").await;
         let renderer = Renderer::new().unwrap();
         for (number, sample) in samples().into_iter().enumerate() {
-            let context = DigestContext { greeting: false, preferences: false, ..sample };
+            let context = DigestContext { preferences: false, ..sample };
             let mail = renderer.digest(&context).unwrap();
             let now = stage.clock.now();
             let frozen = Frozen {
@@ -55,7 +65,7 @@ async fn a_digest_that_shows_all_that_one_may_arrives_sound() {
                 subject: &mail.subject,
                 html: &mail.html,
                 plain: &mail.plain,
-                expires_at: now.plus(std::time::Duration::from_hours(1)),
+                expires_at: now.plus(Duration::from_hours(1)),
                 ..Frozen::default()
             };
             let edition = stage::edition("daily", &format!("now-{number}"));
@@ -65,6 +75,61 @@ async fn a_digest_that_shows_all_that_one_may_arrives_sound() {
         assert_eq!(stage.deliverer().drain().await.unwrap().sent, 2);
         // The sink lints what it takes.
         assert_eq!(sink.taken().len(), 2);
+    }
+}
+
+/// What comes along is fetched before the digest is frozen, and never while it is sent.
+#[tokio::test]
+async fn pictures_come_along_where_a_newsletter_wants_it() {
+    for bench in engines::all().await {
+        let (origin, sink) = (Origin::start().await, Sink::start());
+        let png = [b"\x89PNG\r\n\x1a\n".as_slice(), &[7; 600]].concat();
+        origin.set("/boat.png", Answer::ok(png.clone()).header("content-type", "image/png"));
+        origin.set("/page.png", Answer::ok("<html>not a picture</html>").header("content-type", "image/png"));
+        origin.set("/huge.png", Answer::ok([png.as_slice(), &[0; 600 * 1024]].concat()));
+        let mut config = stage::config(&bench, "maildir:unused", "{ daily = \"0 7 * * *\" }", ALLOW);
+        config.mail.lanes[0].relay = sink.relay();
+        let composition = &mut config.newsletters[0].cadences[0].composition;
+        (composition.images, composition.text) = (Images::Embed, Shown::Full);
+        let client = Client::new(
+            &config.fetch,
+            &config.site.base_url,
+            Names::system(),
+            Clock::manual(at("2026-11-22T00:00:00Z")),
+        );
+        let stage = Stage::new(&bench, config, at("2026-11-22T00:00:00Z")).await;
+        stage.readers(1, "daily").await;
+        let picture = |name: &str| format!("<img src=\"{}\" alt=\"{name}\">", origin.url(name));
+        let shown = ["/boat.png", "/page.png", "/huge.png", "/none.png", "/boat.png"].map(picture).concat();
+        let now = stage.clock.now();
+        let mut arrival = stage::arrival(&["boats"], now);
+        arrival.entries[0].entry.content = Some(CleanHtml::sanitise(&shown, None));
+        let claim = stage.store.claim_source(&"essays".parse().unwrap(), now, Duration::from_mins(1)).await.unwrap();
+        stage.store.admit(claim.unwrap(), arrival, now).await.unwrap();
+
+        stage.clock.set(at("2026-11-22T22:00:00Z"));
+        let fired = stage.digester().with_pictures(client.unwrap()).fire_due().await.unwrap();
+        assert!(matches!(fired[0].outcome, Outcome::Frozen { recipients: 1, .. }), "{fired:?}");
+        let asked = origin.asked().len();
+        assert_eq!(stage.deliverer().drain().await.unwrap().sent, 1);
+        assert_eq!(origin.asked().len(), asked, "nothing is fetched while a digest is sent");
+
+        let bytes = &sink.taken()[0].bytes;
+        let mail = MessageParser::default().parse(bytes).unwrap();
+        let files: Vec<_> = mail.attachments().collect();
+        assert_eq!(files.len(), 1);
+        assert_eq!((files[0].contents(), files[0].content_id().is_some()), (png.as_slice(), true));
+        let html = mail.body_html(0).unwrap();
+        assert_eq!(html.matches(&format!("src=\"cid:{}\"", files[0].content_id().unwrap())).count(), 2);
+        for linked in ["/page.png", "/huge.png", "/none.png"] {
+            assert!(html.contains(&format!("src=\"{}\"", origin.url(linked))), "{linked} in {html}");
+        }
+        // The next digest finds it at home, and when nothing can show it any more it goes.
+        let known = stage.store.fresh_picture(origin.url("/boat.png").as_str(), stage.clock.now()).await.unwrap();
+        assert_eq!(known.unwrap().media_type, "image/png");
+        assert_eq!(stage.store.drop_pictures(stage.clock.now()).await.unwrap(), 0);
+        stage.clock.advance(Duration::from_hours(15 * 24));
+        assert_eq!(stage.store.drop_pictures(stage.clock.now()).await.unwrap(), 1);
     }
 }
 

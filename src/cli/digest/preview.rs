@@ -5,10 +5,11 @@ use super::super::{Json, Setting};
 use super::{Which, named};
 use crate::config::Config;
 use crate::domain::email_address::EmailAddress;
+use crate::domain::picture::Picture;
 use crate::domain::slug::Slug;
-use crate::domain::time::Timestamp;
 use crate::flow::deliver::sample;
 use crate::flow::digest::{Digester, Preview, Sifted};
+use crate::net::{Client, Names};
 use crate::render::{Rendered, Renderer};
 use crate::store::{DigestContent, LeftOut};
 use anyhow::Context as _;
@@ -56,8 +57,10 @@ pub(super) async fn run(look: Look, setting: &Setting, out: &mut Out) -> anyhow:
     let (config, store) = setting.open().await?;
     let (newsletter, cadence) = named(&config, &look.which)?;
     let live = Arc::new(ArcSwap::from_pointee(config.clone()));
-    let renderer = Arc::new(Renderer::new()?);
-    let digester = Digester::new(store.clone(), live, renderer.clone(), setting.clock.clone()).urgent(look.now);
+    let renderer = Arc::new(Renderer::with(config.site.templates.as_deref())?);
+    let client = Client::new(&config.fetch, &config.site.base_url, Names::system(), setting.clock.clone())?;
+    let digester = Digester::new(store.clone(), live, renderer.clone(), setting.clock.clone());
+    let digester = digester.with_pictures(client).urgent(look.now);
     let Preview { posts: Sifted { taken, left_out }, mail } =
         digester.preview(newsletter.as_str(), cadence.as_str()).await?;
     if look.json.json {
@@ -72,10 +75,21 @@ pub(super) async fn run(look: Look, setting: &Setting, out: &mut Out) -> anyhow:
     }
     if let Some(mail) = mail {
         let now = setting.clock.now();
+        let pictures = store.pictures_in(&mail.html).await?;
         let mut shown = false;
         if let Some(file) = &look.write {
             let to = look.to.as_ref().or(config.site.owner.as_ref()).unwrap_or(&config.mail.from);
-            let bytes = whole(&config, &renderer, &newsletter, &mail, to, now)?;
+            let content = DigestContent {
+                newsletter: newsletter.clone(),
+                subject: mail.subject.clone(),
+                html: mail.html.clone(),
+                plain: mail.plain.clone(),
+                frozen_at: now,
+                resumed: false,
+                pictures: pictures.clone(),
+            };
+            // The very bytes of a reader's copy.
+            let bytes = sample(&config, &renderer, &content, to).map_err(anyhow::Error::msg)?.bytes;
             std::fs::write(file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
             out.line(format!("written to {}", file.display()))?;
             shown = true;
@@ -83,7 +97,8 @@ pub(super) async fn run(look: Look, setting: &Setting, out: &mut Out) -> anyhow:
         if look.open {
             let name = format!("syndicated-{newsletter}-{cadence}-{}.html", now.millis());
             let file = std::env::temp_dir().join(name);
-            open(&file, &readable(&config, &renderer, &newsletter, &mail.html))?;
+            let page = readable(&config, &renderer, &newsletter, &mail.html);
+            open(&file, &with_pictures(page, &pictures))?;
             out.line(format!("opened {}", file.display()))?;
             shown = true;
         }
@@ -105,26 +120,6 @@ pub(super) async fn run(look: Look, setting: &Setting, out: &mut Out) -> anyhow:
     Ok(())
 }
 
-/// The very bytes of a reader's copy.
-fn whole(
-    config: &Config,
-    renderer: &Renderer,
-    newsletter: &Slug,
-    mail: &Rendered,
-    to: &EmailAddress,
-    now: Timestamp,
-) -> anyhow::Result<Vec<u8>> {
-    let content = DigestContent {
-        newsletter: newsletter.clone(),
-        subject: mail.subject.clone(),
-        html: mail.html.clone(),
-        plain: mail.plain.clone(),
-        frozen_at: now,
-        resumed: false,
-    };
-    Ok(sample(config, renderer, &content, to).map_err(anyhow::Error::msg)?.bytes)
-}
-
 /// The page without what only a reader's own copy has.
 fn readable(config: &Config, renderer: &Renderer, newsletter: &Slug, html: &str) -> String {
     use crate::domain::digest::token;
@@ -134,6 +129,13 @@ fn readable(config: &Config, renderer: &Renderer, newsletter: &Slug, html: &str)
         .replace(token::UNSUBSCRIBE_URL, &config.url("/"))
         .replace(token::PREFERENCES_URL, &config.url("/"))
         .replace(token::GREETING, &renderer.greeting(language, None))
+}
+
+/// A page with the pictures in it that would come with the mail.
+fn with_pictures(page: String, pictures: &[Picture]) -> String {
+    pictures.iter().fold(page, |page, Picture { id, media_type, base64 }| {
+        page.replace(&format!("\"cid:{id}\""), &format!("\"data:{media_type};base64,{base64}\""))
+    })
 }
 
 /// Shows a page by the desktop's own opener.

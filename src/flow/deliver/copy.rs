@@ -5,6 +5,7 @@ use crate::domain::digest::token;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::id::{DigestId, SubscriberId, SubscriptionId};
 use crate::domain::language::Language;
+use crate::domain::picture::Picture;
 use crate::domain::time::Timestamp;
 use crate::domain::token::Purpose;
 use crate::mail::{ComposeError, Head, ListHead, Message, Mould, Own};
@@ -41,7 +42,25 @@ impl Edition {
             list: Some(ListHead { id: &id, name: title(config, frozen.newsletter.as_str()) }),
         };
         let language = newsletter.map_or(config.site.language, |newsletter| newsletter.language);
-        Ok(Self { mould: Mould::new(&head, &frozen.plain, &frozen.html)?, language })
+        Ok(Self { mould: Mould::new(&head, &frozen.plain, &frozen.html, &frozen.pictures)?, language })
+    }
+
+    /// The mail of an attempt to show somebody a digest; `None` when it shows none.
+    pub(super) fn preview(config: &Config, content: &Content, pictures: &[Picture]) -> Option<Result<Self, String>> {
+        let Content::Preview { written, digest, subject, html, plain, .. } = content else { return None };
+        let (subject, note) = match digest {
+            Some(digest) => (
+                format!("Review of digest {digest}: {subject}"),
+                format!(
+                    "Digest {digest} waits for you; this is how its readers would get it. It goes out with \
+                     `syndicated digest approve {digest}`, and never with `syndicated digest cancel {digest}`."
+                ),
+            ),
+            None => (format!("Test: {subject}"), "This is a test; nobody else got it.".to_owned()),
+        };
+        let (plain, html) = (format!("{note}\n\n{plain}"), noted(html, &note));
+        let mould = letter(config, &subject, *written, (&plain, &html, pictures));
+        Some(mould.map(|mould| Self { mould, language: config.site.language }))
     }
 
     /// One reader's copy.
@@ -53,7 +72,7 @@ impl Edition {
     }
 }
 
-/// Writes the message of an attempt; `edition` is its digest's. The same attempt
+/// Writes the message of an attempt; `edition` is that of its digest or preview. The same attempt
 /// gives the same bytes whenever it is repeated (P5).
 pub(super) fn write(
     config: &Config,
@@ -69,22 +88,12 @@ pub(super) fn write(
             let id = config.secret.digest_message_id(*id, *subscriber);
             edition.copy(config, renderer, &Reader { to, name: name.as_deref(), token: &token, id: &id })
         }
-        Content::Preview { letter: id, written, digest, subject, html, plain } => {
-            let (subject, note) = match digest {
-                Some(digest) => (
-                    format!("Review of digest {digest}: {subject}"),
-                    format!(
-                        "Digest {digest} waits for you; this is how its readers would get it. It goes out with \
-                         `syndicated digest approve {digest}`, and never with `syndicated digest cancel {digest}`."
-                    ),
-                ),
-                None => (format!("Test: {subject}"), "This is a test; nobody else got it.".to_owned()),
-            };
-            let mould = letter(config, &subject, *written, &format!("{note}\n\n{plain}"), &noted(html, &note))?;
+        Content::Preview { letter: id, .. } => {
+            let edition = edition.ok_or("the preview's content is missing")?;
             // For somebody who may be no reader of it.
-            let (home, greeting) = (config.url("/"), renderer.greeting(config.site.language, None));
+            let (home, greeting) = (config.url("/"), renderer.greeting(edition.language, None));
             let own = [(token::EMAIL, to.as_str()), (token::UNSUBSCRIBE_URL, &home), (token::GREETING, &greeting)];
-            cast(config, to, &config.secret.letter_message_id(*id), &mould, &own)
+            cast(config, to, &config.secret.letter_message_id(*id), &edition.mould, &own)
         }
         Content::Confirm { letter: id, written, subscription, counter, nonce, newsletter, language } => {
             let token = config.secret.token(Purpose::Confirm, *subscription, *counter, nonce);
@@ -95,12 +104,12 @@ pub(super) fn write(
             };
             let rendered = renderer.confirm_letter(&context).map_err(|error| error.to_string())?;
             let id = config.secret.letter_message_id(*id);
-            let mould = letter(config, &rendered.subject, *written, &rendered.plain, &rendered.html)?;
+            let mould = letter(config, &rendered.subject, *written, (&rendered.plain, &rendered.html, &[]))?;
             cast(config, to, &id, &mould, &[])
         }
         Content::Owner { letter: id, written, subject, body } => {
             let html = format!("<p>{}</p>", escape(body).replace('\n', "<br>\n"));
-            let mould = letter(config, subject, *written, body, &html)?;
+            let mould = letter(config, subject, *written, (body, &html, &[]))?;
             cast(config, to, &config.secret.letter_message_id(*id), &mould, &[])
         }
     }
@@ -120,9 +129,15 @@ pub fn sample(
     edition.copy(config, renderer, &Reader { to, name: None, token: &token, id: &id })
 }
 
-fn letter(config: &Config, subject: &str, date: Timestamp, plain: &str, html: &str) -> Result<Mould, String> {
+fn letter(
+    config: &Config,
+    subject: &str,
+    date: Timestamp,
+    (plain, html, pictures): (&str, &str, &[Picture]),
+) -> Result<Mould, String> {
     let Mail { from_name, from, .. } = &config.mail;
-    Mould::new(&Head { from_name, from, subject, date, list: None }, plain, html).map_err(|error| error.to_string())
+    let head = Head { from_name, from, subject, date, list: None };
+    Mould::new(&head, plain, html, pictures).map_err(|error| error.to_string())
 }
 
 fn cast(

@@ -201,7 +201,17 @@ impl<'a> Round<'a> {
                         continue;
                     }
                 },
-                Content::Confirm { .. } | Content::Owner { .. } | Content::Preview { .. } => Ok(None),
+                Content::Preview { html, .. } => match self.courier.store.pictures_in(html).await {
+                    Ok(pictures) => Edition::preview(&self.config, &attempt.content, &pictures)
+                        .transpose()
+                        .map(|it| it.map(Arc::new)),
+                    Err(error) => {
+                        outcome = Err(error);
+                        self.give_back(attempt, now);
+                        continue;
+                    }
+                },
+                Content::Confirm { .. } | Content::Owner { .. } => Ok(None),
             };
             match self.lanes.take(now) {
                 Some(place) => self.start(attempt, edition, place),

@@ -5,16 +5,18 @@
 //! list of posts is rendered once, however many readers get it.
 
 use super::DigestError;
+use super::pictures::gather;
 use crate::config::Config;
-use crate::domain::composition::{Composition, Filling, Order, Sections, Shown, Wording};
+use crate::domain::composition::{Composition, Filling, Images, Order, Sections, Shown, Wording};
 use crate::domain::html::CleanHtml;
 use crate::domain::id::PostId;
 use crate::domain::newsletter::{Cadence, Newsletter};
 use crate::domain::post::Post;
 use crate::domain::slug::Slug;
 use crate::domain::time::Timestamp;
+use crate::net::Client;
 use crate::read::plain_text;
-use crate::render::{DigestContext, DigestPost, Headline, Rendered, Renderer, Section, cut, long_date};
+use crate::render::{DigestContext, DigestPost, Headline, Rendered, Renderer, Section, cut, long_date, pictures};
 use crate::store::{MovedStamp, Note, NotePlace, Readers, Store, Variant};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -51,6 +53,8 @@ pub(super) struct Composer<'a> {
     pub(super) newsletter: &'a Newsletter,
     pub(super) cadence: &'a Cadence,
     pub(super) now: Timestamp,
+    /// What gets the pictures that come along.
+    pub(super) client: Option<&'a Client>,
 }
 
 /// A post with its source's title.
@@ -72,7 +76,6 @@ impl Composer<'_> {
     pub(super) async fn compose(&self, posts: &[PostId]) -> Result<Composed, DigestError> {
         let notes = self.notes().await?;
         let mut loaded = self.load(posts).await?;
-        let mail = self.render(&loaded, posts, &notes)?;
         let moved = self.store.moved_readers(&self.newsletter.name, &self.cadence.name, posts).await?;
         let missed: BTreeSet<PostId> = moved
             .readers
@@ -83,6 +86,8 @@ impl Composer<'_> {
             .collect();
         let missed: Vec<PostId> = missed.into_iter().collect();
         loaded.extend(self.load(&missed).await?);
+        let embedded = self.pictures(&loaded, &notes).await?;
+        let mail = self.render(&loaded, posts, &notes, &embedded)?;
 
         let mut lists: Vec<(Readers, Vec<PostId>)> = Vec::new();
         for topics in self.store.topics_chosen(&self.newsletter.name, &self.cadence.name).await? {
@@ -105,7 +110,7 @@ impl Composer<'_> {
             let mail = match rendered.get(&posts) {
                 Some(mail) => mail.clone(),
                 None if posts.is_empty() => Rendered::default(),
-                None => self.render(&loaded, &posts, &notes)?,
+                None => self.render(&loaded, &posts, &notes, &embedded)?,
             };
             rendered.insert(posts.clone(), mail.clone());
             variants.push(Variant { readers, posts, subject: mail.subject, html: mail.html, plain: mail.plain });
@@ -116,7 +121,9 @@ impl Composer<'_> {
     /// The digest's own mail alone.
     pub(super) async fn whole(&self, posts: &[PostId]) -> Result<Rendered, DigestError> {
         let notes = self.notes().await?;
-        self.render(&self.load(posts).await?, posts, &notes)
+        let loaded = self.load(posts).await?;
+        let embedded = self.pictures(&loaded, &notes).await?;
+        self.render(&loaded, posts, &notes, &embedded)
     }
 
     /// Those of `posts` that readers who chose `topics` get. A topic that is configured no more is nobody's.
@@ -166,8 +173,25 @@ impl Composer<'_> {
         Ok(Notes { rows: waiting.into_iter().map(|note| note.id).collect(), before, after })
     }
 
-    fn render(&self, loaded: &[Loaded], posts: &[PostId], notes: &Notes) -> Result<Rendered, DigestError> {
-        Ok(self.renderer.digest(&self.context(loaded, posts, notes))?)
+    /// The pictures that come along, each address with its Content-ID.
+    async fn pictures(&self, loaded: &[Loaded], notes: &Notes) -> Result<BTreeMap<String, String>, DigestError> {
+        let (Images::Embed, Some(client)) = (self.cadence.composition.images, self.client) else {
+            return Ok(BTreeMap::new());
+        };
+        let texts = loaded.iter().filter_map(|it| self.text(&it.post));
+        let shown = notes.before.iter().chain(texts).chain(&notes.after);
+        gather(self.store, client, shown.flat_map(pictures).collect(), self.now).await
+    }
+
+    fn render(
+        &self,
+        loaded: &[Loaded],
+        posts: &[PostId],
+        notes: &Notes,
+        embedded: &BTreeMap<String, String>,
+    ) -> Result<Rendered, DigestError> {
+        let context = DigestContext { embedded: embedded.clone(), ..self.context(loaded, posts, notes) };
+        Ok(self.renderer.digest(&context)?)
     }
 
     /// Everything in its place.
@@ -256,6 +280,12 @@ impl Composer<'_> {
         sections
     }
 
+    /// A post's text, where digests show texts.
+    fn text<'p>(&self, post: &'p Post) -> Option<&'p CleanHtml> {
+        let shown = self.cadence.composition.text == Shown::Full;
+        post.entry.content.as_ref().or(post.entry.summary.as_ref()).filter(|_| shown)
+    }
+
     fn post(&self, Loaded { post, source }: &Loaded) -> DigestPost {
         let entry = &post.entry;
         let mut byline = entry.authors.clone();
@@ -265,11 +295,9 @@ impl Composer<'_> {
         }
         byline.push(long_date(self.newsletter.language, self.newsletter.timezone, post.date()));
         let beginning = entry.summary.as_ref().or(entry.content.as_ref());
-        let (most, full) = match self.cadence.composition.text {
-            Shown::Excerpt => (EXCERPT, None),
-            Shown::Summary if entry.summary.is_some() => (SUMMARY, None),
-            Shown::Summary => (EXCERPT, None),
-            Shown::Full => (EXCERPT, entry.content.as_ref().or(entry.summary.as_ref())),
+        let most = match self.cadence.composition.text {
+            Shown::Summary if entry.summary.is_some() => SUMMARY,
+            Shown::Excerpt | Shown::Summary | Shown::Full => EXCERPT,
         };
         DigestPost {
             title: entry.title.clone(),
@@ -277,7 +305,7 @@ impl Composer<'_> {
             language: post.source_language.clone(),
             byline: byline.join(" · "),
             excerpt: beginning.map(|html| cut(&plain_text(html.as_str()), most)).unwrap_or_default(),
-            text: full.cloned(),
+            text: self.text(post).cloned(),
             also_at: entry.also_at.clone(),
         }
     }
