@@ -15,6 +15,7 @@
 mod architecture;
 mod charsets;
 mod commanding;
+mod composing;
 mod configuring;
 mod crash;
 mod crash_points;
