@@ -16,6 +16,8 @@ mod admit;
 mod claims;
 mod deliveries;
 mod digests;
+mod due;
+mod erase;
 mod filtered;
 mod freeze;
 mod health;
