@@ -39,6 +39,7 @@ mod origin;
 mod outside;
 mod page_sources;
 mod payloads;
+mod planning;
 mod polling;
 mod program;
 mod publishing;
