@@ -12,6 +12,7 @@ mod generate;
 mod import;
 mod log;
 mod output;
+mod plan;
 mod poll;
 mod post;
 mod read;
@@ -78,6 +79,8 @@ pub enum Command {
     Run(Run),
     /// Try the configuration, the database and the relay, and show what comes next.
     Check(Json),
+    /// List every poll and digest to come, by the clock on the wall and in UTC.
+    Plan(plan::Plan),
     /// Look at sources now, whatever their schedule says.
     Poll(poll::Poll),
     /// Show what is read from a feed or page.
@@ -184,6 +187,7 @@ impl Cli {
 pub async fn run(command: Command, setting: &Setting) -> anyhow::Result<()> {
     let out = &mut Out::standard();
     match command {
+        Command::Plan(plan) => plan::run(plan, setting, out).await,
         Command::Poll(poll) => poll::run(poll, setting, out).await,
         Command::Read(read) => read::run(read, setting, out).await,
         Command::Digest(command) => digest::run(command, setting, out).await,

@@ -166,8 +166,12 @@ fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: 
     let newsletters: Vec<Newsletter> = newsletters
         .into_iter()
         .filter_map(|table| {
-            let (newsletter, listed) = newsletter::newsletter(table, site.as_ref().map(|site| &site.site));
-            check_listed(&listed, &names, faults);
+            let (newsletter, named) = newsletter::newsletter(table, site.as_ref().map(|site| &site.site));
+            check_listed(&named.listed, &names, faults);
+            for Located { spot, value } in named.in_topics.iter().filter(|named| !names.contains(&named.value.as_str()))
+            {
+                faults.add(spot, format_args!("there is no source `{value}`"));
+            }
             newsletter
         })
         .collect();

@@ -20,8 +20,16 @@ struct Usual<'a> {
     owner: Option<&'a EmailAddress>,
 }
 
+/// Names of sources that a newsletter holds, to be looked for.
+pub(super) struct Named {
+    /// In its own list.
+    pub(super) listed: Vec<Located<String>>,
+    /// In its topics.
+    pub(super) in_topics: Vec<Located<String>>,
+}
+
 /// `[[newsletter]]`, and the sources that it lists.
-pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<Newsletter>, Vec<Located<String>>) {
+pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<Newsletter>, Named) {
     let name = table.parsed("name", str::parse::<Slug>);
     let name = table.required("name", name, "\"weekly\"");
     let title = table.words("title");
@@ -36,7 +44,7 @@ pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<N
     let owner = editor.as_ref().or(site.and_then(|site| site.owner.as_ref()));
     let composition = composition(&mut table, &Usual { composition: &Composition::default(), owner });
     let cadences = cadences(&mut table, zone, &Usual { composition: &composition, owner });
-    let topics = topics(&mut table);
+    let (topics, named) = topics(&mut table);
     let settle = length(&mut table, "settle", Duration::ZERO..=Duration::from_secs(7 * DAY));
     let settle = settle.unwrap_or(Duration::from_mins(15));
     let settle_max = length(&mut table, "settle_max", Duration::ZERO..=Duration::from_secs(30 * DAY));
@@ -65,7 +73,7 @@ pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<N
         settle_max,
         feed_items: feed_items.unwrap_or(50),
     });
-    (newsletter, listed.unwrap_or_default())
+    (newsletter, Named { listed: listed.unwrap_or_default(), in_topics: named })
 }
 
 fn cadences(table: &mut Table<'_>, zone: Tz, usual: &Usual<'_>) -> Vec<Cadence> {
@@ -150,16 +158,20 @@ fn composition(table: &mut Table<'_>, usual: &Usual<'_>) -> Composition {
     }
 }
 
-/// `topics = { film = ["category: film"] }`.
-fn topics(table: &mut Table<'_>) -> Vec<Topic> {
+/// `topics = { film = ["category: film"] }`, and the sources that they name.
+fn topics(table: &mut Table<'_>) -> (Vec<Topic>, Vec<Located<String>>) {
     let faults = table.faults();
-    table
-        .lists("topics")
-        .into_iter()
-        .filter_map(|Located { spot, value: (name, rules) }| {
-            let refused = |why: String| faults.add(&spot, why);
-            let name = name.parse::<Slug>().map_err(|why| refused(why.to_string())).ok()?;
-            Topic::new(name, &rules).map_err(refused).ok()
-        })
-        .collect()
+    let (mut topics, mut named) = (Vec::new(), Vec::new());
+    for Located { spot, value: (name, rules) } in table.lists("topics") {
+        let name = name.parse::<Slug>().map_err(|why| why.to_string());
+        match name.and_then(|name| Topic::new(name, &rules)) {
+            Ok(topic) => {
+                let sources = topic.sources().iter();
+                named.extend(sources.map(|source| Located { spot: spot.clone(), value: source.to_string() }));
+                topics.push(topic);
+            }
+            Err(why) => faults.add(&spot, why),
+        }
+    }
+    (topics, named)
 }

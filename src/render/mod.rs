@@ -132,10 +132,25 @@ pub struct SubscribeContext {
     pub cadences: Vec<CadenceChoice>,
     /// What was chosen.
     pub chosen: String,
+    /// What may be chosen of it; empty when each reader gets all.
+    pub topics: Vec<TopicChoice>,
+    /// The time zones to choose from; empty when everybody is mailed at once.
+    pub zones: Vec<&'static str>,
+    /// Which was chosen.
+    pub zone: String,
     /// What was typed.
     pub email: String,
     /// The key of a text that says what was wrong.
     pub problem: Option<&'static str>,
+}
+
+/// A topic in the form.
+#[derive(Debug, Clone, Serialize)]
+pub struct TopicChoice {
+    /// Its name.
+    pub name: String,
+    /// Whether it was chosen.
+    pub chosen: bool,
 }
 
 /// A cadence in the form.

@@ -94,6 +94,9 @@ fn pages_render_in_both_languages() {
                     label: renderer.cadence_label(language, "daily"),
                 }],
                 chosen: String::new(),
+                topics: vec![TopicChoice { name: "film".to_owned(), chosen: true }],
+                zones: vec!["Asia/Seoul"],
+                zone: "Asia/Seoul".to_owned(),
                 email: "\"><script>".to_owned(),
                 problem: Some("error_email"),
             })

@@ -5,7 +5,7 @@ use super::digest::MAIL_BYTES;
 use super::sample::{sample_digest, small_digest};
 use super::{
     CadenceChoice, ConfirmContext, Frame, IndexContext, IndexFeed, IndexItem, NoticeContext, RenderError, Rendered,
-    Renderer, SubscribeContext,
+    Renderer, SubscribeContext, TopicChoice,
 };
 use crate::domain::digest::token;
 use crate::domain::language::Language;
@@ -71,6 +71,9 @@ impl Renderer {
                     label: self.cadence_label(language, "daily"),
                 }],
                 chosen: chosen.to_owned(),
+                topics: vec![TopicChoice { name: "t".to_owned(), chosen: true }],
+                zones: vec!["Asia/Seoul", "UTC"],
+                zone: "UTC".to_owned(),
                 email: chosen.to_owned(),
                 problem,
             })

@@ -18,6 +18,8 @@ mod claims;
 mod counts;
 mod deliveries;
 mod digests;
+mod due;
+mod erase;
 mod filtered;
 mod freeze;
 mod health;

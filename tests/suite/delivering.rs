@@ -667,7 +667,7 @@ async fn a_crash_at_any_point_loses_nobody_and_repeats_only_what_was_in_flight()
 }
 
 /// Lets everyone go.
-struct Open;
+pub(crate) struct Open;
 
 impl Gate for Open {
     fn admit(&mut self, _: &EmailAddress) -> Result<(), Timestamp> {
@@ -675,9 +675,9 @@ impl Gate for Open {
     }
 }
 
-const NOTHING: Results<'_> = Results { settled: &[], counts: &[] };
+pub(crate) const NOTHING: Results<'_> = Results { settled: &[], counts: &[] };
 
-fn of(settled: &[Settled]) -> Results<'_> {
+pub(crate) fn of(settled: &[Settled]) -> Results<'_> {
     Results { settled, counts: &[] }
 }
 

@@ -31,8 +31,13 @@ pub(crate) fn at(text: &str) -> Timestamp {
 /// The configuration of one blog and one newsletter, on the bench's database.
 /// `more` stands behind `[mail]`, so that it may go on with its keys.
 pub(crate) fn config(bench: &Bench, relay: &str, cadences: &str, more: &str) -> Config {
+    load(bench, &toml(bench, relay, cadences, more))
+}
+
+/// The configuration that stands in `text`.
+pub(crate) fn load(bench: &Bench, text: &str) -> Config {
     let path = bench.folder.path().join("config.toml");
-    std::fs::write(&path, toml(bench, relay, cadences, more)).unwrap();
+    std::fs::write(&path, text).unwrap();
     let environment = Environment::of([("SYNDICATED_SECRET_KEY", "0123456789abcdef0123456789abcdef")]);
     Config::load(&path, &environment, &Chance::seeded(1)).unwrap_or_else(|faults| panic!("{faults}"))
 }
