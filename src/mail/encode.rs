@@ -131,8 +131,18 @@ impl Stretch {
 }
 
 /// Quoted text whose line goes on in the next.
-fn soft(text: String) -> String {
-    if text.is_empty() { text } else { text + "=\r\n" }
+fn soft(mut text: String) -> String {
+    if text.is_empty() {
+        return text;
+    }
+    // The mark of a line that goes on needs a place in it.
+    let begin = text.rfind('\n').map_or(0, |at| at + 1);
+    if text.len() - begin >= LINE {
+        let last = text.len() - 1;
+        let at = if text.get(last - 2..=last - 2) == Some("=") { last - 2 } else { last };
+        text.insert_str(at, "=\r\n");
+    }
+    text + "=\r\n"
 }
 
 /// Base64 in lines; nothing for nothing.
@@ -149,6 +159,16 @@ fn groups(bytes: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_goes_on_has_room_for_its_mark() {
+        for token in ["a".repeat(75), "a".repeat(76), "a".repeat(77), "a".repeat(73) + "=", "a".repeat(200)] {
+            let encoded = Encoded::new(&["x\r\n".into(), "y".into()]);
+            let mut page = Both::default();
+            encoded.write(&[token.as_str().into()], &mut page);
+            assert_eq!(read(&encoded, &page.wire), format!("x\r\n{token}y\r\n"));
+        }
+    }
 
     #[derive(Default)]
     struct Both {
