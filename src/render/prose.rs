@@ -32,6 +32,7 @@ impl Links {
 pub(super) fn prose(html: &str, links: &Links) -> String {
     let config = html2text::config::with_decorator(Typed { links: links.clone(), open: Vec::new() })
         .link_footnotes(false)
+        .unicode_strikeout(false)
         .no_table_borders()
         .allow_width_overflow();
     // Nothing is too narrow when the width may be passed, and sanitised HTML is short of nothing else.
@@ -94,11 +95,11 @@ impl TextDecorator for Typed {
     }
 
     fn decorate_strikeout_start(&self) -> (String, ()) {
-        (String::new(), ())
+        ("~~".to_owned(), ())
     }
 
     fn decorate_strikeout_end(&self) -> String {
-        String::new()
+        "~~".to_owned()
     }
 
     fn decorate_code_start(&self) -> (String, ()) {
@@ -147,11 +148,11 @@ mod tests {
     fn links_become_numbers_and_the_rest_reads_on() {
         let links = Links::default();
         let html = "<h3>Part</h3><p>See <a href=\"https://a.example/\">this</a> and <a href=\"https://b.example/\"><strong>that</strong></a>.</p>\
-                    <ul><li>one <a href=\"https://a.example/\">again</a></li><li>two</li></ul><blockquote><p>said</p></blockquote>\
+                    <ul><li>one <a href=\"https://a.example/\">again</a></li><li><del>two</del> three</li></ul><blockquote><p>said</p></blockquote>\
                     <pre><code>let a = 1;\n  let b = 2;</code></pre><p><img src=\"https://a.example/i.jpg\" alt=\"A boat\"></p>";
         assert_eq!(
             prose(html, &links),
-            "## Part\n\nSee this [1] and *that* [2].\n- one again [1]\n- two\n\n> said\n\nlet a = 1;\n  let b = 2;\n\n[A boat]"
+            "## Part\n\nSee this [1] and *that* [2].\n- one again [1]\n- ~~two~~ three\n\n> said\n\nlet a = 1;\n  let b = 2;\n\n[A boat]"
         );
         assert_eq!(links.all(), ["https://a.example/", "https://b.example/"]);
     }

@@ -4,8 +4,8 @@
 use super::digest::MAIL_BYTES;
 use super::sample::{sample_digest, small_digest};
 use super::{
-    CadenceChoice, ConfirmContext, Frame, IndexContext, IndexFeed, IndexItem, NoticeContext, RenderError, Rendered,
-    Renderer, SubscribeContext, TopicChoice,
+    CadenceChoice, ConfirmContext, Frame, IndexContext, IndexFeed, IndexItem, NoticeContext, PreferencesContext,
+    RenderError, Rendered, Renderer, SubscribeContext, TopicChoice,
 };
 use crate::domain::digest::token;
 use crate::domain::language::Language;
@@ -60,19 +60,34 @@ impl Renderer {
         };
         let index =
             |newsletters, sources| self.page_index(&IndexContext { frame: frame.clone(), newsletters, sources });
+        let cadences = |names: &[&str]| {
+            let choice =
+                |name: &&str| CadenceChoice { name: (*name).to_owned(), label: self.cadence_label(language, name) };
+            names.iter().map(choice).collect()
+        };
+        let choices = |names: &[&str], problem| {
+            self.page_preferences(&PreferencesContext {
+                frame: frame.clone(),
+                title: "T".to_owned(),
+                action: "/p/1.0.abc".to_owned(),
+                cadences: cadences(names),
+                chosen: "daily".to_owned(),
+                topics: vec![TopicChoice { name: "t".to_owned(), chosen: true }],
+                zones: vec!["Asia/Seoul", "UTC"],
+                zone: "UTC".to_owned(),
+                problem,
+            })
+        };
         let form = |chosen: &str, problem| {
             self.page_subscribe(&SubscribeContext {
                 frame: frame.clone(),
                 name: "t".to_owned(),
                 title: "T".to_owned(),
                 description: chosen.to_owned(),
-                cadences: vec![CadenceChoice {
-                    name: "daily".to_owned(),
-                    label: self.cadence_label(language, "daily"),
-                }],
+                cadences: cadences(&["daily"]),
                 chosen: chosen.to_owned(),
-                topics: vec![TopicChoice { name: "t".to_owned(), chosen: true }],
-                zones: vec!["Asia/Seoul", "UTC"],
+                topics: Vec::new(),
+                zones: Vec::new(),
                 zone: "UTC".to_owned(),
                 email: chosen.to_owned(),
                 problem,
@@ -94,6 +109,8 @@ impl Renderer {
             index(Vec::new(), Vec::new()),
             form("", None),
             form("daily", Some("error_email")),
+            choices(&["daily"], None),
+            choices(&["daily", "weekly"], Some("error_cadence")),
             notice(None, None),
             notice(Some("/confirm/x"), None),
             notice(None, Some("/subscribe/t")),
