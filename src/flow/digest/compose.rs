@@ -235,6 +235,7 @@ impl Composer<'_> {
             date,
             lead,
             sections,
+            preferences: self.newsletter.has_choices(),
             ..DigestContext::default()
         }
     }
