@@ -1,6 +1,6 @@
 //! What readers subscribe to.
 
-use super::composition::{Composition, Topic};
+use super::composition::{Composition, Deliver, Topic};
 use super::filter::Filter;
 use super::language::Language;
 use super::schedule::Schedule;
@@ -49,6 +49,18 @@ impl Newsletter {
     #[must_use]
     pub fn settled(&self) -> Self {
         Self { settle: Duration::ZERO, ..self.clone() }
+    }
+
+    /// Whether the reader's own clock makes a difference to any of its mails.
+    #[must_use]
+    pub fn goes_by_local_time(&self) -> bool {
+        self.cadences.iter().any(|cadence| cadence.composition.deliver == Deliver::Local)
+    }
+
+    /// Whether its readers have anything to choose.
+    #[must_use]
+    pub fn has_choices(&self) -> bool {
+        self.cadences.len() > 1 || !self.topics.is_empty() || self.goes_by_local_time()
     }
 
     /// The cadence of that name.

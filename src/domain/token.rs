@@ -30,6 +30,8 @@ pub enum Purpose {
     Confirm,
     /// End a subscription.
     Unsubscribe,
+    /// See and change what a subscription brings.
+    Preferences,
 }
 
 /// A token as it came in: read, not yet verified.
@@ -123,6 +125,7 @@ impl SecretKey {
         let purpose: &[u8] = match purpose {
             Purpose::Confirm => b"token confirm",
             Purpose::Unsubscribe => b"token unsubscribe",
+            Purpose::Preferences => b"token preferences",
         };
         self.mac(&[purpose, &subscription.0.to_be_bytes(), &counter.to_be_bytes(), nonce.as_bytes()])
     }

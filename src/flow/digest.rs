@@ -321,7 +321,7 @@ impl Digester {
         turn: Option<&Turn>,
     ) -> Result<Option<Outcome>, DigestError> {
         let now = self.clock.now();
-        let Composed { mail, variants, notes, moved } = self.composer(place, now).compose(taken).await?;
+        let Composed { mail, variants, notes, topics, moved } = self.composer(place, now).compose(taken).await?;
         let review = place.cadence.composition.review.as_ref();
         let frozen = Frozen {
             posts: taken,
@@ -333,6 +333,7 @@ impl Digester {
             variants: &variants,
             zones: turn.map_or(&[], |turn| &turn.times),
             notes: &notes,
+            topics: &topics,
             moved,
             review: review.map(|editor| Review { editor }),
         };

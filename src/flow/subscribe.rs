@@ -4,9 +4,14 @@
 //! after they are durable (P12). Whether an address is known cannot be told from
 //! any answer (S8).
 
+mod preferences;
+
+pub use preferences::Choice;
+
 use crate::clock::{Chance, Clock};
 use crate::config::{Config, Live};
 use crate::domain::email_address::EmailAddress;
+use crate::domain::newsletter::Newsletter;
 use crate::domain::slug::Slug;
 use crate::domain::subscriber::{Subscription, SubscriptionState};
 use crate::domain::token::{Claim, Purpose, hex};
@@ -82,15 +87,8 @@ impl Subscriptions {
         let Some(newsletter) = config.newsletter(newsletter) else { return Ok(Err(Refusal::NoNewsletter)) };
         let Ok(email) = email.parse::<EmailAddress>() else { return Ok(Err(Refusal::Email)) };
         let Some(cadence) = newsletter.cadence(cadence) else { return Ok(Err(Refusal::Cadence)) };
-        let chosen = topics.iter().map(|name| newsletter.topics.iter().find(|topic| topic.name.as_str() == name));
-        let chosen = chosen.map(|topic| topic.map(|topic| topic.name.clone())).collect::<Option<Vec<Slug>>>();
-        let Some(topics) = chosen else { return Ok(Err(Refusal::Choice)) };
-        let timezone = match timezone {
-            "" => None,
-            name => match name.parse::<Tz>() {
-                Ok(zone) => Some(zone),
-                Err(_) => return Ok(Err(Refusal::Choice)),
-            },
+        let (Some(topics), Some(timezone)) = (known_topics(newsletter, topics), known_zone(timezone)) else {
+            return Ok(Err(Refusal::Choice));
         };
         let consent = format!("asked for on the form of {} ({})", newsletter.name, newsletter.title);
         let wish = Wish {
@@ -190,4 +188,15 @@ impl Subscriptions {
 /// A newsletter's title; its name when it is no longer configured.
 fn title(config: &Config, newsletter: &Slug) -> String {
     config.newsletter(newsletter.as_str()).map_or_else(|| newsletter.to_string(), |found| found.title.clone())
+}
+
+/// The topics of these names, if the newsletter has them all.
+fn known_topics(newsletter: &Newsletter, names: &[String]) -> Option<Vec<Slug>> {
+    let known = |name: &String| newsletter.topics.iter().find(|topic| topic.name.as_str() == name);
+    names.iter().map(|name| known(name).map(|topic| topic.name.clone())).collect()
+}
+
+/// The zone of that name, if there is one; the empty name is the newsletter's own.
+fn known_zone(name: &str) -> Option<Option<Tz>> {
+    if name.is_empty() { Some(None) } else { name.parse().ok().map(Some) }
 }

@@ -144,6 +144,30 @@ pub struct SubscribeContext {
     pub problem: Option<&'static str>,
 }
 
+/// What the page of a reader's own choices gets.
+#[derive(Debug, Clone, Serialize)]
+pub struct PreferencesContext {
+    /// What every page gets.
+    #[serde(flatten)]
+    pub frame: Frame,
+    /// The newsletter's title.
+    pub title: String,
+    /// Where the form posts to.
+    pub action: String,
+    /// What may be chosen.
+    pub cadences: Vec<CadenceChoice>,
+    /// What is chosen.
+    pub chosen: String,
+    /// What may be chosen of it; empty when each reader gets all.
+    pub topics: Vec<TopicChoice>,
+    /// The time zones to choose from; empty when everybody is mailed at once.
+    pub zones: Vec<&'static str>,
+    /// Which is chosen.
+    pub zone: String,
+    /// The key of a text that says what was wrong.
+    pub problem: Option<&'static str>,
+}
+
 /// A topic in the form.
 #[derive(Debug, Clone, Serialize)]
 pub struct TopicChoice {
@@ -241,6 +265,11 @@ impl Renderer {
     /// The form.
     pub fn page_subscribe(&self, context: &SubscribeContext) -> Result<String, RenderError> {
         self.engine.render("pages/subscribe.html", context)
+    }
+
+    /// The page of a reader's own choices.
+    pub fn page_preferences(&self, context: &PreferencesContext) -> Result<String, RenderError> {
+        self.engine.render("pages/preferences.html", context)
     }
 
     /// A page with a heading, a sentence, and at most one button.

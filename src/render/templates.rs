@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// What is embedded, by name, and what it is.
-const EMBEDDED: [(&str, &str, &str); 14] = [
+const EMBEDDED: [(&str, &str, &str); 16] = [
     ("mail/digest.html", "the digest, for programs that show HTML", include_str!("../../templates/mail/digest.html")),
     ("mail/digest.txt", "the digest, for the others", include_str!("../../templates/mail/digest.txt")),
     ("mail/confirm.html", "the mail that asks to confirm", include_str!("../../templates/mail/confirm.html")),
@@ -30,6 +30,12 @@ const EMBEDDED: [(&str, &str, &str); 14] = [
     ("pages/base.html", "the frame of every page", include_str!("../../templates/pages/base.html")),
     ("pages/index.html", "the front page", include_str!("../../templates/pages/index.html")),
     ("pages/subscribe.html", "the form", include_str!("../../templates/pages/subscribe.html")),
+    (
+        "pages/preferences.html",
+        "what a reader gets, for them to change",
+        include_str!("../../templates/pages/preferences.html"),
+    ),
+    ("pages/choices.html", "what both forms let one choose", include_str!("../../templates/pages/choices.html")),
     ("pages/notice.html", "a page with a sentence and a button", include_str!("../../templates/pages/notice.html")),
     ("pages/style.css", "how pages look", include_str!("../../templates/pages/style.css")),
     ("texts/en.toml", "every sentence, in English", include_str!("../../templates/texts/en.toml")),

@@ -57,6 +57,8 @@ pub struct Frozen<'a> {
     pub zones: &'a [(String, Timestamp)],
     /// The rows of the notes that stand in it.
     pub notes: &'a [i64],
+    /// The choices of topics that they were made for, as the database has them.
+    pub topics: &'a [String],
     /// Who came from another cadence when the variants were made.
     pub moved: MovedStamp,
     /// Whom it waits for; `None` when it goes out by itself.

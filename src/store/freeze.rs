@@ -3,14 +3,14 @@
 //!
 //! Most readers get the digest's own mail. Those who chose topics, or who came
 //! from another cadence and have some of its posts already, get a variant: each
-//! is rendered and stored once, and a delivery names it by its number. Whoever
-//! changed their choice since the variants were rendered gets the whole.
+//! is rendered and stored once, and a delivery names it by its number. When a
+//! reader has chosen what no variant was rendered for, nothing is written.
 
 use super::deliveries::HELD;
 use super::digests::{Frozen, advance, insert_digest};
 use super::filtered::pass_over;
 use super::letters::insert_preview_letter;
-use super::moves::moved_stamp;
+use super::moves::{chose_others, moved_stamp};
 use super::{Store, StoreError, Tx, each};
 use crate::domain::digest::{DigestState, Edition};
 use crate::domain::email_address::EmailAddress;
@@ -30,7 +30,7 @@ pub enum Freeze {
     /// The slot had been decided on before.
     Already,
     /// Something that it was rendered from changed meanwhile: another digest of this cadence took a post, a
-    /// note was used, a reader came from another cadence. Nothing was written.
+    /// note was used, a reader came from another cadence or chose other topics. Nothing was written.
     Raced,
 }
 
@@ -84,7 +84,8 @@ impl Store {
         // Dropping the transaction takes everything back.
         let whole = insert_posts(&mut tx, edition, digest, frozen.posts).await?
             && use_notes(&mut tx, digest, frozen.notes).await?
-            && frozen.moved == moved_stamp(&mut tx, edition).await?;
+            && frozen.moved == moved_stamp(&mut tx, edition).await?
+            && !chose_others(&mut tx, edition, frozen.topics).await?;
         if !whole {
             return Ok(Freeze::Raced);
         }

@@ -162,7 +162,8 @@ impl Store {
     }
 
     /// Does what a person decided on the mails of a digest whose fate is not
-    /// known and that wait for one (P6). Returns how many there were.
+    /// known and that wait for one (P6). Returns how many there were. Of a digest
+    /// that was called off nothing is mailed again: what did not go out never does.
     pub async fn decide_doubts(
         &self,
         digest: DigestId,
@@ -173,8 +174,11 @@ impl Store {
         let decided = each!(&self.writer, |db| {
             sqlx::query(
                 "UPDATE delivery SET
-                     state = CASE WHEN $2 THEN 'sent' ELSE state END,
-                     settled_at = CASE WHEN $2 THEN $3 ELSE settled_at END,
+                     state = CASE WHEN $2 THEN 'sent'
+                                  WHEN (SELECT digest.state FROM digest WHERE digest.id = $1) = 'cancelled' THEN 'suppressed'
+                                  ELSE state END,
+                     settled_at = CASE WHEN $2 OR (SELECT digest.state FROM digest WHERE digest.id = $1) = 'cancelled'
+                                       THEN $3 ELSE settled_at END,
                      not_before = $3, expires_at = $4, doubts = 1
                  WHERE digest_id = $1 AND state = 'unknown' AND not_before = $5",
             )

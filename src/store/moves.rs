@@ -118,6 +118,9 @@ impl Store {
         let mailed = self.mailed_between(newsletter, cadence, &rows).await?;
         let asked: BTreeSet<PostId> = posts.iter().copied().chain(mailed.iter().map(|(post, _)| *post)).collect();
         let mut has: BTreeMap<i64, BTreeSet<PostId>> = BTreeMap::new();
+        for (reader, posts) in self.mails_of_their_own(newsletter, cadence).await? {
+            has.entry(reader).or_default().extend(posts.into_iter().filter(|post| asked.contains(post)));
+        }
         for post in asked {
             for reader in self.who_has(newsletter, cadence, post).await? {
                 has.entry(reader).or_default().insert(post);
@@ -164,6 +167,30 @@ impl Store {
         Ok(rows.into_iter().map(|(post, at)| (PostId(post), at)).collect())
     }
 
+    /// What mails that were made for them alone brought to those who came to a
+    /// cadence: posts of earlier digests too, which are not the posts of theirs.
+    async fn mails_of_their_own(
+        &self,
+        newsletter: &Slug,
+        cadence: &Slug,
+    ) -> Result<Vec<(i64, Vec<PostId>)>, StoreError> {
+        let rows: Vec<(i64, String)> = each!(&self.reader, |db| {
+            sqlx::query_as(
+                "SELECT s.id, v.posts FROM subscription s
+                 JOIN digest g ON g.newsletter = s.newsletter
+                 JOIN digest_variant v ON v.digest_id = g.id AND v.topics IS NULL
+                 JOIN delivery d ON d.digest_id = g.id AND d.subscriber_id = s.subscriber_id AND d.variant = v.number
+                 WHERE s.newsletter = $1 AND s.cadence = $2 AND s.moved_at IS NOT NULL AND s.state = 'confirmed'
+                   AND d.state NOT IN ('bounced', 'suppressed', 'expired')",
+            )
+            .bind(newsletter.as_str())
+            .bind(cadence.as_str())
+            .fetch_all(db)
+            .await
+        })?;
+        rows.into_iter().map(|(reader, posts)| Ok((reader, variant_posts(&posts)?))).collect()
+    }
+
     /// Which readers who came to a cadence have a post from another.
     async fn who_has(&self, newsletter: &Slug, cadence: &Slug, post: PostId) -> Result<Vec<i64>, StoreError> {
         let rows: Vec<(i64, Option<String>)> = each!(&self.reader, |db| {
@@ -183,14 +210,35 @@ impl Store {
         })?;
         let mut readers = Vec::with_capacity(rows.len());
         for (reader, variant) in rows {
-            let held = variant.map(|posts| serde_json::from_str::<Vec<i64>>(&posts)).transpose();
-            let held = held.map_err(|error| StoreError::Corrupt(format!("a digest's variant: {error}")))?;
-            if held.is_none_or(|posts| posts.contains(&post.0)) {
+            let held = variant.map(|posts| variant_posts(&posts)).transpose()?;
+            if held.is_none_or(|posts| posts.contains(&post)) {
                 readers.push(reader);
             }
         }
         Ok(readers)
     }
+}
+
+/// The posts of a variant, as the database has them.
+fn variant_posts(json: &str) -> Result<Vec<PostId>, StoreError> {
+    let posts: Vec<i64> =
+        serde_json::from_str(json).map_err(|error| StoreError::Corrupt(format!("a digest's variant: {error}")))?;
+    Ok(posts.into_iter().map(PostId).collect())
+}
+
+/// Whether readers of a cadence chose topics besides these, in the transaction that freezes.
+pub(super) async fn chose_others(tx: &mut Tx, edition: &Edition, topics: &[String]) -> Result<bool, StoreError> {
+    let rows: Vec<(String,)> = each!(tx, |db| {
+        sqlx::query_as(
+            "SELECT DISTINCT topics FROM subscription
+             WHERE newsletter = $1 AND cadence = $2 AND topics <> '' AND state = 'confirmed'",
+        )
+        .bind(edition.newsletter.as_str())
+        .bind(edition.cadence.as_str())
+        .fetch_all(&mut **db)
+        .await
+    })?;
+    Ok(rows.iter().any(|(chosen,)| !topics.contains(chosen)))
 }
 
 /// The same stamp in the transaction that freezes.

@@ -7,6 +7,7 @@
 
 mod feeds;
 mod limits;
+mod preferences;
 mod server;
 mod subscribe;
 mod websub;
@@ -112,6 +113,7 @@ impl Web {
             .route("/subscribe/{newsletter}", get(subscribe::form).post(subscribe::request))
             .route("/confirm/{token}", get(subscribe::look_at_confirmation).post(subscribe::confirm))
             .route("/u/{token}", get(subscribe::look_at_goodbye).post(subscribe::goodbye))
+            .route("/p/{token}", get(preferences::look).post(preferences::choose))
             .route("/websub/{token}", get(websub::answer).post(websub::take).layer(DefaultBodyLimit::disable()))
             .route("/style.css", get(stylesheet))
             .route("/healthz", get(|| async { "ok\n" }))
@@ -190,7 +192,7 @@ async fn stylesheet(State(web): State<Web>) -> Response {
 async fn guard(State(web): State<Web>, request: Request, next: Next) -> Response {
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
     let path = request.uri().path();
-    let personal = ["/confirm/", "/u/", CALLBACK].iter().any(|page| path.starts_with(page));
+    let personal = ["/confirm/", "/u/", "/p/", CALLBACK].iter().any(|page| path.starts_with(page));
     let most = web.most_of(path);
     let mut response = match whole(request, most).await {
         Ok(request) => match web.tasks.shielded(next.run(request)).await {

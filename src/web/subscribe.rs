@@ -1,7 +1,7 @@
 //! The form and the links in mails. GET shows, POST acts (P17).
 
 use super::{Failure, Peer, Web};
-use crate::domain::composition::{Deliver, Topic};
+use crate::domain::composition::Topic;
 use crate::domain::newsletter::Newsletter;
 use crate::flow::subscribe::{Asked, Confirmation, Refusal};
 use crate::render::{CadenceChoice, NoticeContext, SubscribeContext, TopicChoice};
@@ -14,13 +14,13 @@ use chrono_tz::TZ_VARIANTS;
 
 /// What the form sends.
 #[derive(Debug, Default)]
-struct Form {
-    email: String,
-    cadence: String,
-    topics: Vec<String>,
-    timezone: String,
+pub(super) struct Form {
+    pub(super) email: String,
+    pub(super) cadence: String,
+    pub(super) topics: Vec<String>,
+    pub(super) timezone: String,
     /// Filled in by machines only.
-    website: String,
+    pub(super) website: String,
 }
 
 pub(super) async fn form_of_first(State(web): State<Web>) -> Response {
@@ -108,7 +108,7 @@ pub(super) async fn goodbye(State(web): State<Web>, Path(token): Path<String>, b
     }
 }
 
-fn read_form(body: &[u8]) -> Form {
+pub(super) fn read_form(body: &[u8]) -> Form {
     let mut form = Form::default();
     for (name, value) in url::form_urlencoded::parse(body) {
         let value: String = value.chars().take(300).collect();
@@ -152,7 +152,7 @@ fn show_form(web: &Web, name: &str, form: &Form, problem: Option<&'static str>) 
     }
 }
 
-fn cadences(web: &Web, newsletter: &Newsletter) -> Vec<CadenceChoice> {
+pub(super) fn cadences(web: &Web, newsletter: &Newsletter) -> Vec<CadenceChoice> {
     newsletter
         .cadences
         .iter()
@@ -163,7 +163,7 @@ fn cadences(web: &Web, newsletter: &Newsletter) -> Vec<CadenceChoice> {
         .collect()
 }
 
-fn topics(newsletter: &Newsletter, chosen: &[String]) -> Vec<TopicChoice> {
+pub(super) fn topics(newsletter: &Newsletter, chosen: &[String]) -> Vec<TopicChoice> {
     let name = |topic: &Topic| topic.name.to_string();
     newsletter
         .topics
@@ -173,8 +173,8 @@ fn topics(newsletter: &Newsletter, chosen: &[String]) -> Vec<TopicChoice> {
 }
 
 /// The time zones to choose from, where one makes a difference.
-fn zones(newsletter: &Newsletter) -> Vec<&'static str> {
-    if newsletter.cadences.iter().all(|cadence| cadence.composition.deliver == Deliver::AtOnce) {
+pub(super) fn zones(newsletter: &Newsletter) -> Vec<&'static str> {
+    if !newsletter.goes_by_local_time() {
         return Vec::new();
     }
     // Those named after a place: the others are abbreviations and old names.

@@ -98,6 +98,10 @@ async fn every_command_explains_itself() {
         "digest preview",
         "digest send",
         "digest show",
+        "digest note",
+        "digest approve",
+        "digest hold",
+        "digest cancel",
         "digest resume",
         "digest decide",
         "dkim",
@@ -107,10 +111,12 @@ async fn every_command_explains_itself() {
         "delivery list",
         "delivery retry",
         "delivery give-up",
+        "plan",
         "subscriber",
         "subscriber add",
         "subscriber list",
         "subscriber import",
+        "subscriber change",
         "subscriber export",
         "subscriber remove",
         "feed",
@@ -394,7 +400,7 @@ async fn readers_are_added_imported_exported_and_removed() {
     assert_eq!(back.code, 1, "who left stays so: {}", back.out);
     let exported = place.run(&["subscriber", "export"]).await.ok().out;
     assert!(exported.contains("ann@example.com,weekly,daily,confirmed,ko,"), "{exported}");
-    assert!(exported.contains(",\"by letter, 2026\"\n"), "{exported}");
+    assert!(exported.contains(",\"by letter, 2026\",,,\n"), "{exported}");
     let other = Place::new(NEWSLETTER);
     let brought = other.run_with(&["subscriber", "import", "-", "--json"], &exported).await.ok().json();
     assert_eq!((brought["added"].as_u64(), brought["not_confirmed"].as_u64()), (Some(2), Some(1)));
@@ -634,4 +640,89 @@ async fn completions_and_man_pages_name_every_command() {
         let text = std::fs::read_to_string(pages.join(Path::new(page))).unwrap();
         assert!(text.contains(".TH "), "{page}");
     }
+}
+
+/// An editor's morning, typed: a note, a look, a test, a review, a word.
+#[tokio::test]
+async fn an_editor_looks_says_a_word_and_approves() {
+    let origin = Origin::start().await;
+    origin.set("/feed", Answer::ok(feed(1..=1)));
+    let source = format!("[[source]]\nname = \"essays\"\nurl = \"{}\"\n", origin.url("/feed"));
+    let newsletter = "[[newsletter]]\nname = \"weekly\"\ntitle = \"W\"\nreview = true\neditor = \"ed@example.com\"\ngreeting = true\ntopics = { walks = [\"title: walk\"] }\ncadences = { daily = \"0 7 * * *\", weekly = \"0 7 * * MON\" }\n";
+    let place = Place::new(&format!("{source}{newsletter}"));
+    place.run(&["poll"]).await.ok();
+    let list = "email,name,timezone,topics\nann@example.com,Ann,Asia/Kathmandu,\nbob@example.com,,,walks\n";
+    place.run_with(&["subscriber", "import", "-", "--cadence", "daily"], list).await.ok();
+    let bad = place
+        .run_with(&["subscriber", "import", "-", "--cadence", "daily"], "email,timezone\nx@example.com,Moon\n")
+        .await;
+    assert!(bad.code == 1 && bad.out.contains("line 2: `Moon` is not a time zone"), "{}", bad.out);
+    let exported = place.run(&["subscriber", "export"]).await.ok().out;
+    assert!(exported.lines().nth(1).unwrap().ends_with(",Ann,Asia/Kathmandu,"), "{exported}");
+    assert!(exported.lines().nth(2).unwrap().ends_with(",,,walks"), "{exported}");
+    let wrong = place.run(&["subscriber", "change", "bob@example.com", "--topics", "talks"]).await;
+    assert!(wrong.code == 2 && wrong.err.contains("has no topic `talks`; there is: walks"), "{}", wrong.err);
+    place.run(&["subscriber", "change", "bob@example.com", "--topics", "all", "--timezone", "Asia/Seoul"]).await.ok();
+    let bob = place.run(&["subscriber", "list", "--json"]).await.ok().json()[1].clone();
+    assert_eq!((bob["topics"].as_array().unwrap().len(), bob["timezone"].as_str()), (0, Some("Asia/Seoul")));
+
+    origin.set("/feed", Answer::ok(feed(1..=2)));
+    place.run(&["poll"]).await.ok();
+    assert_eq!(place.run(&["digest", "note", "weekly"]).await.code, 2);
+    assert_eq!(place.run(&["digest", "note", "weekly", "--before", " "]).await.code, 2);
+    place.run(&["digest", "note", "weekly", "--before", "Good morning & all."]).await.ok();
+    // Nothing has settled, and who cannot wait may say so.
+    assert!(place.run(&["digest", "preview", "weekly", "daily"]).await.ok().out.contains("nothing would be sent"));
+    let look = ["digest", "preview", "weekly", "daily", "--now"];
+    assert!(place.run(&look).await.ok().out.contains("Good morning & all."));
+    place.run(&[&look[..], &["--write", "mail.eml", "--to", "me@example.com"]].concat()).await.ok();
+    let written = std::fs::read(place.0.path().join("mail.eml")).unwrap();
+    let mail = mail_parser::MessageParser::default().parse(&written).unwrap();
+    assert_eq!(mail.to().unwrap().first().unwrap().address(), Some("me@example.com"));
+    let text = mail.body_text(0).unwrap();
+    assert!(text.contains("Hello,") && text.contains("/u/0.0.") && !text.contains('\u{e000}'), "{text}");
+    assert!(mail.header("List-Unsubscribe-Post").is_some());
+
+    let sent = place.run(&["digest", "send", "weekly", "daily", "--now"]).await.ok().out;
+    assert!(sent.contains("1 post for 2 readers") && sent.contains("digest approve 1"), "{sent}");
+    let outbox = || std::fs::read_dir(place.0.path().join("data/outbox/new")).unwrap().count();
+    assert_eq!(outbox(), 2, "the test and the review's preview");
+    assert_eq!(place.run(&["digest", "hold", "1"]).await.code, 2);
+    place.run(&["digest", "approve", "1"]).await.ok();
+    place.run(&["digest", "hold", "1"]).await.ok();
+    place.run(&["digest", "resume", "1"]).await.ok();
+    let again = place.run(&["digest", "approve", "1"]).await;
+    assert_eq!((again.code, again.err.trim()), (2, "syndicated: digest 1 does not wait for review: it is sending"));
+    let off = place.run(&["digest", "cancel", "1"]).await.ok().out;
+    assert!(off.contains("digest 1 is called off; nobody got it"), "{off}");
+    let none = place.run(&["digest", "cancel", "9"]).await;
+    assert_eq!((none.code, none.err.trim()), (2, "syndicated: there is no digest 9; see `syndicated digest list`"));
+    assert!(place.run(&look).await.ok().out.contains("Good morning & all."), "the note waits for the next again");
+    assert!(place.run(&["digest", "note", "weekly", "--clear"]).await.ok().out.contains("1 note dropped"));
+}
+
+#[tokio::test]
+async fn a_plan_is_told_in_lines_and_in_json() {
+    let place = Place::new(
+        "[[source]]\nname = \"essays\"\nurl = \"http://127.0.0.1:9/\"\nschedule = \"0 0 * * *\"\n[[newsletter]]\nname = \"weekly\"\ntimezone = \"Europe/Berlin\"\ndeliver = \"local\"\ncadences = { night = \"30 2 * * *\" }\n",
+    );
+    let year = (chrono::Utc::now() + chrono::TimeDelta::days(366)).format("%Y-%m-%d").to_string();
+    let lines = place.run(&["plan", "--until", &year]).await.ok().out;
+    assert!(lines.lines().count() > 2 * 360, "{lines}");
+    let forward: Vec<_> = lines.lines().filter(|line| line.contains("clocks go forward")).collect();
+    let [forward] = forward.as_slice() else { panic!("{forward:?}") };
+    assert!(
+        forward.contains("03:00 CEST") && forward.contains("01:00Z  digest weekly / night, elsewhere"),
+        "{forward}"
+    );
+    let back: Vec<_> = lines.lines().filter(|line| line.contains("clocks go back")).collect();
+    assert!(back.len() == 1 && back[0].contains("02:30 CEST") && back[0].contains("00:30Z"), "{back:?}");
+    let json = place.run(&["plan", "--until", &year, "--digests", "--json"]).await.ok().out;
+    for line in json.lines() {
+        let row: Value = serde_json::from_str(line).unwrap();
+        assert_eq!((row["what"].as_str(), row["timezone"].as_str()), (Some("digest"), Some("Europe/Berlin")));
+    }
+    assert!(!place.run(&["plan", "--until", &year, "--polls"]).await.ok().out.contains("digest"));
+    assert_eq!(place.run(&["plan", "--until", "2001-01-01"]).await.ok().out, "nothing falls due until then\n");
+    assert_eq!(place.run(&["plan", "--until", "tomorrow"]).await.code, 2);
 }

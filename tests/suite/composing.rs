@@ -6,12 +6,12 @@ use crate::engines::{self, Bench};
 use crate::stage::{self, Stage, at, edition};
 use std::time::Duration;
 use syndicated::config::Config;
-use syndicated::domain::delivery::DeliveryState;
+use syndicated::domain::delivery::{Decision, DeliveryState};
 use syndicated::domain::digest::{Balance, DigestState};
 use syndicated::domain::html::CleanHtml;
 use syndicated::domain::id::{DigestId, PostId, SubscriptionId};
 use syndicated::flow::digest::{Outcome, note};
-use syndicated::store::{Cancelled, Change, NotePlace, SubscriptionFilter};
+use syndicated::store::{Cancelled, Change, Freeze, Frozen, NotePlace, SubscriptionFilter};
 
 const HOUR: Duration = Duration::from_hours(1);
 const CADENCES: &str = "{ daily = \"0 7 * * *\", weekly = \"0 8 * * MON\" }";
@@ -269,6 +269,103 @@ async fn a_reader_who_changes_the_cadence_gets_no_post_twice_and_misses_none() {
         play.stage.admit(&["one", "two", "three", "four", "five"]).await;
         let last = play.send("daily").await;
         assert_eq!(play.stage.store.digest_content(last, 1).await.unwrap(), None);
+    }
+}
+
+/// What a mail of one's own brought from an earlier digest is had as well.
+#[tokio::test]
+async fn a_post_that_came_later_to_one_who_moved_does_not_come_again_when_they_move_back() {
+    for bench in engines::all().await {
+        let play = Play::new(&bench, "").await;
+        play.stage.readers(2, "daily").await;
+        play.stage.admit(&["one"]).await;
+        play.send("weekly").await;
+        // The daily one has not come yet, so that r1 has nothing, and misses what the weekly one mailed.
+        play.stage.clock.advance(HOUR);
+        play.change(1, moved("weekly")).await;
+        play.stage.admit(&["one", "two"]).await;
+        play.send("weekly").await;
+        play.drain().await;
+        let own = mails(&bench);
+        let [(to, _, text)] = own.as_slice() else { panic!("{own:?}") };
+        assert_eq!((to.as_str(), order(text, &["one", "two"])), ("r1@example.org", vec!["two".into(), "one".into()]));
+        play.change(1, moved("daily")).await;
+        empty_outbox(&bench);
+        let daily = play.send("daily").await;
+        play.drain().await;
+        let daily_mails = mails(&bench);
+        let [(to, _, text)] = daily_mails.as_slice() else { panic!("{daily_mails:?}") };
+        assert_eq!((to.as_str(), order(text, &["one", "two"]).len()), ("r0@example.org", 2));
+        assert!(play.balance(daily).await.is_closed());
+    }
+}
+
+/// What was rendered for others is not frozen for whoever chose meanwhile.
+#[tokio::test]
+async fn a_digest_is_not_frozen_for_topics_that_nothing_was_rendered_for() {
+    for bench in engines::all().await {
+        let play = Play::new(&bench, "topics = { odd = [\"title: odd\"] }\n").await;
+        let store = &play.stage.store;
+        play.stage.readers(2, "daily").await;
+        let posts = play.stage.admit(&["odd", "even"]).await;
+        let now = play.stage.clock.now();
+        let frozen = Frozen {
+            posts: &posts,
+            subject: "s",
+            html: "h",
+            plain: "p",
+            expires_at: now.plus(HOUR),
+            ..Frozen::default()
+        };
+        play.change(1, Change { topics: Some(vec!["odd".parse().unwrap()]), ..Change::default() }).await;
+        let slot = edition("daily", "now-1");
+        assert_eq!(store.freeze_digest(&slot, &frozen, None, now).await.unwrap(), Freeze::Raced);
+        assert_eq!(store.slot_state(&slot).await.unwrap(), None);
+        // The next look renders for them too.
+        play.send("daily").await;
+        play.drain().await;
+        let sent = mails(&bench);
+        let found: Vec<_> =
+            sent.iter().map(|(to, _, text)| (to.as_str(), order(text, &["odd", "even"]).len())).collect();
+        assert_eq!(found, [("r0@example.org", 2), ("r1@example.org", 1)]);
+    }
+}
+
+/// Only the relay's log knows of a mail in doubt; who called its digest off may still say so.
+#[tokio::test]
+async fn doubt_in_a_digest_that_was_called_off_is_settled_by_a_person() {
+    for (decision, settled) in [(Decision::Sent, (1, 1)), (Decision::Again, (0, 2))] {
+        for bench in engines::all().await {
+            let play = Play::new(&bench, "").await;
+            let store = &play.stage.store;
+            play.stage.readers(2, "daily").await;
+            play.stage.admit(&["one"]).await;
+            let digest = play.send("daily").await;
+            let rules = syndicated::store::Courier {
+                node: "test".to_owned(),
+                lease: HOUR,
+                secret: play.stage.live.load().secret.clone(),
+            };
+            let now = play.stage.clock.now();
+            let mut taken = store.turn(&[], 1, &rules, now).await.unwrap().attempts.into_iter();
+            let lost =
+                taken.next().unwrap().settle(syndicated::store::Settlement::Unknown("lost".to_owned(), Some(now)));
+            store.turn(&[lost], 0, &rules, now).await.unwrap();
+            assert_eq!(store.cancel_digest(digest, now).await.unwrap(), Some(Cancelled::Partly));
+            play.stage.clock.advance(HOUR);
+            play.drain().await;
+            let balance = play.balance(digest).await;
+            assert_eq!((balance.unknown, balance.suppressed), (1, 1), "{}: doubt stays doubt", bench.engine);
+            let now = play.stage.clock.now();
+            assert_eq!(store.decide_doubts(digest, decision, HOUR, now).await.unwrap(), 1);
+            store.close_digests(now).await.unwrap();
+            play.drain().await;
+            let balance = play.balance(digest).await;
+            assert_eq!((balance.sent, balance.suppressed), settled, "{}", bench.engine);
+            assert!(balance.is_closed() && play.state(digest).await == DigestState::Cancelled);
+            assert!(store.digest(digest).await.unwrap().unwrap().finished_at.is_some());
+            assert!(mails(&bench).is_empty(), "nothing of it is mailed");
+        }
     }
 }
 

@@ -46,6 +46,7 @@ mod payloads;
 mod planning;
 mod polling;
 mod post_office;
+mod preferences;
 mod program;
 mod publishing;
 mod readers;

@@ -12,10 +12,18 @@ use std::path::PathBuf;
 
 /// `digest note`.
 #[derive(Debug, Args)]
-#[group(id = "said", required = true, multiple = false)]
+#[command(override_usage = "syndicated digest note <NEWSLETTER> [CADENCE] --before <TEXT>")]
 pub struct Note {
     #[command(flatten)]
     which: Which,
+    #[command(flatten)]
+    said: Said,
+}
+
+/// What it says, and where.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Said {
     /// Above the posts: plain text, an empty line between paragraphs.
     #[arg(long, value_name = "TEXT")]
     before: Option<String>,
@@ -44,12 +52,12 @@ pub(super) async fn run(it: Note, setting: &Setting, out: &mut Out) -> anyhow::R
             (found.name.clone(), None)
         }
     };
-    if it.clear {
+    if it.said.clear {
         let dropped = store.drop_notes(&newsletter, cadence.as_ref()).await?;
         let dropped = usize::try_from(dropped).unwrap_or(usize::MAX);
         return Ok(out.line(format!("{} dropped", count(dropped, "note", "notes")))?);
     }
-    let (place, text, html) = match (it.before, it.after, it.before_file, it.after_file) {
+    let (place, text, html) = match (it.said.before, it.said.after, it.said.before_file, it.said.after_file) {
         (Some(text), ..) => (NotePlace::Before, text, false),
         (_, Some(text), ..) => (NotePlace::After, text, false),
         (_, _, Some(file), _) => read(NotePlace::Before, &file)?,

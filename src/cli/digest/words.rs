@@ -74,21 +74,14 @@ async fn not(store: &Store, id: DigestId, what: &str) -> anyhow::Result<Usage> {
 pub(super) async fn decide(id: DigestId, decision: Decision, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     let (config, store) = setting.open().await?;
     let digest = store.digest(id).await?.ok_or_else(|| unknown(id))?;
-    let refused = match (digest.state, decision) {
-        (DigestState::Paused, Decision::Again) => {
-            Some(format!("digest {id} is paused: `syndicated digest resume {id}` mails those in doubt again too"))
-        }
-        (DigestState::Cancelled, Decision::Again) => {
-            Some(format!("digest {id} was called off: nothing of it is mailed"))
-        }
-        _ => None,
-    };
-    if let Some(told) = refused {
+    if (digest.state, decision) == (DigestState::Paused, Decision::Again) {
+        let told = format!("digest {id} is paused: `syndicated digest resume {id}` mails those in doubt again too");
         return Err(Usage(told).into());
     }
-    let done = match decision {
-        Decision::Sent => "now counted as sent",
-        Decision::Again => "to be mailed again",
+    let done = match (decision, digest.state) {
+        (Decision::Sent, _) => "now counted as sent",
+        (Decision::Again, DigestState::Cancelled) => "now counted as not sent: the digest was called off",
+        (Decision::Again, _) => "to be mailed again",
     };
     let now = setting.clock.now();
     let decided = store.decide_doubts(id, decision, config.mail.lifetime, now).await?;

@@ -24,8 +24,8 @@ struct Reader<'a> {
     to: &'a EmailAddress,
     /// What the reader is greeted by, when it is known.
     name: Option<&'a str>,
-    /// What ends the subscription.
-    token: &'a str,
+    /// What the links speak of: the subscription, and the counter in its tokens.
+    subscription: (SubscriptionId, i64),
     /// The left part of the Message-ID.
     id: &'a str,
 }
@@ -65,9 +65,16 @@ impl Edition {
 
     /// One reader's copy.
     fn copy(&self, config: &Config, renderer: &Renderer, reader: &Reader<'_>) -> Result<Message, String> {
-        let link = config.url(&format!("/u/{}", reader.token));
-        let greeting = renderer.greeting(self.language, reader.name);
-        let own = [(token::EMAIL, reader.to.as_str()), (token::UNSUBSCRIBE_URL, &link), (token::GREETING, &greeting)];
+        let (subscription, counter) = reader.subscription;
+        let link = |path, purpose| {
+            config.url(&format!("{path}{}", config.secret.token(purpose, subscription, counter, "")))
+        };
+        let own = [
+            (token::EMAIL, reader.to.as_str()),
+            (token::UNSUBSCRIBE_URL, &link("/u/", Purpose::Unsubscribe)),
+            (token::PREFERENCES_URL, &link("/p/", Purpose::Preferences)),
+            (token::GREETING, &renderer.greeting(self.language, reader.name)),
+        ];
         cast(config, reader.to, reader.id, &self.mould, &own)
     }
 }
@@ -84,15 +91,20 @@ pub(super) fn write(
     match &attempt.content {
         Content::Digest { digest: id, subscriber, subscription, counter, name, .. } => {
             let edition = edition.ok_or("the digest's content is missing")?;
-            let token = config.secret.token(Purpose::Unsubscribe, *subscription, *counter, "");
             let id = config.secret.digest_message_id(*id, *subscriber);
-            edition.copy(config, renderer, &Reader { to, name: name.as_deref(), token: &token, id: &id })
+            let (name, subscription) = (name.as_deref(), (*subscription, *counter));
+            edition.copy(config, renderer, &Reader { to, name, subscription, id: &id })
         }
         Content::Preview { letter: id, .. } => {
             let edition = edition.ok_or("the preview's content is missing")?;
             // For somebody who may be no reader of it.
             let (home, greeting) = (config.url("/"), renderer.greeting(edition.language, None));
-            let own = [(token::EMAIL, to.as_str()), (token::UNSUBSCRIBE_URL, &home), (token::GREETING, &greeting)];
+            let own = [
+                (token::EMAIL, to.as_str()),
+                (token::UNSUBSCRIBE_URL, &home),
+                (token::PREFERENCES_URL, &home),
+                (token::GREETING, &greeting),
+            ];
             cast(config, to, &config.secret.letter_message_id(*id), &edition.mould, &own)
         }
         Content::Confirm { letter: id, written, subscription, counter, nonce, newsletter, language } => {
@@ -116,17 +128,16 @@ pub(super) fn write(
 }
 
 /// The mail of a digest as a reader at `to` would get it, to look at: only its
-/// unsubscribe link, which is nobody's, leads nowhere.
+/// links to the subscription, which is nobody's, lead nowhere.
 pub fn sample(
     config: &Config,
     renderer: &Renderer,
     content: &DigestContent,
     to: &EmailAddress,
 ) -> Result<Message, String> {
-    let token = config.secret.token(Purpose::Unsubscribe, SubscriptionId(0), 0, "");
     let id = config.secret.digest_message_id(DigestId(0), SubscriberId(0));
     let edition = Edition::new(config, content).map_err(|error| error.to_string())?;
-    edition.copy(config, renderer, &Reader { to, name: None, token: &token, id: &id })
+    edition.copy(config, renderer, &Reader { to, name: None, subscription: (SubscriptionId(0), 0), id: &id })
 }
 
 fn letter(

@@ -40,6 +40,8 @@ pub(super) struct Composed {
     pub(super) variants: Vec<Variant>,
     /// The rows of the notes that stand in them.
     pub(super) notes: Vec<i64>,
+    /// Which choices of topics they were made for.
+    pub(super) topics: Vec<String>,
     /// Whom the variants were made for.
     pub(super) moved: MovedStamp,
 }
@@ -90,10 +92,11 @@ impl Composer<'_> {
         let mail = self.render(&loaded, posts, &notes, &embedded)?;
 
         let mut lists: Vec<(Readers, Vec<PostId>)> = Vec::new();
-        for topics in self.store.topics_chosen(&self.newsletter.name, &self.cadence.name).await? {
-            let list = self.chosen(&loaded, posts, &topics);
+        let topics = self.store.topics_chosen(&self.newsletter.name, &self.cadence.name).await?;
+        for topics in &topics {
+            let list = self.chosen(&loaded, posts, topics);
             if list != posts {
-                lists.push((Readers::Topics(topics), list));
+                lists.push((Readers::Topics(topics.clone()), list));
             }
         }
         let mut own: BTreeMap<Vec<PostId>, Vec<_>> = BTreeMap::new();
@@ -115,7 +118,7 @@ impl Composer<'_> {
             rendered.insert(posts.clone(), mail.clone());
             variants.push(Variant { readers, posts, subject: mail.subject, html: mail.html, plain: mail.plain });
         }
-        Ok(Composed { mail, variants, notes: notes.rows, moved: moved.stamp })
+        Ok(Composed { mail, variants, notes: notes.rows, topics, moved: moved.stamp })
     }
 
     /// The digest's own mail alone.
@@ -235,6 +238,7 @@ impl Composer<'_> {
             date,
             lead,
             sections,
+            preferences: self.newsletter.has_choices(),
             ..DigestContext::default()
         }
     }
