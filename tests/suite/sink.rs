@@ -186,6 +186,11 @@ impl Sink {
         self.0.ledger.borrow().clone()
     }
 
+    /// How many messages so far.
+    pub(crate) fn count(&self) -> usize {
+        self.0.ledger.borrow().len()
+    }
+
     /// The messages that it took.
     pub(crate) fn taken(&self) -> Vec<Received> {
         self.ledger().into_iter().filter(|received| received.taken).collect()
