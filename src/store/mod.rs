@@ -33,6 +33,7 @@ mod results;
 mod sources;
 mod subscribers;
 mod together;
+mod turns;
 
 pub use admit::{Admitted, Arrival, Arriving};
 pub use by_hand::Meant;
