@@ -234,7 +234,7 @@ fn print(mail: &Rendered, part: Part, out: &mut Out) -> std::io::Result<()> {
 async fn send(send: Send, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     let (config, store) = setting.open().await?;
     let (newsletter, cadence) = named(&config, &send.which)?;
-    let report = config.report_to().cloned();
+    let reports = config.reports();
     let live = Arc::new(ArcSwap::from_pointee(config));
     let renderer = Arc::new(Renderer::new()?);
     let digester = Digester::new(store.clone(), live.clone(), renderer.clone(), setting.clock.clone());
@@ -268,7 +268,7 @@ async fn send(send: Send, setting: &Setting, out: &mut Out) -> anyhow::Result<()
     let deliverer = Deliverer::new(store.clone(), live, renderer, setting.clock.clone(), setting.chance.clone(), node);
     deliverer.recover().await?;
     deliverer.drain().await?;
-    store.close_digests(report.as_ref(), setting.clock.now()).await?;
+    store.close_digests(&reports, setting.clock.now()).await?;
     let balance = store.balance(digest).await?;
     store.close().await;
     out.line(balance.to_string())?;
@@ -393,7 +393,7 @@ async fn decide(id: DigestId, decision: Decision, setting: &Setting, out: &mut O
     };
     let now = setting.clock.now();
     let decided = store.decide_doubts(id, decision, config.mail.lifetime, now).await?;
-    store.close_digests(config.report_to(), now).await?;
+    store.close_digests(&config.reports(), now).await?;
     Ok(out.line(match decided {
         0 => format!("no mail of digest {id} waits for a decision"),
         some => format!("digest {id}: {} {done}", count(usize::try_from(some).unwrap_or(usize::MAX), "mail", "mails")),

@@ -5,6 +5,7 @@ use crate::engines::{self, Bench};
 use crate::stage::{self, Stage, at};
 use crate::{crash, program};
 use std::time::Duration;
+use syndicated::config::Reports;
 use syndicated::domain::delivery::{Decision, DeliveryState};
 use syndicated::domain::digest::{Balance, DigestState};
 use syndicated::domain::email_address::EmailAddress;
@@ -111,7 +112,7 @@ async fn prepare(change: Change, bench: &Bench, stage: &Stage, digest: DigestId)
         Change::DecideSent | Change::DecideAgain | Change::GiveUp => settle("unknown").await,
         Change::Retry => {
             settle("bounced").await;
-            store.close_digests(None, now).await.unwrap();
+            store.close_digests(&Reports::default(), now).await.unwrap();
         }
         Change::Close => settle("sent").await,
         Change::Suppress => bench.execute("UPDATE subscription SET state = 'unsubscribed'").await,
@@ -151,7 +152,7 @@ async fn make(change: Change, store: &Store, digest: DigestId, now: Timestamp) {
         Change::GiveUp => {
             drop(store.give_up_deliveries(Meant::All(digest, DeliveryState::Unknown), now).await);
         }
-        Change::Close => drop(store.close_digests(Some(&owner), now).await),
+        Change::Close => drop(store.close_digests(&Reports { to: Some(owner), all: true }, now).await),
     }
 }
 
@@ -251,6 +252,6 @@ async fn clear(stage: &Stage, digest: DigestId) {
     for row in letters.iter().filter(|row| row.digest.is_none() && row.due.is_some()) {
         store.give_up_deliveries(Meant::One(row.id), now).await.unwrap();
     }
-    store.close_digests(None, now).await.unwrap();
+    store.close_digests(&Reports::default(), now).await.unwrap();
     assert!(store.balance(digest).await.unwrap().is_closed());
 }
