@@ -268,8 +268,7 @@ async fn mark(tx: &mut Tx, taken: &[Attempt], courier: &Courier, now: Timestamp)
         rows.places(3)
     );
     each!(tx, |db| {
-        let mut query =
-            sqlx::query(AssertSqlSafe(sql)).bind(&courier.node).bind(now.plus(courier.lease).millis());
+        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(&courier.node).bind(now.plus(courier.lease).millis());
         for attempt in rows {
             query = query.bind(attempt.id.0);
         }

@@ -43,7 +43,6 @@ async fn a_daemon_killed_in_mid_digest_skips_nobody_and_repeats_only_what_was_in
         let mut in_flight = 0;
         let path = bench.folder.path().join("config.toml");
         for kill in 0..kills {
-            let began = std::time::Instant::now();
             let mut daemon = start(&path);
             // It starts as fast as the machine lets it, and dies at a random instant of its work:
             // after so many mails, and then at any moment of the next.
@@ -55,9 +54,6 @@ async fn a_daemon_killed_in_mid_digest_skips_nobody_and_repeats_only_what_was_in
             let balance = stage.store.balance(digest).await.unwrap();
             assert!(balance.attempting <= CONNECTIONS as u64, "{}: kill {kill}: {balance:?}", bench.engine);
             in_flight += balance.attempting;
-            if std::env::var_os("DEBUGK").is_some() {
-                println!("{} kill {kill}: {} {balance:?} {:?}", bench.engine, sink.count(), began.elapsed());
-            }
         }
         let mut daemon = start(&path);
         sink.until(|ledger| {
