@@ -131,7 +131,7 @@ async fn act(which: &Which, again: bool, setting: &Setting, out: &mut Out) -> an
         }
         changed += done;
     }
-    store.close_digests(config.report_to(), now).await?;
+    store.close_digests(&config.reports(), now).await?;
     if changed > 0 {
         let mails = count(usize::try_from(changed).unwrap_or(usize::MAX), "mail", "mails");
         out.line(if again {

@@ -188,7 +188,7 @@ fn named(config: &Config, which: &Which) -> Result<(Slug, Slug), Usage> {
 async fn send(send: Send, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     let (config, store) = setting.open().await?;
     let (newsletter, cadence) = named(&config, &send.which)?;
-    let report = config.report_to().cloned();
+    let reports = config.reports();
     let renderer = Arc::new(Renderer::with(config.site.templates.as_deref())?);
     let client = Client::new(&config.fetch, &config.site.base_url, Names::system(), setting.clock.clone())?;
     let live = Arc::new(ArcSwap::from_pointee(config));
@@ -229,7 +229,7 @@ async fn send(send: Send, setting: &Setting, out: &mut Out) -> anyhow::Result<()
     let deliverer = Deliverer::new(store.clone(), live, renderer, setting.clock.clone(), setting.chance.clone(), node);
     deliverer.recover().await?;
     deliverer.drain().await?;
-    store.close_digests(report.as_ref(), setting.clock.now()).await?;
+    store.close_digests(&reports, setting.clock.now()).await?;
     let balance = store.balance(digest).await?;
     store.close().await;
     out.line(balance.to_string())?;

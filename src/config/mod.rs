@@ -283,11 +283,20 @@ pub enum Tls {
     Opportunistic,
 }
 
+/// Who is told how digests end, and of which.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reports {
+    /// The owner, if there is one.
+    pub to: Option<EmailAddress>,
+    /// Of all, and not only of those whose time was over before all readers had theirs.
+    pub all: bool,
+}
+
 impl Config {
-    /// Who is told how each digest ended, if anyone is.
+    /// Who is told how digests end.
     #[must_use]
-    pub fn report_to(&self) -> Option<&EmailAddress> {
-        self.site.owner.as_ref().filter(|_| self.mail.report)
+    pub fn reports(&self) -> Reports {
+        Reports { to: self.site.owner.clone(), all: self.mail.report }
     }
 
     /// The newsletter of that name.

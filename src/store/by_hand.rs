@@ -79,7 +79,7 @@ impl Store {
     /// Returns how many there were.
     pub async fn give_up_deliveries(&self, meant: Meant, now: Timestamp) -> Result<u64, StoreError> {
         let (id, digest, state) = meant.parts();
-        Ok(each!(&self.writer, |db| {
+        let given_up = each!(&self.writer, |db| {
             sqlx::query(
                 "UPDATE delivery SET state = 'expired', settled_at = $4,
                      reply = CASE WHEN reply IS NULL THEN 'given up by hand' ELSE 'given up by hand; before that: ' || reply END
@@ -92,7 +92,8 @@ impl Store {
             .execute(db)
             .await
             .map(|done| done.rows_affected())
-        })?)
+        })?;
+        Ok(given_up)
     }
 
     /// Where a delivery stands, and whether it waits for a person; `None` when

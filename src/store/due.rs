@@ -14,6 +14,8 @@ pub(super) struct Candidate {
     letter_id: Option<i64>,
     subscription_id: Option<i64>,
     pub(super) expires_at: i64,
+    pub(super) fence: i64,
+    pub(super) attempts: i64,
     subscription_state: Option<String>,
     newsletter: Option<String>,
     counter: Option<i64>,
@@ -43,7 +45,7 @@ macro_rules! due {
     };
     (@text $which:literal, $lock:literal) => {
         concat!(
-            "SELECT d.id, d.digest_id, d.letter_id, d.subscription_id, d.expires_at,
+            "SELECT d.id, d.digest_id, d.letter_id, d.subscription_id, d.expires_at, d.fence, d.attempts,
                     s.state AS subscription_state, s.newsletter, s.counter, s.confirm_nonce,
                     b.id AS subscriber_id, b.email, b.name, d.variant,
                     l.kind, l.recipient, l.language, l.subject, l.body, l.html, l.digest_id AS of_digest,

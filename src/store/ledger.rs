@@ -5,7 +5,8 @@ use super::deliveries::{HELD, slug};
 use super::letters::insert_owner_letter;
 use super::results::{BY_DOMAIN, by_domain};
 use super::words::hold_deliveries;
-use super::{Store, StoreError, each};
+use super::{Store, StoreError, Tx, each};
+use crate::config::Reports;
 use crate::domain::delivery::Decision;
 use crate::domain::digest::Balance;
 use crate::domain::email_address::EmailAddress;
@@ -56,13 +57,10 @@ impl Store {
         Ok(next.map(Timestamp::from_millis))
     }
 
-    /// Ends the digests whose balance is closed (P3), and returns them. `report`
-    /// is who is told how each of them ended.
-    pub async fn close_digests(
-        &self,
-        report: Option<&EmailAddress>,
-        now: Timestamp,
-    ) -> Result<Vec<DigestId>, StoreError> {
+    /// Ends the digests whose balance is closed (P3), and returns them. Who wants
+    /// reports is told how each of them ended; of a digest whose time was over
+    /// before all readers had theirs the owner is told in any case.
+    pub async fn close_digests(&self, reports: &Reports, now: Timestamp) -> Result<Vec<DigestId>, StoreError> {
         let mut tx = self.begin().await?;
         let rows: Vec<(i64, String, i64)> = each!(&mut tx, |db| {
             sqlx::query_as(
@@ -76,23 +74,10 @@ impl Store {
             .fetch_all(&mut **db)
             .await
         })?;
-        if let Some(owner) = report {
+        if let Some(owner) = &reports.to {
             for (id, subject, frozen_at) in &rows {
-                let digest = DigestId(*id);
-                let balance = sum(each!(&mut tx, |db| sqlx::query_as(BALANCE).bind(id).fetch_all(&mut **db).await)?)?;
-                let head = format!("Digest {digest} is out: {subject}");
-                let domains =
-                    by_domain(each!(&mut tx, |db| sqlx::query_as(BY_DOMAIN).bind(id).fetch_all(&mut **db).await)?)?;
-                let took = span::show(now.since(Timestamp::from_millis(*frozen_at)));
-                let mut body = format!("Digest {digest}, \"{subject}\", has ended after {took}: {balance}.\n\n");
-                for result in domains.iter().take(REPORTED) {
-                    let _ = writeln!(body, "{}: {}", result.domain, result.balance);
-                }
-                if let Some(rest) = domains.len().checked_sub(REPORTED).filter(|rest| *rest > 0) {
-                    let _ = writeln!(body, "and {rest} more domains");
-                }
-                let _ = write!(body, "\nWhat became of each mail: syndicated delivery list --digest {digest}\n");
-                insert_owner_letter(&mut tx, owner, &head, &body, now).await?;
+                let ended = (DigestId(*id), subject.as_str(), Timestamp::from_millis(*frozen_at));
+                report(&mut tx, ended, owner, reports.all, now).await?;
             }
         }
         tx.commit().await?;
@@ -193,6 +178,33 @@ impl Store {
         })?;
         Ok(decided)
     }
+}
+
+/// Tells the owner how a digest ended, domain by domain.
+async fn report(
+    tx: &mut Tx,
+    (digest, subject, frozen_at): (DigestId, &str, Timestamp),
+    owner: &EmailAddress,
+    all: bool,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let balance = sum(each!(&mut *tx, |db| sqlx::query_as(BALANCE).bind(digest.0).fetch_all(&mut **db).await)?)?;
+    if !all && balance.expired == 0 {
+        return Ok(());
+    }
+    let domains =
+        by_domain(each!(&mut *tx, |db| sqlx::query_as(BY_DOMAIN).bind(digest.0).fetch_all(&mut **db).await)?)?;
+    let took = span::show(now.since(frozen_at));
+    let mut body = format!("Digest {digest}, \"{subject}\", has ended after {took}: {balance}.\n\n");
+    for result in domains.iter().take(REPORTED) {
+        let _ = writeln!(body, "{}: {}", result.domain, result.balance);
+    }
+    if let Some(rest) = domains.len().checked_sub(REPORTED).filter(|rest| *rest > 0) {
+        let _ = writeln!(body, "and {rest} more domains");
+    }
+    let _ = write!(body, "\nWhat became of each mail: syndicated delivery list --digest {digest}\n");
+    let how = if balance.expired > 0 { "ran out of time" } else { "is out" };
+    insert_owner_letter(tx, owner, &format!("Digest {digest} {how}: {subject}"), &body, now).await
 }
 
 fn sum(rows: Vec<(String, i64)>) -> Result<Balance, StoreError> {

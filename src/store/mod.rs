@@ -39,6 +39,7 @@ mod results;
 mod sources;
 mod subscribers;
 mod together;
+mod turns;
 mod words;
 
 pub use admit::{Admitted, Arrival, Arriving};
@@ -132,13 +133,15 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::Database(refusal) => {
                 let (code, said) = (refusal.code().unwrap_or_default(), refusal.message().to_owned());
                 // PostgreSQL's codes have five characters: 53100 is disk_full, class 57P its
-                // shutting down, class 08 a lost connection. SQLite's are numbers, the last
+                // shutting down, class 08 a lost connection, 40P01 and 40001 a transaction that
+                // gave way to another. SQLite's are numbers, the last
                 // byte being the kind (sqlite.org/rescode.html).
                 match code.parse::<u32>().ok().filter(|_| code.len() < 5).map(|code| code & 0xff) {
                     Some(SQLITE_FULL) => Self::Full,
                     Some(SQLITE_BUSY | SQLITE_LOCKED | SQLITE_IOERR | SQLITE_CANTOPEN) => Self::Unavailable(said),
                     None if code == "53100" => Self::Full,
                     None if code.starts_with("57P") || code.starts_with("08") => Self::Unavailable(said),
+                    None if code == "40P01" || code == "40001" => Self::Unavailable(said),
                     _ => Self::Refused(said),
                 }
             }

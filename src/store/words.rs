@@ -3,8 +3,8 @@
 
 use super::deliveries::HELD;
 use super::{Store, StoreError, Tx, each};
+use crate::config::Reports;
 use crate::domain::digest::DigestState;
-use crate::domain::email_address::EmailAddress;
 use crate::domain::id::DigestId;
 use crate::domain::time::Timestamp;
 use std::time::Duration;
@@ -96,12 +96,12 @@ impl Store {
 
     /// Calls a digest off: what has not been tried, or would be tried again, is
     /// not mailed. What is in an SMTP transaction now ends as the relay says;
-    /// doubt stays doubt (P6). `report` is who is told how it ended. `None` when it
+    /// doubt stays doubt (P6). `reports` says who is told how it ended. `None` when it
     /// is not open.
     pub async fn cancel_digest(
         &self,
         digest: DigestId,
-        report: Option<&EmailAddress>,
+        reports: &Reports,
         now: Timestamp,
     ) -> Result<Option<Cancelled>, StoreError> {
         let mut tx = self.begin().await?;
@@ -153,7 +153,7 @@ impl Store {
             .map(drop)
         })?;
         tx.commit().await?;
-        self.close_digests(report, now).await?;
+        self.close_digests(reports, now).await?;
         Ok(Some(cancelled))
     }
 }

@@ -5,7 +5,7 @@ use super::delivering::{NOTHING, Open, of};
 use crate::engines::{self, Bench};
 use crate::stage::{self, Stage, at, edition};
 use std::time::Duration;
-use syndicated::config::Config;
+use syndicated::config::{Config, Reports};
 use syndicated::domain::delivery::{Decision, DeliveryState};
 use syndicated::domain::digest::{Balance, DigestState};
 use syndicated::domain::html::CleanHtml;
@@ -351,7 +351,7 @@ async fn doubt_in_a_digest_that_was_called_off_is_settled_by_a_person() {
             let lost =
                 taken.next().unwrap().settle(syndicated::store::Settlement::Unknown("lost".to_owned(), Some(now)));
             store.turn(&[lost], 0, &rules, now).await.unwrap();
-            assert_eq!(store.cancel_digest(digest, now).await.unwrap(), Some(Cancelled::Partly));
+            assert_eq!(store.cancel_digest(digest, &Reports::default(), now).await.unwrap(), Some(Cancelled::Partly));
             play.stage.clock.advance(HOUR);
             play.drain().await;
             let balance = play.balance(digest).await;
@@ -491,8 +491,8 @@ async fn a_digest_that_is_called_off_unsent_gives_its_posts_and_notes_to_the_nex
         play.stage.readers(2, "daily").await;
         let posts = play.stage.admit(&["one"]).await;
         let first = play.send("daily").await;
-        assert_eq!(store.cancel_digest(first, None, now).await.unwrap(), Some(Cancelled::Unsent));
-        assert_eq!(store.cancel_digest(first, None, now).await.unwrap(), None);
+        assert_eq!(store.cancel_digest(first, &Reports::default(), now).await.unwrap(), Some(Cancelled::Unsent));
+        assert_eq!(store.cancel_digest(first, &Reports::default(), now).await.unwrap(), None);
         assert!(!store.approve_digest(first, HOUR, now).await.unwrap());
         let balance = play.balance(first).await;
         assert_eq!((balance.suppressed, balance.is_closed()), (2, true));
@@ -536,11 +536,11 @@ async fn a_digest_held_in_the_middle_goes_on_where_it_was_and_one_called_off_end
         // And now it is called off with one in hand, which the relay puts off.
         let now = play.stage.clock.now();
         let mut taken = store.turn(NOTHING, 1, &mut Open, &rules, now).await.unwrap().attempts.into_iter();
-        assert_eq!(store.cancel_digest(digest, None, now).await.unwrap(), Some(Cancelled::Partly));
+        assert_eq!(store.cancel_digest(digest, &Reports::default(), now).await.unwrap(), Some(Cancelled::Partly));
         assert!(!play.balance(digest).await.is_closed(), "one is in hand");
         let back = taken.next().unwrap().settle(syndicated::store::Settlement::Deferred("451".to_owned(), later));
         store.turn(of(&[back]), 0, &mut Open, &rules, now).await.unwrap();
-        store.close_digests(None, now).await.unwrap();
+        store.close_digests(&Reports::default(), now).await.unwrap();
         let balance = play.balance(digest).await;
         assert_eq!((balance.sent, balance.suppressed, balance.is_closed()), (1, 3, true));
         assert_eq!(play.state(digest).await, DigestState::Cancelled);

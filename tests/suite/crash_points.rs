@@ -6,6 +6,7 @@ use crate::program::until;
 use crate::stage::{self, Stage, arrival, at};
 use crate::{crash, engines};
 use std::time::Duration;
+use syndicated::config::Reports;
 use syndicated::domain::digest::DigestState;
 use syndicated::domain::time::Timestamp;
 use syndicated::store::{Attempt, Content, Courier, Freeze, Frozen, Readers, Review, Settlement, Store, Variant};
@@ -191,7 +192,7 @@ async fn every_change_of_a_digests_state_is_all_or_nothing() {
                         crash::after(points, store.pause_digest(digest, "trouble", Some(&editor), now)).await
                     }
                     Word::CancelReviewed | Word::CancelSending => {
-                        crash::after(points, store.cancel_digest(digest, None, now)).await
+                        crash::after(points, store.cancel_digest(digest, &Reports::default(), now)).await
                     }
                 };
                 store.close().await;
@@ -220,7 +221,7 @@ async fn every_change_of_a_digests_state_is_all_or_nothing() {
             }
             assert_eq!(stage.store.digest(digest).await.unwrap().unwrap().state, to, "{word:?}");
             // To its end, so that the next word finds no mail of this one.
-            stage.store.cancel_digest(digest, None, now).await.unwrap();
+            stage.store.cancel_digest(digest, &Reports::default(), now).await.unwrap();
             assert!(stage.store.balance(digest).await.unwrap().is_closed());
         }
         assert!(crashes > 6, "{}: {crashes} crashes", bench.engine);

@@ -40,6 +40,7 @@ mod main_job;
 mod opening;
 mod opinions;
 mod origin;
+mod outage;
 mod outside;
 mod page_sources;
 mod payloads;

@@ -196,6 +196,11 @@ impl Sink {
         ledger
     }
 
+    /// How many messages so far.
+    pub(crate) fn count(&self) -> usize {
+        self.0.ledger.borrow().len()
+    }
+
     /// The messages that it took.
     pub(crate) fn taken(&self) -> Vec<Received> {
         self.ledger().into_iter().filter(|received| received.taken).collect()
@@ -205,7 +210,7 @@ impl Sink {
     pub(crate) async fn until(&self, ready: impl Fn(&[Received]) -> bool) {
         let mut ledger = self.0.ledger.subscribe();
         let waiting = ledger.wait_for(|ledger| ready(ledger));
-        tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("the mails arrive").unwrap();
+        tokio::time::timeout(Duration::from_secs(120), waiting).await.expect("the mails arrive").unwrap();
     }
 
     /// Waits until so many answers wait for a permit.

@@ -51,7 +51,7 @@ pub(super) async fn resume(it: &About, setting: &Setting, out: &mut Out) -> anyh
 pub(super) async fn cancel(it: &About, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     let (config, store) = setting.open().await?;
     let id = DigestId(it.id);
-    match store.cancel_digest(id, config.report_to(), setting.clock.now()).await? {
+    match store.cancel_digest(id, &config.reports(), setting.clock.now()).await? {
         Some(Cancelled::Unsent) => {
             Ok(out.line(format!("digest {id} is called off; nobody got it, and the next one may take its posts"))?)
         }
@@ -85,7 +85,7 @@ pub(super) async fn decide(id: DigestId, decision: Decision, setting: &Setting, 
     };
     let now = setting.clock.now();
     let decided = store.decide_doubts(id, decision, config.mail.lifetime, now).await?;
-    store.close_digests(config.report_to(), now).await?;
+    store.close_digests(&config.reports(), now).await?;
     Ok(out.line(match decided {
         0 => format!("no mail of digest {id} waits for a decision"),
         some => format!("digest {id}: {} {done}", count(usize::try_from(some).unwrap_or(usize::MAX), "mail", "mails")),

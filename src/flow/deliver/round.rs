@@ -258,7 +258,7 @@ impl<'a> Round<'a> {
     /// Ends the digests whose balance has closed.
     async fn end_digests(&mut self, now: Timestamp) -> Result<(), StoreError> {
         self.ends_looked_for = now;
-        for digest in self.courier.store.close_digests(self.config.report_to(), now).await? {
+        for digest in self.courier.store.close_digests(&self.config.reports(), now).await? {
             let balance = self.courier.store.balance(digest).await?;
             tracing::info!(
                 digest = digest.0,
