@@ -178,7 +178,7 @@ async fn posts_stand_by_their_first_tag_and_those_without_one_last() {
         let (_, text) = play.text("daily").await;
         let place = |words: &str| text.find(words).unwrap_or_else(|| panic!("{words} in {text}"));
         let places =
-            ["Film\n----", "About b", "About d", "Walks\n-----", "About c", "Other posts\n-----", "About a"].map(place);
+            ["Film\n====", "About b", "About d", "Walks\n=====", "About c", "Other posts\n====", "About a"].map(place);
         assert!(places.is_sorted(), "{places:?} in {text}");
     }
 }
