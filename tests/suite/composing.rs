@@ -364,18 +364,18 @@ async fn doubt_in_a_digest_that_was_called_off_is_settled_by_a_person() {
                 secret: play.stage.live.load().secret.clone(),
             };
             let now = play.stage.clock.now();
-            let mut taken = store.turn(&[], 1, &rules, now).await.unwrap().attempts.into_iter();
+            let mut taken = store.turn(NOTHING, 1, &mut Open, &rules, now).await.unwrap().attempts.into_iter();
             let lost =
                 taken.next().unwrap().settle(syndicated::store::Settlement::Unknown("lost".to_owned(), Some(now)));
-            store.turn(&[lost], 0, &rules, now).await.unwrap();
-            assert_eq!(store.cancel_digest(digest, now).await.unwrap(), Some(Cancelled::Partly));
+            store.turn(of(&[lost]), 0, &mut Open, &rules, now).await.unwrap();
+            assert_eq!(store.cancel_digest(digest, None, now).await.unwrap(), Some(Cancelled::Partly));
             play.stage.clock.advance(HOUR);
             play.drain().await;
             let balance = play.balance(digest).await;
             assert_eq!((balance.unknown, balance.suppressed), (1, 1), "{}: doubt stays doubt", bench.engine);
             let now = play.stage.clock.now();
             assert_eq!(store.decide_doubts(digest, decision, HOUR, now).await.unwrap(), 1);
-            store.close_digests(now).await.unwrap();
+            store.close_digests(None, now).await.unwrap();
             play.drain().await;
             let balance = play.balance(digest).await;
             assert_eq!((balance.sent, balance.suppressed), settled, "{}", bench.engine);
