@@ -66,9 +66,8 @@ impl Edition {
     /// One reader's copy.
     fn copy(&self, config: &Config, renderer: &Renderer, reader: &Reader<'_>) -> Result<Message, String> {
         let (subscription, counter) = reader.subscription;
-        let link = |path, purpose| {
-            config.url(&format!("{path}{}", config.secret.token(purpose, subscription, counter, "")))
-        };
+        let link =
+            |path, purpose| config.url(&format!("{path}{}", config.secret.token(purpose, subscription, counter, "")));
         let own = [
             (token::EMAIL, reader.to.as_str()),
             (token::UNSUBSCRIBE_URL, &link("/u/", Purpose::Unsubscribe)),
