@@ -54,7 +54,7 @@ impl Until {
     }
 }
 
-pub(super) async fn run(it: Plan, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
+pub(super) fn run(it: &Plan, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     let config = setting.config()?;
     let until = it.until.instant(config.site.timezone);
     let wanted = |planned: &Planned| match planned.what {
@@ -79,7 +79,7 @@ pub(super) async fn run(it: Plan, setting: &Setting, out: &mut Out) -> anyhow::R
 
 fn in_words(Planned { slot, zone, shown, what }: &Planned) -> String {
     let (local, utc) = (schedule::local(*zone, slot.due), slot.due.to_datetime().format("%Y-%m-%d %H:%MZ"));
-    let mut what = match what {
+    let what = match what {
         Coming::Poll { source, adaptive: false } => format!("poll   {source}"),
         Coming::Poll { source, adaptive: true } => format!("poll   {source}, unless it rests"),
         Coming::Digest { newsletter, cadence, local, review } => {
@@ -88,12 +88,13 @@ fn in_words(Planned { slot, zone, shown, what }: &Planned) -> String {
             format!("digest {newsletter} / {cadence}{local}{review}")
         }
     };
-    match shown {
-        Shown::Once => {}
-        Shown::Never => what.push_str(&format!(" ({} does not come: clocks go forward)", slot.nominal.format("%H:%M"))),
-        Shown::Twice => what.push_str(&format!(" (the first {}: clocks go back)", slot.nominal.format("%H:%M"))),
-    }
-    format!("{local:<26}  {utc}  {what}")
+    let time = slot.nominal.format("%H:%M");
+    let change = match shown {
+        Shown::Once => String::new(),
+        Shown::Never => format!(" ({time} does not come: clocks go forward)"),
+        Shown::Twice => format!(" (the first {time}: clocks go back)"),
+    };
+    format!("{local:<26}  {utc}  {what}{change}")
 }
 
 fn as_json(Planned { slot, zone, shown, what }: &Planned) -> Value {

@@ -87,7 +87,7 @@ impl Subscriptions {
         let Some(newsletter) = config.newsletter(newsletter) else { return Ok(Err(Refusal::NoNewsletter)) };
         let Ok(email) = email.parse::<EmailAddress>() else { return Ok(Err(Refusal::Email)) };
         let Some(cadence) = newsletter.cadence(cadence) else { return Ok(Err(Refusal::Cadence)) };
-        let (Some(topics), Some(timezone)) = (known_topics(newsletter, topics), known_zone(timezone)) else {
+        let (Some(topics), Ok(timezone)) = (known_topics(newsletter, topics), known_zone(timezone)) else {
             return Ok(Err(Refusal::Choice));
         };
         let consent = format!("asked for on the form of {} ({})", newsletter.name, newsletter.title);
@@ -197,6 +197,6 @@ fn known_topics(newsletter: &Newsletter, names: &[String]) -> Option<Vec<Slug>> 
 }
 
 /// The zone of that name, if there is one; the empty name is the newsletter's own.
-fn known_zone(name: &str) -> Option<Option<Tz>> {
-    if name.is_empty() { Some(None) } else { name.parse().ok().map(Some) }
+fn known_zone(name: &str) -> Result<Option<Tz>, chrono_tz::ParseError> {
+    if name.is_empty() { Ok(None) } else { name.parse().map(Some) }
 }

@@ -141,11 +141,9 @@ preheader = "{count} fruits"
 
 #[tokio::test]
 async fn posts_stand_in_sections_by_source_and_by_day() {
-    for (sections, titles) in [
-        ("source", vec!["Essays"]),
-        ("day", vec!["Saturday, 21 November 2026", "Sunday, 22 November 2026"]),
-        ("tag", Vec::new()),
-    ] {
+    for (sections, titles) in
+        [("source", vec!["Essays"]), ("day", vec!["Saturday, 21 November 2026", "Sunday, 22 November 2026"])]
+    {
         for bench in engines::all().await {
             let play = Play::new(&bench, &format!("order = \"oldest\"\nsections = \"{sections}\"\n")).await;
             play.stage.admit(&["one"]).await;
@@ -159,10 +157,29 @@ async fn posts_stand_in_sections_by_source_and_by_day() {
                 .filter(|(_, below)| below.starts_with("--") || below.starts_with("=="))
                 .map(|(title, _)| title)
                 .collect();
-            for title in titles.iter().copied() {
-                assert!(headed.contains(&title), "{sections}: {headed:?} in {text}");
+            for title in &titles {
+                assert!(headed.contains(title), "{sections}: {headed:?} in {text}");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn posts_stand_by_their_first_tag_and_those_without_one_last() {
+    for bench in engines::all().await {
+        let play = Play::new(&bench, "order = \"title\"\nsections = \"tag\"\n").await;
+        let now = play.stage.clock.now();
+        let mut arrival = stage::arrival(&["a", "b", "c", "d"], now);
+        for (tags, arriving) in [&[][..], &["Film", "Walks"], &["Walks"], &["film"]].iter().zip(&mut arrival.entries) {
+            arriving.entry.categories = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        }
+        let claim = play.stage.store.claim_source(&"essays".parse().unwrap(), now, HOUR).await.unwrap().unwrap();
+        play.stage.store.admit(claim, arrival, now).await.unwrap();
+        let (_, text) = play.text("daily").await;
+        let place = |words: &str| text.find(words).unwrap_or_else(|| panic!("{words} in {text}"));
+        let places =
+            ["Film\n====", "About b", "About d", "Walks\n=====", "About c", "Other posts\n====", "About a"].map(place);
+        assert!(places.is_sorted(), "{places:?} in {text}");
     }
 }
 
@@ -347,10 +364,10 @@ async fn doubt_in_a_digest_that_was_called_off_is_settled_by_a_person() {
                 secret: play.stage.live.load().secret.clone(),
             };
             let now = play.stage.clock.now();
-            let mut taken = store.turn(&[], 1, &rules, now).await.unwrap().attempts.into_iter();
+            let mut taken = store.turn(NOTHING, 1, &mut Open, &rules, now).await.unwrap().attempts.into_iter();
             let lost =
                 taken.next().unwrap().settle(syndicated::store::Settlement::Unknown("lost".to_owned(), Some(now)));
-            store.turn(&[lost], 0, &rules, now).await.unwrap();
+            store.turn(of(&[lost]), 0, &mut Open, &rules, now).await.unwrap();
             assert_eq!(store.cancel_digest(digest, &Reports::default(), now).await.unwrap(), Some(Cancelled::Partly));
             play.stage.clock.advance(HOUR);
             play.drain().await;
@@ -358,7 +375,7 @@ async fn doubt_in_a_digest_that_was_called_off_is_settled_by_a_person() {
             assert_eq!((balance.unknown, balance.suppressed), (1, 1), "{}: doubt stays doubt", bench.engine);
             let now = play.stage.clock.now();
             assert_eq!(store.decide_doubts(digest, decision, HOUR, now).await.unwrap(), 1);
-            store.close_digests(now).await.unwrap();
+            store.close_digests(None, now).await.unwrap();
             play.drain().await;
             let balance = play.balance(digest).await;
             assert_eq!((balance.sent, balance.suppressed), settled, "{}", bench.engine);

@@ -39,7 +39,7 @@ impl Subscriptions {
         };
         let Some(cadence) = newsletter.cadence(choice.cadence) else { return Ok(Some(Err(Refusal::Cadence))) };
         let (topics, timezone) = (known_topics(newsletter, choice.topics), known_zone(choice.timezone));
-        let (Some(topics), Some(timezone)) = (topics, timezone) else { return Ok(Some(Err(Refusal::Choice))) };
+        let (Some(topics), Ok(timezone)) = (topics, timezone) else { return Ok(Some(Err(Refusal::Choice))) };
         let change = Change {
             cadence: Some(cadence.name.clone()),
             topics: Some(topics),
