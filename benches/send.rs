@@ -32,7 +32,7 @@ use syndicated::domain::language::Language;
 use syndicated::flow::deliver::Deliverer;
 use syndicated::lifecycle::Stop;
 use syndicated::render::Renderer;
-use syndicated::store::{Freeze, Frozen, Store, Wish};
+use syndicated::store::{Freeze, Frozen, Own, Store, Wish};
 
 const MAILS: usize = 20_000;
 const SIZE: usize = 20 * 1024;
@@ -208,7 +208,14 @@ async fn readers(store: &Store, count: usize) {
             (begin..count.min(begin + 10_000)).map(|n| format!("r{n}@example.com").parse().unwrap()).collect();
         let wishes: Vec<Wish<'_>> = emails
             .iter()
-            .map(|email| Wish { email, newsletter: &name, cadence: &name, language: Language::En, consent: "a bench" })
+            .map(|email| Wish {
+                email,
+                newsletter: &name,
+                cadence: &name,
+                language: Language::En,
+                consent: "a bench",
+                own: Own::default(),
+            })
             .collect();
         store.add_confirmed(&wishes, Clock::system().now()).await.unwrap();
     }
@@ -223,7 +230,15 @@ async fn freeze(store: &Store, size: usize) -> DigestId {
     let html = "<p>A paragraph of a digest as long as such lines are.</p>\n".repeat(size * 3 / 4 / 58) + &end;
     let edition = Edition { newsletter: name.clone(), cadence: name, slot: "bench".to_owned() };
     let expires_at = now.plus(Duration::from_hours(72));
-    let frozen = Frozen { posts: &[], left_out: &[], subject: "A digest", html: &html, plain: &plain, expires_at };
+    let frozen = Frozen {
+        posts: &[],
+        left_out: &[],
+        subject: "A digest",
+        html: &html,
+        plain: &plain,
+        expires_at,
+        ..Frozen::default()
+    };
     match store.freeze_digest(&edition, &frozen, None, now).await.unwrap() {
         Freeze::Done { digest, .. } => digest,
         other => panic!("{other:?}"),

@@ -142,15 +142,25 @@ CREATE TABLE subscriber (
     email      TEXT   NOT NULL,
     -- The address in lower case: what makes two addresses one reader.
     email_key  TEXT   NOT NULL UNIQUE,
+    -- What the reader is greeted by, when the operator knows it.
+    name       TEXT,
     language   TEXT   NOT NULL,
+    -- Whose clock shows the reader's morning; '' is each newsletter's own.
+    timezone   TEXT   NOT NULL DEFAULT '',
     created_at BIGINT NOT NULL
 );
+-- Which zones there are is asked before every slot.
+CREATE INDEX subscriber_zone ON subscriber (timezone) WHERE timezone <> '';
 
 CREATE TABLE subscription (
     id                 {ID},
     subscriber_id      BIGINT NOT NULL REFERENCES subscriber (id),
     newsletter         TEXT   NOT NULL,
     cadence            TEXT   NOT NULL,
+    -- When the reader last changed the cadence: then a digest may hold posts that they have, and miss some.
+    moved_at           BIGINT,
+    -- The topics that the reader chose, sorted, a space between each two; '' is everything.
+    topics             TEXT   NOT NULL DEFAULT '',
     state              TEXT   NOT NULL CHECK (state IN ('pending', 'confirmed', 'unsubscribed')),
     -- Part of every token; raising it revokes them.
     counter            BIGINT NOT NULL DEFAULT 0,
@@ -166,6 +176,8 @@ CREATE TABLE subscription (
     UNIQUE (subscriber_id, newsletter)
 );
 CREATE INDEX subscription_of ON subscription (newsletter, cadence, state);
+CREATE INDEX subscription_topics ON subscription (newsletter, cadence, topics) WHERE topics <> '';
+CREATE INDEX subscription_moved ON subscription (newsletter, cadence) WHERE moved_at IS NOT NULL;
 
 -- Addresses that are never mailed again, as keyed hashes.
 CREATE TABLE suppression (
@@ -179,7 +191,8 @@ CREATE TABLE digest (
     newsletter  TEXT   NOT NULL,
     cadence     TEXT   NOT NULL,
     slot        TEXT   NOT NULL,
-    state       TEXT   NOT NULL CHECK (state IN ('sending', 'done', 'empty', 'missed', 'paused')),
+    state       TEXT   NOT NULL CHECK (state IN
+        ('review', 'sending', 'done', 'empty', 'missed', 'few', 'paused', 'cancelled')),
     frozen_at   BIGINT NOT NULL,
     expires_at  BIGINT NOT NULL,
     finished_at BIGINT,
@@ -191,7 +204,54 @@ CREATE TABLE digest (
     trouble     TEXT,
     UNIQUE (newsletter, cadence, slot)
 );
-CREATE INDEX digest_open ON digest (state) WHERE state = 'sending' OR state = 'paused';
+CREATE INDEX digest_open ON digest (state) WHERE state IN ('sending', 'paused', 'cancelled') AND finished_at IS NULL;
+
+-- Another mail of a digest, for readers who do not get all of its posts.
+CREATE TABLE digest_variant (
+    digest_id BIGINT  NOT NULL REFERENCES digest (id),
+    -- From 1; the digest's own mail is 0.
+    number    BIGINT  NOT NULL,
+    -- Who gets it: those who chose these topics. NULL: readers that are named one by one.
+    topics    TEXT,
+    -- The numbers of its posts, as JSON. When there is none, nothing is mailed.
+    posts     TEXT    NOT NULL,
+    subject   TEXT    NOT NULL,
+    html      TEXT    NOT NULL,
+    plain     TEXT    NOT NULL,
+    PRIMARY KEY (digest_id, number)
+);
+
+-- When a digest falls due by the clocks of other zones than the newsletter's (`deliver = "local"`).
+CREATE TABLE digest_zone (
+    digest_id BIGINT NOT NULL REFERENCES digest (id),
+    timezone  TEXT   NOT NULL,
+    due_at    BIGINT NOT NULL,
+    PRIMARY KEY (digest_id, timezone)
+);
+
+-- What the editor says in the next digest of a cadence, or of any ('').
+CREATE TABLE note (
+    id         {ID},
+    newsletter TEXT   NOT NULL,
+    cadence    TEXT   NOT NULL,
+    place      TEXT   NOT NULL CHECK (place IN ('before', 'after')),
+    html       TEXT   NOT NULL,
+    created_at BIGINT NOT NULL,
+    -- The digest that it stands in; NULL while it waits for one.
+    digest_id  BIGINT REFERENCES digest (id)
+);
+CREATE INDEX note_waiting ON note (newsletter) WHERE digest_id IS NULL;
+CREATE INDEX note_of ON note (digest_id) WHERE digest_id IS NOT NULL;
+
+-- The pictures that come with mails; a mail's HTML names them by `id`.
+CREATE TABLE picture (
+    id         TEXT   NOT NULL PRIMARY KEY,
+    address    TEXT   NOT NULL,
+    media_type TEXT   NOT NULL,
+    base64     TEXT   NOT NULL,
+    fetched_at BIGINT NOT NULL
+);
+CREATE INDEX picture_of ON picture (address);
 
 -- A post is mailed at most once for a newsletter and cadence (P2).
 CREATE TABLE digest_post (
@@ -218,13 +278,16 @@ CREATE INDEX passed_over_of ON passed_over (post_id);
 -- A mail outside any digest.
 CREATE TABLE letter (
     id              {ID},
-    -- 'confirm' renders its link when it is sent; 'owner' carries its words.
-    kind            TEXT   NOT NULL CHECK (kind IN ('confirm', 'owner')),
+    -- 'confirm' renders its link when it is sent; 'owner' and 'preview' carry their words.
+    kind            TEXT   NOT NULL CHECK (kind IN ('confirm', 'owner', 'preview')),
     recipient       TEXT   NOT NULL,
     language        TEXT   NOT NULL,
     subscription_id BIGINT REFERENCES subscription (id),
     subject         TEXT   NOT NULL DEFAULT '',
     body            TEXT   NOT NULL DEFAULT '',
+    -- Of a preview: its HTML part, and the digest when that is frozen.
+    html            TEXT   NOT NULL DEFAULT '',
+    digest_id       BIGINT REFERENCES digest (id),
     created_at      BIGINT NOT NULL
 );
 
@@ -235,6 +298,8 @@ CREATE TABLE delivery (
     letter_id       BIGINT REFERENCES letter (id),
     subscriber_id   BIGINT REFERENCES subscriber (id),
     subscription_id BIGINT REFERENCES subscription (id),
+    -- Which mail of its digest.
+    variant         BIGINT NOT NULL DEFAULT 0,
     state           TEXT   NOT NULL DEFAULT 'pending' CHECK (state IN
         ('pending', 'attempting', 'deferred', 'unknown', 'sent', 'bounced', 'suppressed', 'expired')),
     not_before      BIGINT NOT NULL,

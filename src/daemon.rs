@@ -72,16 +72,17 @@ impl Daemon {
         store.accept_key(&config).await?;
         let tasks = Tasks::new(Stop::new());
         let client = Client::new(&config.fetch, &config.site.base_url, Names::system(), clock.clone())?;
-        let listen = config.http.listen;
+        let (listen, pictures) = (config.http.listen, client.clone());
+        let renderer = Arc::new(Renderer::with(config.site.templates.as_deref())?);
         let config: Live = Arc::new(ArcSwap::from_pointee(config));
-        let renderer = Arc::new(Renderer::new()?);
         let poller = Poller::new(store.clone(), client.clone(), clock.clone(), chance.clone(), config.clone());
         let poller = Arc::new(poller);
         let wake = poller.wake();
         let hubs = Hubs::new(store.clone(), client, clock.clone(), chance.clone(), config.clone(), wake);
         let hubs = Arc::new(hubs);
         let publisher = Arc::new(Publisher::new(store.clone(), config.clone()));
-        let digester = Arc::new(Digester::new(store.clone(), config.clone(), renderer.clone(), clock.clone()));
+        let digester = Digester::new(store.clone(), config.clone(), renderer.clone(), clock.clone());
+        let digester = Arc::new(digester.with_pictures(pictures));
         let deliverer = Arc::new(Deliverer::new(
             store.clone(),
             config.clone(),

@@ -10,6 +10,7 @@ use crate::domain::span;
 use crate::domain::time::Timestamp;
 use crate::flow::digest::sift;
 use crate::mail::{self, Deadlines};
+use crate::render::Renderer;
 use crate::store::{Selection, Store};
 use rustix::fs::{Access, access};
 use serde::Serialize;
@@ -83,6 +84,7 @@ pub async fn examine(config: &Config, now: Timestamp) -> Report {
     for lane in &config.mail.lanes {
         stations.push(reach_relay(&lane.relay).await);
     }
+    stations.extend(try_templates(config));
     let polls = polls(config, store.as_ref(), now).await;
     let digests = digests(config, store.as_ref(), now).await;
     if let Some(store) = store {
@@ -138,6 +140,14 @@ async fn reach_relay(relay: &Relay) -> Station {
     let ok = found.is_ok();
     let (Ok(finding) | Err(finding)) = found;
     Station { name: "relay", place, ok, finding }
+}
+
+/// The operator's own templates, where there are some.
+fn try_templates(config: &Config) -> Option<Station> {
+    let folder = config.site.templates.as_ref()?;
+    let faults = Renderer::with(Some(folder)).map_or_else(|faults| faults.0, |renderer| renderer.trial());
+    let finding = if faults.is_empty() { "render".to_owned() } else { faults.join("; ") };
+    Some(Station { name: "templates", place: folder.display().to_string(), ok: faults.is_empty(), finding })
 }
 
 /// Why `path` could not be made or written by this user.

@@ -1,5 +1,11 @@
 //! `digest …`: what was mailed, what would be, and mailing it now.
 
+mod note;
+mod preview;
+mod words;
+
+pub(super) use preview::Part;
+
 use super::ending::{Said, Usage};
 use super::output::{Out, count};
 use super::setting::local;
@@ -10,11 +16,12 @@ use crate::domain::digest::{Balance, Digest as Stored, DigestState};
 use crate::domain::id::DigestId;
 use crate::domain::slug::Slug;
 use crate::flow::deliver::Deliverer;
-use crate::flow::digest::{Digester, Fired, Outcome, Preview, Sifted};
-use crate::render::{Rendered, Renderer};
-use crate::store::{LeftOut, OpenError};
+use crate::flow::digest::{Digester, Fired, Outcome, Preview};
+use crate::net::{Client, Names};
+use crate::render::Renderer;
+use crate::store::OpenError;
 use arc_swap::ArcSwap;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
@@ -24,17 +31,22 @@ use std::sync::Arc;
 pub enum Digest {
     /// List digests, newest first.
     List(List),
-    /// Show the mail that would go out now; sends nothing.
-    Preview(Look),
+    /// Show the mail that would go out now, write it, open it, or mail it to yourself.
+    Preview(preview::Look),
+    /// Say something above or below the posts of the next digest.
+    Note(note::Note),
     /// Mail what has settled now, outside any slot.
     Send(Send),
+    /// Let a digest out that waits for review.
+    Approve(words::About),
+    /// Stop a digest until `digest resume`.
+    Hold(words::About),
+    /// Call a digest off: what has not left yet never does.
+    Cancel(words::About),
     /// Show a digest: its posts, its balance and its deliveries.
     Show(Show),
-    /// Set a digest going again that was paused by trouble.
-    Resume {
-        /// Its number.
-        id: i64,
-    },
+    /// Set a digest going again that was stopped, by you or by trouble.
+    Resume(words::About),
     /// Say what became of mails in doubt: the relay's answer was lost, and only
     /// its own log tells whether they went out.
     Decide {
@@ -68,32 +80,14 @@ pub(super) struct Which {
     cadence: Option<Slug>,
 }
 
-/// A part of the mail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Part {
-    /// What mail programs without HTML show.
-    Text,
-    /// What the others show.
-    Html,
-}
-
-/// `digest preview`.
-#[derive(Debug, Args)]
-pub struct Look {
-    #[command(flatten)]
-    which: Which,
-    /// The part to print.
-    #[arg(long, value_enum, default_value = "text")]
-    part: Part,
-    #[command(flatten)]
-    json: Json,
-}
-
 /// `digest send`.
 #[derive(Debug, Args)]
 pub struct Send {
     #[command(flatten)]
     which: Which,
+    /// Also what has not settled yet: posts that came or changed a moment ago.
+    #[arg(long)]
+    now: bool,
     /// Do not ask.
     #[arg(long, short)]
     yes: bool,
@@ -123,11 +117,15 @@ const DOMAINS: usize = 10;
 pub(super) async fn run(command: Digest, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     match command {
         Digest::List(list) => self::list(list, setting, out).await,
-        Digest::Preview(preview) => self::preview(preview, setting, out).await,
+        Digest::Preview(look) => preview::run(look, setting, out).await,
+        Digest::Note(note) => note::run(note, setting, out).await,
         Digest::Send(send) => self::send(send, setting, out).await,
         Digest::Show(show) => self::show(show, setting, out).await,
-        Digest::Resume { id } => resume(DigestId(id), setting, out).await,
-        Digest::Decide { id, decision } => decide(DigestId(id), decision, setting, out).await,
+        Digest::Approve(it) => words::approve(&it, setting, out).await,
+        Digest::Hold(it) => words::hold(&it, setting, out).await,
+        Digest::Cancel(it) => words::cancel(&it, setting, out).await,
+        Digest::Resume(it) => words::resume(&it, setting, out).await,
+        Digest::Decide { id, decision } => words::decide(DigestId(id), decision, setting, out).await,
     }
 }
 
@@ -187,57 +185,15 @@ fn named(config: &Config, which: &Which) -> Result<(Slug, Slug), Usage> {
     Ok((newsletter.name.clone(), cadence.name.clone()))
 }
 
-async fn preview(preview: Look, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
-    let (config, store) = setting.open().await?;
-    let (newsletter, cadence) = named(&config, &preview.which)?;
-    let live = Arc::new(ArcSwap::from_pointee(config));
-    let digester = Digester::new(store.clone(), live, Arc::new(Renderer::new()?), setting.clock.clone());
-    let Preview { posts: Sifted { taken, left_out }, mail } =
-        digester.preview(newsletter.as_str(), cadence.as_str()).await?;
-    if preview.json.json {
-        let left_out: Vec<_> =
-            left_out.iter().map(|left| json!({ "post": left.post, "filtered": left.reason.as_str() })).collect();
-        let mail = mail.map(|mail| {
-            json!({
-                "subject": mail.subject, "posts": taken, "left_out": left_out, "html": mail.html, "plain": mail.plain,
-            })
-        });
-        return Ok(out.json(&mail)?);
-    }
-    if let Some(mail) = mail {
-        print(&mail, preview.part, out)?;
-    } else {
-        out.line("nothing would be sent: no new post has settled; `syndicated post show ID` says why of each")?;
-    }
-    for LeftOut { post, reason } in left_out {
-        let title = store.post(post).await?.map(|post| post.entry.title).unwrap_or_default();
-        out.line(format!("left out by {reason}: post {post}, {title}"))?;
-    }
-    Ok(())
-}
-
-fn print(mail: &Rendered, part: Part, out: &mut Out) -> std::io::Result<()> {
-    match part {
-        Part::Html => out.text(&mail.html)?,
-        Part::Text => {
-            out.line(format!("Subject: {}", mail.subject))?;
-            out.line("")?;
-            // A feed's text must not speak to the terminal.
-            for line in mail.plain.lines() {
-                out.line(line)?;
-            }
-        }
-    }
-    Ok(())
-}
-
 async fn send(send: Send, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     let (config, store) = setting.open().await?;
     let (newsletter, cadence) = named(&config, &send.which)?;
     let reports = config.reports();
+    let renderer = Arc::new(Renderer::with(config.site.templates.as_deref())?);
+    let client = Client::new(&config.fetch, &config.site.base_url, Names::system(), setting.clock.clone())?;
     let live = Arc::new(ArcSwap::from_pointee(config));
-    let renderer = Arc::new(Renderer::new()?);
     let digester = Digester::new(store.clone(), live.clone(), renderer.clone(), setting.clock.clone());
+    let digester = digester.with_pictures(client).urgent(send.now);
     if !send.yes && std::io::stdin().is_terminal() {
         let Preview { posts, mail } = digester.preview(newsletter.as_str(), cadence.as_str()).await?;
         let Some(mail) = mail else {
@@ -250,12 +206,17 @@ async fn send(send: Send, setting: &Setting, out: &mut Out) -> anyhow::Result<()
         }
     }
     let Fired { outcome, .. } = digester.send_now(newsletter.as_str(), cadence.as_str()).await?;
-    let (digest, posts, recipients) = match outcome {
-        Outcome::Frozen { digest, posts, recipients } => (digest, posts, recipients),
-        Outcome::Empty | Outcome::Missed => return Ok(out.line("nothing was sent: no new post has settled")?),
+    let (digest, review, posts, recipients) = match outcome {
+        Outcome::Frozen { digest, review, posts, recipients } => (digest, review, posts, recipients),
+        Outcome::Empty | Outcome::Few | Outcome::Missed => {
+            return Ok(out.line("nothing was sent: no new post has settled")?);
+        }
     };
     let readers = count(usize::try_from(recipients).unwrap_or(usize::MAX), "reader", "readers");
     out.line(format!("digest {digest}: {} for {readers}", count(posts, "post", "posts")))?;
+    if review {
+        out.line(format!("it waits for its editor: `syndicated digest approve {digest}` lets it out"))?;
+    }
     // Whoever owns the database mails; a daemon does it without us.
     let lock = match store.lock().await {
         Ok(lock) => lock,
@@ -272,7 +233,7 @@ async fn send(send: Send, setting: &Setting, out: &mut Out) -> anyhow::Result<()
     let balance = store.balance(digest).await?;
     store.close().await;
     out.line(balance.to_string())?;
-    if balance.is_closed() {
+    if balance.is_closed() || review {
         Ok(())
     } else {
         out.line("what is left is tried again by `syndicated run`, or by the next `digest send`")?;
@@ -317,7 +278,9 @@ async fn show(show: Show, setting: &Setting, out: &mut Out) -> anyhow::Result<()
     }
     let at = |at| local(config.site.timezone, at);
     let state = match digest.state {
-        DigestState::Paused => format!("paused by trouble; `syndicated digest resume {id}` sets it going again"),
+        DigestState::Paused => format!("paused; `syndicated digest resume {id}` sets it going again"),
+        DigestState::Review => format!("waiting for its editor; `syndicated digest approve {id}` lets it out"),
+        DigestState::Few => "not sent: too few posts; they wait for the next slot".to_owned(),
         // They are repeated a few times; after that, or when the operator wants it so, they wait.
         DigestState::Sending if balance.unknown > 0 => {
             format!("sending; once you know the fate of those in doubt: `syndicated digest decide {id} sent|again`")
@@ -368,36 +331,6 @@ async fn show(show: Show, setting: &Setting, out: &mut Out) -> anyhow::Result<()
         out.table(["TO", "STATE", "TRIES", "SETTLED", "REPLY"], &table, "")?;
     }
     Ok(())
-}
-
-async fn resume(id: DigestId, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
-    let (config, store) = setting.open().await?;
-    let digest = store.digest(id).await?.ok_or_else(|| unknown(id))?;
-    if store.resume_digest(id, config.mail.lifetime, setting.clock.now()).await? {
-        Ok(out.line(format!("digest {id} goes on"))?)
-    } else {
-        Err(Usage(format!("digest {id} is not paused: it is {}", digest.state.as_str())).into())
-    }
-}
-
-async fn decide(id: DigestId, decision: Decision, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
-    let (config, store) = setting.open().await?;
-    let digest = store.digest(id).await?.ok_or_else(|| unknown(id))?;
-    if digest.state == DigestState::Paused && decision == Decision::Again {
-        let told = format!("digest {id} is paused: `syndicated digest resume {id}` mails those in doubt again too");
-        return Err(Usage(told).into());
-    }
-    let done = match decision {
-        Decision::Sent => "now counted as sent",
-        Decision::Again => "to be mailed again",
-    };
-    let now = setting.clock.now();
-    let decided = store.decide_doubts(id, decision, config.mail.lifetime, now).await?;
-    store.close_digests(&config.reports(), now).await?;
-    Ok(out.line(match decided {
-        0 => format!("no mail of digest {id} waits for a decision"),
-        some => format!("digest {id}: {} {done}", count(usize::try_from(some).unwrap_or(usize::MAX), "mail", "mails")),
-    })?)
 }
 
 fn unknown(id: DigestId) -> Usage {

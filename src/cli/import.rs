@@ -153,6 +153,19 @@ fn line_entry<'c>(
         cadence: slug("cadence", &terms.cadence)?,
         language,
         consent: cell("consent").map(str::to_owned).or_else(|| terms.consent.clone()),
+        name: cell("name").map(str::to_owned).or_else(|| terms.name.clone()),
+        timezone: match cell("timezone") {
+            Some(text) => Some(text.parse().map_err(|_| format!("`{text}` is not a time zone"))?),
+            None => terms.timezone,
+        },
+        topics: match cell("topics") {
+            Some(text) => text
+                .split([' ', ','])
+                .filter(|name| !name.is_empty())
+                .map(|name| name.parse().map_err(|why: crate::domain::slug::BadSlug| why.to_string()))
+                .collect::<Result<_, _>>()?,
+            None => terms.topics.clone(),
+        },
     };
     Entry::new(email, &own, config, usual_consent)
 }

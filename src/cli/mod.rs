@@ -12,6 +12,7 @@ mod generate;
 mod import;
 mod log;
 mod output;
+mod plan;
 mod poll;
 mod post;
 mod read;
@@ -19,6 +20,7 @@ mod setting;
 mod sieve;
 mod source;
 mod subscriber;
+mod template;
 
 pub use ending::finish;
 pub use log::{LogFormat, start as start_log};
@@ -77,6 +79,8 @@ pub enum Command {
     Run(Run),
     /// Try the configuration, the database and the relay, and show what comes next.
     Check(Json),
+    /// List every poll and digest to come, by the clock on the wall and in UTC.
+    Plan(plan::Plan),
     /// Look at sources now, whatever their schedule says.
     Poll(poll::Poll),
     /// Show what is read from a feed or page.
@@ -99,6 +103,9 @@ pub enum Command {
     /// Readers.
     #[command(subcommand)]
     Subscriber(subscriber::Subscriber),
+    /// What readers see, and files of your own in its place.
+    #[command(subcommand)]
+    Template(template::Template),
     /// Print a newsletter's or source's feed.
     Feed(feed::Feed),
     /// Show the whole main job on this machine: a small blog, the daemon, a mail catcher.
@@ -180,6 +187,7 @@ impl Cli {
 pub async fn run(command: Command, setting: &Setting) -> anyhow::Result<()> {
     let out = &mut Out::standard();
     match command {
+        Command::Plan(plan) => plan::run(plan, setting, out).await,
         Command::Poll(poll) => poll::run(poll, setting, out).await,
         Command::Read(read) => read::run(read, setting, out).await,
         Command::Digest(command) => digest::run(command, setting, out).await,
@@ -189,6 +197,7 @@ pub async fn run(command: Command, setting: &Setting) -> anyhow::Result<()> {
         Command::Feed(feed) => feed::run(feed, setting, out).await,
         Command::Source(command) => source::run(command, setting, out).await,
         Command::Post(command) => post::run(command, setting, out).await,
+        Command::Template(command) => template::run(&command, setting, out),
 
         Command::Completions(completions) => generate::completions(&completions, out),
         Command::Man(man) => generate::man(&man, out),

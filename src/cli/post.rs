@@ -244,8 +244,10 @@ fn sent_with(digest: &Digest, balance: &Balance, config: &Config) -> String {
     let open = balance.pending + balance.attempting + balance.deferred + balance.unknown;
     let state = match digest.state {
         DigestState::Sending => format!("being sent, {} to go", readers(open)),
-        DigestState::Paused => format!("paused by trouble, {} to go; see `digest show {}`", readers(open), digest.id),
-        DigestState::Done | DigestState::Empty | DigestState::Missed => "done".to_owned(),
+        DigestState::Paused => format!("paused, {} to go; see `digest show {}`", readers(open), digest.id),
+        DigestState::Review => format!("waiting for `digest approve {}`", digest.id),
+        DigestState::Cancelled => "called off".to_owned(),
+        DigestState::Done | DigestState::Empty | DigestState::Missed | DigestState::Few => "done".to_owned(),
     };
     let mut parts = vec![format!("sent to {} of {}", balance.sent, readers(balance.recipients))];
     for (number, what) in [

@@ -1,17 +1,22 @@
 //! `subscriber …`: readers, on the operator's word. Who unsubscribed stays so,
 //! whatever list is imported.
 
+mod change;
+
 use super::ending::{Said, Usage};
 use super::import::{self, Import};
 use super::output::Out;
 use super::setting::local;
 use super::{Json, Setting};
 use crate::config::Config;
+use crate::domain::digest::token;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::language::Language;
+use crate::domain::newsletter::Newsletter;
 use crate::domain::slug::Slug;
 use crate::domain::subscriber::{Subscription, SubscriptionState};
-use crate::store::{Added, Store, SubscriptionFilter, Wish};
+use crate::store::{Added, Own, Store, SubscriptionFilter, Wish};
+use chrono_tz::Tz;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -26,6 +31,8 @@ pub enum Subscriber {
     Import(Import),
     /// Write subscriptions as CSV, which `import` reads back.
     Export(Export),
+    /// Change how often, of what, and by whose clock an address is mailed.
+    Change(change::Change),
     /// Erase a reader with everything that names them, or end one subscription.
     Remove(Remove),
 }
@@ -45,6 +52,15 @@ pub(super) struct Terms {
     /// How consent was given, in your words; it is kept with the subscription.
     #[arg(long, value_name = "WORDS")]
     pub(super) consent: Option<String>,
+    /// What the reader is greeted by, where the newsletter greets.
+    #[arg(long, value_name = "WORDS")]
+    pub(super) name: Option<String>,
+    /// Whose clock shows the reader's morning, such as Asia/Seoul; the newsletter's when left out.
+    #[arg(long, value_name = "ZONE")]
+    pub(super) timezone: Option<Tz>,
+    /// Only these topics of the newsletter, with commas between them; all when left out.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(super) topics: Vec<Slug>,
 }
 
 /// `subscriber add`.
@@ -102,6 +118,7 @@ pub(super) async fn run(command: Subscriber, setting: &Setting, out: &mut Out) -
         Subscriber::List(list) => self::list(list, setting, out).await,
         Subscriber::Import(import) => import::run(import, setting, out).await,
         Subscriber::Export(export) => self::export(&export, setting, out).await,
+        Subscriber::Change(change) => change::run(change, setting, out).await,
         Subscriber::Remove(remove) => self::remove(remove, setting, out).await,
     }
 }
@@ -113,6 +130,9 @@ pub(super) struct Entry {
     cadence: Slug,
     language: Language,
     consent: String,
+    name: Option<String>,
+    timezone: Option<Tz>,
+    topics: Vec<Slug>,
 }
 
 impl Entry {
@@ -143,8 +163,12 @@ impl Entry {
                 .first()
                 .ok_or_else(|| format!("newsletter `{}` has no cadence: it is not mailed", newsletter.name))?,
         };
+        known_topics(newsletter, &terms.topics)?;
         Ok(Self {
             email,
+            name: terms.name.as_deref().map(one_line).filter(|name| !name.is_empty()),
+            timezone: terms.timezone,
+            topics: terms.topics.clone(),
             newsletter: newsletter.name.clone(),
             cadence: cadence.name.clone(),
             language: terms.language.unwrap_or(newsletter.language),
@@ -159,6 +183,26 @@ impl Entry {
             cadence: &self.cadence,
             language: self.language,
             consent: &self.consent,
+            own: Own { name: self.name.as_deref(), timezone: self.timezone, topics: &self.topics },
+        }
+    }
+}
+
+/// A name as a greeting can hold it.
+fn one_line(name: &str) -> String {
+    let line: String = token::strip(name).chars().map(|c| if c.is_control() { ' ' } else { c }).take(100).collect();
+    line.trim().to_owned()
+}
+
+/// Whether the newsletter has such topics.
+fn known_topics(newsletter: &Newsletter, topics: &[Slug]) -> Result<(), String> {
+    let known = |name: &Slug| newsletter.topics.iter().any(|topic| topic.name == *name);
+    match topics.iter().find(|name| !known(name)) {
+        None => Ok(()),
+        Some(other) => {
+            let names: Vec<_> = newsletter.topics.iter().map(|topic| topic.name.as_str()).collect();
+            let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            Err(format!("newsletter `{}` has no topic `{other}`; there is: {there}", newsletter.name))
         }
     }
 }
@@ -228,13 +272,26 @@ fn as_json(subscription: &Subscription) -> Value {
         "email": subscription.email, "newsletter": subscription.newsletter, "cadence": subscription.cadence,
         "state": subscription.state, "language": subscription.language, "created_at": subscription.created_at,
         "confirmed_at": subscription.confirmed_at, "ended_at": subscription.ended_at, "consent": subscription.consent,
+        "name": subscription.name, "timezone": subscription.timezone.map(Tz::name), "topics": subscription.topics,
     })
 }
 
 async fn export(export: &Export, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     let (_, store) = setting.open().await?;
-    let head =
-        ["email", "newsletter", "cadence", "state", "language", "created_at", "confirmed_at", "ended_at", "consent"];
+    let head = [
+        "email",
+        "newsletter",
+        "cadence",
+        "state",
+        "language",
+        "created_at",
+        "confirmed_at",
+        "ended_at",
+        "consent",
+        "name",
+        "timezone",
+        "topics",
+    ];
     out.text(&csv_lines([head.map(str::to_owned)])?)?;
     pages(&store, &export.which, |page| {
         let rows = page.into_iter().map(|subscription| {
@@ -249,6 +306,9 @@ async fn export(export: &Export, setting: &Setting, out: &mut Out) -> anyhow::Re
                 at(subscription.confirmed_at),
                 at(subscription.ended_at),
                 subscription.consent,
+                subscription.name.unwrap_or_default(),
+                subscription.timezone.map(|zone| zone.name().to_owned()).unwrap_or_default(),
+                joined(&subscription.topics),
             ]
         });
         Ok(out.text(&csv_lines(rows)?)?)
@@ -256,7 +316,11 @@ async fn export(export: &Export, setting: &Setting, out: &mut Out) -> anyhow::Re
     .await
 }
 
-fn csv_lines(rows: impl IntoIterator<Item = [String; 9]>) -> anyhow::Result<String> {
+fn joined(topics: &[Slug]) -> String {
+    topics.iter().map(Slug::as_str).collect::<Vec<_>>().join(" ")
+}
+
+fn csv_lines(rows: impl IntoIterator<Item = [String; 12]>) -> anyhow::Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in rows {
         writer.write_record(&row)?;
@@ -274,14 +338,19 @@ async fn remove(remove: Remove, setting: &Setting, out: &mut Out) -> anyhow::Res
             Err(Usage(format!("there is no reader {}", remove.email)).into())
         };
     };
+    let subscription = find(&store, &remove.email, &newsletter).await?;
+    store.unsubscribe(subscription.id, "the operator", now).await?;
+    Ok(out.line(format!("{} gets {newsletter} no more", remove.email))?)
+}
+
+/// The subscription of an address to a newsletter.
+async fn find(store: &Store, email: &EmailAddress, newsletter: &Slug) -> anyhow::Result<Subscription> {
     let mut found = None;
     let which = Which { newsletter: Some(newsletter.clone()), state: None };
-    pages(&store, &which, |page| {
-        found = found.take().or_else(|| page.into_iter().find(|subscription| subscription.email == remove.email));
+    pages(store, &which, |page| {
+        found = found.take().or_else(|| page.into_iter().find(|subscription| subscription.email == *email));
         Ok(())
     })
     .await?;
-    let subscription = found.ok_or_else(|| Usage(format!("{} is not subscribed to `{newsletter}`", remove.email)))?;
-    store.unsubscribe(subscription.id, "the operator", now).await?;
-    Ok(out.line(format!("{} gets {newsletter} no more", remove.email))?)
+    Ok(found.ok_or_else(|| Usage(format!("{email} is not subscribed to `{newsletter}`")))?)
 }

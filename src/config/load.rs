@@ -4,7 +4,7 @@
 use super::faults::{Collector, Faults, Spot, nearest};
 use super::raw::{File, Located, Table};
 use super::secrets::{self, Environment};
-use super::{Config, Database, mail, parts, platforms};
+use super::{Config, Database, mail, newsletter, parts, platforms};
 use crate::clock::Chance;
 use crate::domain::newsletter::Newsletter;
 use crate::domain::source::Source;
@@ -166,8 +166,12 @@ fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: 
     let newsletters: Vec<Newsletter> = newsletters
         .into_iter()
         .filter_map(|table| {
-            let (newsletter, listed) = parts::newsletter(table, site.as_ref().map(|site| &site.site));
-            check_listed(&listed, &names, faults);
+            let (newsletter, named) = newsletter::newsletter(table, site.as_ref().map(|site| &site.site));
+            check_listed(&named.listed, &names, faults);
+            for Located { spot, value } in named.in_topics.iter().filter(|named| !names.contains(&named.value.as_str()))
+            {
+                faults.add(spot, format_args!("there is no source `{value}`"));
+            }
             newsletter
         })
         .collect();

@@ -7,6 +7,7 @@ pub mod edit;
 mod faults;
 mod load;
 mod mail;
+mod newsletter;
 mod page_source;
 mod parts;
 mod platforms;
@@ -77,6 +78,8 @@ pub struct Site {
     pub timezone: Tz,
     /// Who is told when something needs a person.
     pub owner: Option<EmailAddress>,
+    /// The folder of the operator's own templates.
+    pub templates: Option<PathBuf>,
 }
 
 /// `[database]`.

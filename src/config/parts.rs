@@ -10,7 +10,6 @@ use super::{Database, Fetch, Http, Site};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::filter::{Filter, Rule};
 use crate::domain::language::Language;
-use crate::domain::newsletter::{Cadence, Newsletter, Rhythm};
 use crate::domain::schedule::{BadSchedule, Schedule};
 use crate::domain::slug::Slug;
 use crate::domain::source::{Kind, Rules, Seed, Source, TextFrom};
@@ -25,8 +24,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-const HOUR: u64 = 3600;
-const DAY: u64 = 24 * HOUR;
+pub(super) const HOUR: u64 = 3600;
+pub(super) const DAY: u64 = 24 * HOUR;
 
 /// `[site]`, with the file that it names for the secret key.
 pub(super) struct NamedSite {
@@ -44,8 +43,12 @@ pub(super) fn site(mut table: Table<'_>) -> Option<NamedSite> {
     let timezone = table.parsed("timezone", zone).unwrap_or(Tz::UTC);
     let owner = table.parsed("owner", str::parse::<EmailAddress>);
     let key_file = table.parsed_at("secret_key_file", path);
+    let templates = table.parsed("templates", path);
     table.finish();
-    Some(NamedSite { site: Site { title: title?, base_url: base_url?, language, timezone, owner }, key_file })
+    Some(NamedSite {
+        site: Site { title: title?, base_url: base_url?, language, timezone, owner, templates },
+        key_file,
+    })
 }
 
 /// `[database]`, and where it holds a password.
@@ -150,67 +153,9 @@ pub(super) fn source(mut table: Table<'_>, site_zone: Tz, schedules: &mut Schedu
     })
 }
 
-/// `[[newsletter]]`, and the sources that it lists.
-pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<Newsletter>, Vec<Located<String>>) {
-    let name = table.parsed("name", str::parse::<Slug>);
-    let name = table.required("name", name, "\"weekly\"");
-    let title = table.words("title");
-    let description = table.text("description").map(|found| found.value.trim().to_owned());
-    let language = table.parsed("language", str::parse::<Language>);
-    let listed = table.texts("sources");
-    if let Some(list) = listed.as_ref().filter(|list| list.value.is_empty()) {
-        table.faults().add_hint(&list.spot, "takes no source", "leave `sources` out to take all of them");
-    }
-    let zone = table.parsed("timezone", zone).or(site.map(|site| site.timezone)).unwrap_or(Tz::UTC);
-    let cadences = cadences(&mut table, zone);
-    let settle = length(&mut table, "settle", Duration::ZERO..=Duration::from_secs(7 * DAY));
-    let settle = settle.unwrap_or(Duration::from_mins(15));
-    let settle_max = length(&mut table, "settle_max", Duration::ZERO..=Duration::from_secs(30 * DAY));
-    let settle_max = settle_max.unwrap_or_else(|| settle.max(Duration::from_secs(6 * HOUR)));
-    if settle_max < settle {
-        table.faults().add(&table.place("settle_max"), format_args!("is shorter than settle ({})", span::show(settle)));
-    }
-    let feed_items = table.number("feed_items", 1..=500);
-    let filter = filter(&mut table);
-    table.finish();
-    let listed = listed.map(|list| {
-        list.value.into_iter().map(|item| Located { spot: item.spot, value: item.value.to_owned() }).collect::<Vec<_>>()
-    });
-    let newsletter = name.zip(site).map(|(name, site)| Newsletter {
-        name,
-        title: title.unwrap_or_else(|| site.title.clone()),
-        description: description.unwrap_or_default(),
-        language: language.unwrap_or(site.language),
-        // A name that is no slug is no source's either, and is said to be unknown.
-        sources: listed.as_ref().map(|list| list.iter().filter_map(|item| item.value.parse().ok()).collect()),
-        filter,
-        cadences,
-        settle,
-        settle_max,
-        feed_items: feed_items.unwrap_or(50),
-    });
-    (newsletter, listed.unwrap_or_default())
-}
-
-fn cadences(table: &mut Table<'_>, zone: Tz) -> Vec<Cadence> {
-    let faults = table.faults();
-    table
-        .pairs("cadences")
-        .into_iter()
-        .filter_map(|Located { spot, value: (name, line) }| {
-            let name = name.parse::<Slug>().map_err(|why| faults.add(&spot, why)).ok();
-            let rhythm = match line {
-                "instant" => Some(Rhythm::Instant),
-                line => Schedule::parse(line, zone).map(Rhythm::Slots).map_err(|why| faults.add(&spot, why)).ok(),
-            };
-            Some(Cadence { name: name?, rhythm: rhythm? })
-        })
-        .collect()
-}
-
 /// `include` and `exclude` of a source or newsletter. A rule that stands twice
 /// was meant to be another.
-fn filter(table: &mut Table<'_>) -> Filter {
+pub(super) fn filter(table: &mut Table<'_>) -> Filter {
     let mut rules: Vec<(&str, Rule)> = Vec::new();
     for key in ["include", "exclude"] {
         for Located { spot, value } in table.texts(key).map(|list| list.value).unwrap_or_default() {
@@ -269,7 +214,7 @@ fn base_url(text: &str) -> Result<HttpUrl, String> {
     Ok(url)
 }
 
-fn zone(text: &str) -> Result<Tz, String> {
+pub(super) fn zone(text: &str) -> Result<Tz, String> {
     text.parse().map_err(|_| {
         // People write the city alone as often as they misspell the whole.
         let city = TZ_VARIANTS.iter().map(|zone| zone.name()).find(|name| {

@@ -49,6 +49,14 @@ pub(super) struct Located<T> {
     pub(super) value: T,
 }
 
+/// What stands behind one of the operator's own keys.
+pub(super) enum TextOrTable<'f> {
+    /// A text.
+    Text(&'f str),
+    /// A table.
+    Table(Table<'f>),
+}
+
 impl File {
     pub(super) fn new(path: &Path, order: usize, text: &str) -> Self {
         let line_ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
@@ -208,7 +216,12 @@ impl<'f> Table<'f> {
 
     /// A list of texts.
     pub(super) fn texts(&mut self, key: &'static str) -> Option<Located<Vec<Located<&'f str>>>> {
-        let Located { spot, value } = self.find(key)?;
+        let found = self.find(key)?;
+        self.as_texts(found)
+    }
+
+    fn as_texts(&self, found: Located<&'f DeValue<'f>>) -> Option<Located<Vec<Located<&'f str>>>> {
+        let Located { spot, value } = found;
         let Some(list) = value.as_array() else {
             self.faults.add(&spot, format_args!("must be a list of texts in [ ], not {}", kind(value)));
             return None;
@@ -224,20 +237,53 @@ impl<'f> Table<'f> {
     }
 
     /// A table whose keys are the operator's own, in the order of the file.
-    pub(super) fn pairs(&mut self, key: &'static str) -> Vec<Located<(&'f str, &'f str)>> {
+    fn named(&mut self, key: &'static str) -> Vec<Located<(&'f str, &'f DeValue<'f>)>> {
         let Some(Located { spot, value }) = self.find(key) else { return Vec::new() };
         let Some(entries) = value.as_table() else {
             self.faults.add(&spot, format_args!("must be a table in {{ }}, not {}", kind(value)));
             return Vec::new();
         };
-        let mut pairs: Vec<_> = entries.iter().collect();
-        pairs.sort_by_key(|(name, _)| name.span().start);
-        pairs
+        let mut named: Vec<_> = entries.iter().collect();
+        named.sort_by_key(|(name, _)| name.span().start);
+        named
             .into_iter()
-            .filter_map(|(name, value)| {
+            .map(|(name, value)| {
                 let spot = Spot { line: self.file.line(name.span().start), ..spot.below(name.get_ref()) };
-                let text = self.as_text(Located { spot, value: value.get_ref() })?;
-                Some(Located { spot: text.spot, value: (name.get_ref().as_ref(), text.value) })
+                Located { spot, value: (name.get_ref().as_ref(), value.get_ref()) }
+            })
+            .collect()
+    }
+
+    /// The same, of texts or of tables.
+    pub(super) fn texts_or_tables(&mut self, key: &'static str) -> Vec<Located<(&'f str, TextOrTable<'f>)>> {
+        let named = self.named(key);
+        named
+            .into_iter()
+            .filter_map(|Located { spot, value: (name, value) }| {
+                let entry = match value.as_table() {
+                    Some(entries) => TextOrTable::Table(Table {
+                        file: self.file,
+                        entries,
+                        faults: self.faults,
+                        asked: Vec::new(),
+                        replaced: false,
+                        spot: spot.clone(),
+                    }),
+                    None => TextOrTable::Text(self.as_text(Located { spot: spot.clone(), value })?.value),
+                };
+                Some(Located { spot, value: (name, entry) })
+            })
+            .collect()
+    }
+
+    /// The same, of lists of texts.
+    pub(super) fn lists(&mut self, key: &'static str) -> Vec<Located<(&'f str, Vec<&'f str>)>> {
+        let named = self.named(key);
+        named
+            .into_iter()
+            .filter_map(|Located { spot, value: (name, value) }| {
+                let list = self.as_texts(Located { spot: spot.clone(), value })?;
+                Some(Located { spot, value: (name, list.value.into_iter().map(|item| item.value).collect()) })
             })
             .collect()
     }

@@ -31,6 +31,8 @@ impl Edition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DigestState {
+    /// Frozen; it waits for the editor's word.
+    Review,
     /// Frozen; its deliveries are under way.
     Sending,
     /// Its balance is closed.
@@ -39,20 +41,32 @@ pub enum DigestState {
     Empty,
     /// The slot was too long ago when syndicated came back.
     Missed,
-    /// Sending stopped by itself because too many recipients were refused (P10).
+    /// There were too few posts (`min_posts`): they wait for the next slot.
+    Few,
+    /// Sending stopped: by itself because too many recipients were refused
+    /// (P10), which its trouble says, or on a person's word.
     Paused,
+    /// A person called it off: nothing of it leaves any more.
+    Cancelled,
 }
 
 impl DigestState {
+    /// Every state.
+    pub const ALL: [Self; 8] =
+        [Self::Review, Self::Sending, Self::Done, Self::Empty, Self::Missed, Self::Few, Self::Paused, Self::Cancelled];
+
     /// The word in the database and in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Review => "review",
             Self::Sending => "sending",
             Self::Done => "done",
             Self::Empty => "empty",
             Self::Missed => "missed",
+            Self::Few => "few",
             Self::Paused => "paused",
+            Self::Cancelled => "cancelled",
         }
     }
 }
@@ -61,7 +75,7 @@ impl std::str::FromStr for DigestState {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Sending, Self::Done, Self::Empty, Self::Missed, Self::Paused]
+        Self::ALL
             .into_iter()
             .find(|state| state.as_str() == text)
             .ok_or_else(|| format!("unknown digest state `{text}`"))
@@ -175,6 +189,10 @@ pub mod token {
     pub const UNSUBSCRIBE_URL: &str = "\u{e000}unsubscribe\u{e001}";
     /// Stands for the reader's address.
     pub const EMAIL: &str = "\u{e000}email\u{e001}";
+    /// Stands for the line that greets the reader.
+    pub const GREETING: &str = "\u{e000}greeting\u{e001}";
+    /// Stands for the link to the reader's own choices.
+    pub const PREFERENCES_URL: &str = "\u{e000}preferences\u{e001}";
 
     /// The first token in `text`, frame included, between what stands before and behind it.
     #[must_use]

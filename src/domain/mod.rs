@@ -1,6 +1,7 @@
 //! The words of the field. No I/O and no SQL: values that are parsed once, at
 //! the edge, and are valid from then on.
 
+pub mod composition;
 pub mod delivery;
 pub mod digest;
 pub mod dkim;
@@ -12,6 +13,7 @@ pub mod id;
 pub mod language;
 pub mod newsletter;
 pub mod pace;
+pub mod picture;
 pub mod platform;
 pub mod post;
 pub mod schedule;

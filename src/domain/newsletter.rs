@@ -1,9 +1,11 @@
 //! What readers subscribe to.
 
+use super::composition::{Composition, Topic};
 use super::filter::Filter;
 use super::language::Language;
 use super::schedule::Schedule;
 use super::slug::Slug;
+use chrono_tz::Tz;
 use std::time::Duration;
 
 /// A newsletter as configured.
@@ -24,6 +26,10 @@ pub struct Newsletter {
     /// How often it is mailed, by name, in the configuration's order. The first
     /// is what the form proposes.
     pub cadences: Vec<Cadence>,
+    /// What readers may choose of it; empty when each gets all.
+    pub topics: Vec<Topic>,
+    /// The clock that its slots and dates go by.
+    pub timezone: Tz,
     /// How long a post must have stood unchanged before it is mailed.
     pub settle: Duration,
     /// A post that never stands still is mailed this long after it was first seen.
@@ -37,6 +43,12 @@ impl Newsletter {
     #[must_use]
     pub fn takes(&self, source: &Slug) -> bool {
         self.sources.as_ref().is_none_or(|names| names.contains(source))
+    }
+
+    /// The same for somebody who cannot wait until its posts stand still.
+    #[must_use]
+    pub fn settled(&self) -> Self {
+        Self { settle: Duration::ZERO, ..self.clone() }
     }
 
     /// The cadence of that name.
@@ -53,6 +65,8 @@ pub struct Cadence {
     pub name: Slug,
     /// When its digests go out.
     pub rhythm: Rhythm,
+    /// How its digests look.
+    pub composition: Composition,
 }
 
 /// When a cadence mails.

@@ -66,6 +66,33 @@ impl Slot {
     pub fn key(&self) -> String {
         self.nominal.format("%Y-%m-%dT%H:%M").to_string()
     }
+
+    /// How often a wall clock in `zone` shows its nominal time.
+    #[must_use]
+    pub fn shown(&self, zone: Tz) -> Shown {
+        match zone.from_local_datetime(&self.nominal) {
+            MappedLocalTime::Single(_) => Shown::Once,
+            MappedLocalTime::Ambiguous(..) => Shown::Twice,
+            MappedLocalTime::None => Shown::Never,
+        }
+    }
+
+    /// When a wall clock in `zone` shows the same time.
+    #[must_use]
+    pub fn due_in(&self, zone: Tz) -> Timestamp {
+        instant(zone, self.nominal).unwrap_or(self.due)
+    }
+}
+
+/// How often a clock on the wall shows the nominal time of a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// As on any other day.
+    Once,
+    /// Never: clocks go forward over it, and the slot is at the end of the gap.
+    Never,
+    /// Twice: clocks go back over it, and the slot is the first of them.
+    Twice,
 }
 
 /// A field of a crontab line: its name, its range, and the names it knows.
@@ -187,7 +214,8 @@ pub fn local(zone: Tz, at: Timestamp) -> String {
 
 /// The instant that a wall clock in `zone` first shows `nominal`, or, when it
 /// never does, the first instant after the gap.
-fn instant(zone: Tz, nominal: NaiveDateTime) -> Option<Timestamp> {
+#[must_use]
+pub fn instant(zone: Tz, nominal: NaiveDateTime) -> Option<Timestamp> {
     let mut shown = nominal;
     // A gap is at most a day long.
     for _ in 0..=24 * 60 + 1 {

@@ -5,6 +5,7 @@ use super::id::{SubscriberId, SubscriptionId};
 use super::language::Language;
 use super::slug::Slug;
 use super::time::Timestamp;
+use chrono_tz::Tz;
 use serde::Serialize;
 
 /// A reader's subscription to one newsletter, with the reader.
@@ -34,6 +35,12 @@ pub struct Subscription {
     pub ended_at: Option<Timestamp>,
     /// How consent came about: which form, import or person, in which words.
     pub consent: String,
+    /// What the reader is greeted by.
+    pub name: Option<String>,
+    /// Whose clock shows the reader's morning; the newsletter's when there is none.
+    pub timezone: Option<Tz>,
+    /// What the reader chose; everything when there is nothing.
+    pub topics: Vec<Slug>,
 }
 
 /// Where a subscription stands.

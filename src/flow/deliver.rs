@@ -17,6 +17,8 @@ mod round;
 mod session;
 mod verdict;
 
+pub use copy::sample;
+
 use crate::clock::{Chance, Clock};
 use crate::config::{Live, OnAmbiguous};
 use crate::domain::delivery::Verdict;

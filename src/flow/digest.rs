@@ -4,20 +4,26 @@
 //! Invariants: each slot is decided on once, as sent, empty or missed (P11); a
 //! post is mailed at most once by a cadence (P2); no reader is skipped (P3).
 
+mod compose;
+mod pictures;
 mod sift;
 
+pub use compose::note;
 pub use sift::{Sifted, sift};
 
 use crate::clock::Clock;
 use crate::config::{Config, Live};
+use crate::domain::composition::Deliver;
 use crate::domain::digest::{DigestState, Edition};
-use crate::domain::id::{DigestId, PostId};
+use crate::domain::id::DigestId;
 use crate::domain::newsletter::{Cadence, Newsletter, Rhythm};
 use crate::domain::schedule::{Schedule, Slot};
 use crate::domain::time::Timestamp;
-use crate::read::plain_text;
-use crate::render::{DigestContext, DigestPost, RenderError, Rendered, Renderer, cut, long_date};
-use crate::store::{Freeze, Frozen, LeftOut, Progress, Selection, Store, StoreError};
+use crate::net::Client;
+use crate::render::{RenderError, Rendered, Renderer};
+use crate::store::{Freeze, Frozen, Progress, Review, Selection, Store, StoreError};
+use chrono_tz::Tz;
+use compose::{Composed, Composer};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +38,8 @@ pub struct Digester {
     config: Live,
     renderer: Arc<Renderer>,
     clock: Clock,
+    urgent: bool,
+    client: Option<Client>,
 }
 
 /// What became of one edition.
@@ -50,6 +58,8 @@ pub enum Outcome {
     Frozen {
         /// Its row.
         digest: DigestId,
+        /// Whether it waits for its editor.
+        review: bool,
         /// How many posts it holds.
         posts: usize,
         /// How many readers will get it.
@@ -57,6 +67,8 @@ pub enum Outcome {
     },
     /// There was nothing to send.
     Empty,
+    /// There were fewer posts than the cadence sends (`min_posts`): they wait.
+    Few,
     /// It was too long ago.
     Missed,
 }
@@ -93,7 +105,20 @@ impl Digester {
     /// Composes from `store` as the configuration says at each moment.
     #[must_use]
     pub fn new(store: Store, config: Live, renderer: Arc<Renderer>, clock: Clock) -> Self {
-        Self { store, config, renderer, clock }
+        Self { store, config, renderer, clock, urgent: false, client: None }
+    }
+
+    /// The same with a client that gets the pictures which a newsletter brings
+    /// along; without one they stay linked.
+    #[must_use]
+    pub fn with_pictures(self, client: Client) -> Self {
+        Self { client: Some(client), ..self }
+    }
+
+    /// The same for who sends by hand and cannot wait until posts have settled.
+    #[must_use]
+    pub fn urgent(self, urgent: bool) -> Self {
+        Self { urgent, ..self }
     }
 
     /// Decides on every slot that is due and every post that an instant cadence
@@ -106,22 +131,25 @@ impl Digester {
                 let Some(progress) = self.store.cadence_progress(&newsletter.name, &cadence.name).await? else {
                     continue;
                 };
+                let place = Place { config: &config, newsletter, cadence };
                 match &cadence.rhythm {
-                    Rhythm::Instant => self.fire_instant(&config, newsletter, cadence, progress, &mut fired).await?,
-                    Rhythm::Slots(schedule) => {
-                        self.fire_slots(&config, newsletter, cadence, schedule, progress, &mut fired).await?;
-                    }
+                    Rhythm::Instant => self.fire_instant(place, progress, &mut fired).await?,
+                    Rhythm::Slots(schedule) => self.fire_slots(place, schedule, progress, &mut fired).await?,
                 }
             }
+        }
+        if !fired.is_empty() {
+            self.store.drop_pictures(self.clock.now()).await?;
         }
         Ok(fired)
     }
 
-    /// Freezes a digest of what has settled by now, outside any slot. Its posts
-    /// are then not sent by the next slot. An empty one leaves no trace.
+    /// Freezes a digest of what has settled by now, outside any slot and for all zones at once. Its posts are
+    /// then not sent by the next slot. An empty one leaves no trace.
     pub async fn send_now(&self, newsletter: &str, cadence: &str) -> Result<Fired, DigestError> {
         let config = self.config.load_full();
         let (newsletter, cadence) = find(&config, newsletter, cadence)?;
+        let newsletter = &if self.urgent { newsletter.settled() } else { newsletter.clone() };
         let now = self.clock.now();
         let edition = Edition {
             newsletter: newsletter.name.clone(),
@@ -130,7 +158,8 @@ impl Digester {
         };
         self.store.sync_cadences(std::slice::from_ref(newsletter), now).await?;
         let since = self.since(newsletter, cadence).await?;
-        let outcome = self.freeze(&config, newsletter, cadence, &edition, since, None).await?;
+        let place = Place { config: &config, newsletter, cadence };
+        let outcome = self.freeze(place, &edition, since, None).await?;
         Ok(Fired { edition, outcome: outcome.unwrap_or(Outcome::Empty) })
     }
 
@@ -138,13 +167,14 @@ impl Digester {
     pub async fn preview(&self, newsletter: &str, cadence: &str) -> Result<Preview, DigestError> {
         let config = self.config.load_full();
         let (newsletter, cadence) = find(&config, newsletter, cadence)?;
+        let newsletter = &if self.urgent { newsletter.settled() } else { newsletter.clone() };
         let now = self.clock.now();
         let since = self.since(newsletter, cadence).await?;
         let selection = Selection { newsletter, cadence: &cadence.name, since, now };
         let posts = sift(&self.store, &selection).await?;
         let mail = match posts.taken.as_slice() {
             [] => None,
-            taken => Some(self.render(&config, newsletter, taken, now).await?),
+            taken => Some(self.composer(Place { config: &config, newsletter, cadence }, now).whole(taken).await?),
         };
         Ok(Preview { posts, mail })
     }
@@ -167,26 +197,28 @@ impl Digester {
 
     async fn fire_slots(
         &self,
-        config: &Config,
-        newsletter: &Newsletter,
-        cadence: &Cadence,
+        place: Place<'_>,
         schedule: &Schedule,
         progress: Progress,
         fired: &mut Vec<Fired>,
     ) -> Result<(), DigestError> {
+        let Place { config, newsletter, cadence } = place;
         let now = self.clock.now();
-        let mut slots = schedule.slots_after(progress.fired_to).take_while(|slot| slot.due <= now).peekable();
-        while let Some(Slot { due, nominal }) = slots.next() {
+        let zones = match cadence.composition.deliver {
+            Deliver::AtOnce => Vec::new(),
+            Deliver::Local => self.store.zones_in_use().await?,
+        };
+        // Frozen as soon as the first of its readers' clocks shows the time.
+        let ripe = |slot: &Slot| zones.iter().map(|zone| slot.due_in(*zone)).fold(slot.due, Timestamp::min) <= now;
+        let mut slots = schedule.slots_after(progress.fired_to).take_while(ripe).peekable();
+        while let Some(slot) = slots.next() {
             // Several nominal times may share an instant (the end of a gap): only
             // behind the last of them is that instant done.
-            let shared = slots.peek().is_some_and(|next| next.due == due);
-            let fired_to = if shared { due.minus(Duration::from_millis(1)) } else { due };
-            let edition = Edition {
-                newsletter: newsletter.name.clone(),
-                cadence: cadence.name.clone(),
-                slot: Slot { due, nominal }.key(),
-            };
-            let outcome = if now.since(due) > config.mail.late {
+            let shared = slots.peek().is_some_and(|next| next.due == slot.due);
+            let fired_to = if shared { slot.due.minus(Duration::from_millis(1)) } else { slot.due };
+            let edition =
+                Edition { newsletter: newsletter.name.clone(), cadence: cadence.name.clone(), slot: slot.key() };
+            let outcome = if now.since(slot.due) > config.mail.late {
                 let open = self.store.record_slot(&edition, DigestState::Missed, &[], fired_to, now).await?;
                 tracing::warn!(
                     newsletter = %newsletter.name, cadence = %cadence.name, slot = edition.slot,
@@ -194,7 +226,9 @@ impl Digester {
                 );
                 open.then_some(Outcome::Missed)
             } else {
-                self.freeze(config, newsletter, cadence, &edition, progress.since, Some(fired_to)).await?
+                let times =
+                    if cadence.composition.deliver == Deliver::Local { times(slot, &zones, now) } else { Vec::new() };
+                self.freeze(place, &edition, progress.since, Some(Turn { fired_to, times })).await?
             };
             fired.extend(outcome.map(|outcome| Fired { edition, outcome }));
         }
@@ -203,12 +237,11 @@ impl Digester {
 
     async fn fire_instant(
         &self,
-        config: &Config,
-        newsletter: &Newsletter,
-        cadence: &Cadence,
+        place: Place<'_>,
         progress: Progress,
         fired: &mut Vec<Fired>,
     ) -> Result<(), DigestError> {
+        let Place { newsletter, cadence, .. } = place;
         let now = self.clock.now();
         let since = progress.since.max(now.minus(INSTANT_LOOKBACK));
         let selection = Selection { newsletter, cadence: &cadence.name, since, now };
@@ -220,7 +253,7 @@ impl Digester {
         for post in taken.into_iter().rev() {
             let edition = Edition::instant(newsletter.name.clone(), cadence.name.clone(), post);
             let posts = Sifted { taken: vec![post], left_out: Vec::new() };
-            let frozen = self.freeze_posts(config, newsletter, &edition, &posts, None).await?;
+            let frozen = self.freeze_posts(place, &edition, &posts, None).await?;
             fired.extend(frozen.map(|outcome| Fired { edition, outcome }));
         }
         Ok(())
@@ -229,23 +262,24 @@ impl Digester {
     /// Selects and freezes; `None` when the slot had been decided on before.
     async fn freeze(
         &self,
-        config: &Config,
-        newsletter: &Newsletter,
-        cadence: &Cadence,
+        place: Place<'_>,
         edition: &Edition,
         since: Timestamp,
-        fired_to: Option<Timestamp>,
+        turn: Option<Turn>,
     ) -> Result<Option<Outcome>, DigestError> {
+        let Place { newsletter, cadence, .. } = place;
         // A race is lost only to another digest of the same cadence, which then
-        // has the posts: the second look finds the rest.
+        // has the posts, or to a reader or an editor: the second look finds the rest.
         for _ in 0..3 {
             let now = self.clock.now();
             let selection = Selection { newsletter, cadence: &cadence.name, since, now };
             let posts = sift(&self.store, &selection).await?;
-            if posts.taken.is_empty() {
-                return self.record_empty(edition, &posts.left_out, fired_to, now).await;
+            // Who sends by hand wants it whatever its size.
+            let least = if turn.is_some() { cadence.composition.min_posts.max(1) } else { 1 };
+            if posts.taken.len() < least {
+                return self.record_nothing(edition, &posts, turn.as_ref(), now).await;
             }
-            if let Some(outcome) = self.freeze_posts(config, newsletter, edition, &posts, fired_to).await? {
+            if let Some(outcome) = self.freeze_posts(place, edition, &posts, turn.as_ref()).await? {
                 return Ok(Some(outcome));
             }
             if self.store.slot_state(edition).await?.is_some() {
@@ -255,47 +289,70 @@ impl Digester {
         Ok(None)
     }
 
-    async fn record_empty(
+    async fn record_nothing(
         &self,
         edition: &Edition,
-        left_out: &[LeftOut],
-        fired_to: Option<Timestamp>,
+        Sifted { taken, left_out }: &Sifted,
+        turn: Option<&Turn>,
         now: Timestamp,
     ) -> Result<Option<Outcome>, DigestError> {
-        let Some(fired_to) = fired_to else { return Ok(Some(Outcome::Empty)) };
-        let open = self.store.record_slot(edition, DigestState::Empty, left_out, fired_to, now).await?;
+        let (state, outcome) = match taken.as_slice() {
+            [] => (DigestState::Empty, Outcome::Empty),
+            _ => (DigestState::Few, Outcome::Few),
+        };
+        let Some(turn) = turn else { return Ok(Some(outcome)) };
+        let open = self.store.record_slot(edition, state, left_out, turn.fired_to, now).await?;
         if open {
             tracing::info!(
                 newsletter = %edition.newsletter, cadence = %edition.cadence, slot = edition.slot,
-                left_out = left_out.len(), "nothing to send: no post has settled since the last digest"
+                waiting = taken.len(), left_out = left_out.len(),
+                "nothing to send: too few posts have settled since the last digest"
             );
         }
-        Ok(open.then_some(Outcome::Empty))
+        Ok(open.then_some(outcome))
     }
 
     /// Renders and freezes these posts; `None` when nothing was written.
     async fn freeze_posts(
         &self,
-        config: &Config,
-        newsletter: &Newsletter,
+        place: Place<'_>,
         edition: &Edition,
         Sifted { taken, left_out }: &Sifted,
-        fired_to: Option<Timestamp>,
+        turn: Option<&Turn>,
     ) -> Result<Option<Outcome>, DigestError> {
         let now = self.clock.now();
-        let Rendered { subject, html, plain } = self.render(config, newsletter, taken, now).await?;
-        let expires_at = now.plus(config.mail.lifetime);
-        let frozen = Frozen { posts: taken, left_out, subject: &subject, html: &html, plain: &plain, expires_at };
-        match self.store.freeze_digest(edition, &frozen, fired_to, now).await? {
+        let Composed { mail, variants, notes, moved } = self.composer(place, now).compose(taken).await?;
+        let review = place.cadence.composition.review.as_ref();
+        let frozen = Frozen {
+            posts: taken,
+            left_out,
+            subject: &mail.subject,
+            html: &mail.html,
+            plain: &mail.plain,
+            expires_at: now.plus(place.config.mail.lifetime),
+            variants: &variants,
+            zones: turn.map_or(&[], |turn| &turn.times),
+            notes: &notes,
+            moved,
+            review: review.map(|editor| Review { editor }),
+        };
+        match self.store.freeze_digest(edition, &frozen, turn.map(|turn| turn.fired_to), now).await? {
             Freeze::Done { digest, recipients } => {
                 tracing::info!(
                     newsletter = %edition.newsletter, cadence = %edition.cadence, slot = edition.slot,
-                    digest = digest.0, posts = taken.len(), left_out = left_out.len(), recipients, "digest frozen"
+                    digest = digest.0, posts = taken.len(), left_out = left_out.len(), recipients,
+                    mails = variants.len() + 1, review = review.is_some(), "digest frozen"
                 );
-                Ok(Some(Outcome::Frozen { digest, posts: taken.len(), recipients }))
+                let review = review.is_some() && recipients > 0;
+                Ok(Some(Outcome::Frozen { digest, review, posts: taken.len(), recipients }))
             }
             Freeze::Already | Freeze::Raced => Ok(None),
         }
+    }
+
+    fn composer<'a>(&'a self, Place { config, newsletter, cadence }: Place<'a>, now: Timestamp) -> Composer<'a> {
+        let client = self.client.as_ref();
+        Composer { store: &self.store, renderer: &self.renderer, config, newsletter, cadence, now, client }
     }
 
     async fn since(&self, newsletter: &Newsletter, cadence: &Cadence) -> Result<Timestamp, StoreError> {
@@ -304,55 +361,32 @@ impl Digester {
     }
 }
 
+/// Whose digest is made.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    config: &'a Config,
+    newsletter: &'a Newsletter,
+    cadence: &'a Cadence,
+}
+
+/// The slot that a digest is of.
+struct Turn {
+    /// How far its cadence has come with it.
+    fired_to: Timestamp,
+    /// When it falls due by the clocks of zones; '' is the newsletter's. Empty: for all at once.
+    times: Vec<(String, Timestamp)>,
+}
+
+/// When a slot falls due by each clock. Where that is over already it is now, so
+/// that nobody's mail expires before it is tried.
+fn times(slot: Slot, zones: &[Tz], now: Timestamp) -> Vec<(String, Timestamp)> {
+    let elsewhere = zones.iter().map(|zone| (zone.name().to_owned(), slot.due_in(*zone).max(now)));
+    std::iter::once((String::new(), slot.due.max(now))).chain(elsewhere).collect()
+}
+
 fn find<'a>(config: &'a Config, newsletter: &str, cadence: &str) -> Result<(&'a Newsletter, &'a Cadence), DigestError> {
     let found = config.newsletter(newsletter);
     found
         .and_then(|found| Some((found, found.cadence(cadence)?)))
         .ok_or_else(|| DigestError::NoCadence { newsletter: newsletter.to_owned(), cadence: cadence.to_owned() })
-}
-
-/// An excerpt is at most so many characters.
-const EXCERPT: usize = 320;
-
-impl Digester {
-    /// Renders the mail of these posts. What a frozen digest shows is what was
-    /// stored at this moment.
-    async fn render(
-        &self,
-        config: &Config,
-        newsletter: &Newsletter,
-        posts: &[PostId],
-        now: Timestamp,
-    ) -> Result<Rendered, DigestError> {
-        let zone = config.site.timezone;
-        let mut shown = Vec::with_capacity(posts.len());
-        for &id in posts {
-            let Some(post) = self.store.post(id).await? else { continue };
-            let source = self.store.source_row(&post.source_name).await?.and_then(|row| row.title);
-            let source = source.unwrap_or_else(|| post.source_name.to_string());
-            let mut byline = post.entry.authors.clone();
-            // A personal blog is often called by its author's name: say it once.
-            if !byline.contains(&source) {
-                byline.push(source);
-            }
-            byline.push(long_date(newsletter.language, zone, post.date()));
-            let text = post.entry.summary.as_ref().or(post.entry.content.as_ref());
-            shown.push(DigestPost {
-                title: post.entry.title.clone(),
-                url: post.entry.url.as_ref().map(ToString::to_string),
-                byline: byline.join(" · "),
-                excerpt: text.map(|html| cut(&plain_text(html.as_str()), EXCERPT)).unwrap_or_default(),
-                also_at: post.entry.also_at.clone(),
-            });
-        }
-        let context = DigestContext {
-            language: newsletter.language,
-            title: newsletter.title.clone(),
-            site: config.site.title.clone(),
-            home: config.site.base_url.to_string(),
-            date: long_date(newsletter.language, zone, now),
-            posts: shown,
-        };
-        Ok(self.renderer.digest(&context)?)
-    }
 }

@@ -10,7 +10,8 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::slug::Slug;
 use crate::domain::subscriber::{Subscription, SubscriptionState};
 use crate::domain::token::{Claim, Purpose, hex};
-use crate::store::{Requested, Store, StoreError, Wish};
+use crate::store::{Own, Requested, Store, StoreError, Wish};
+use chrono_tz::Tz;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -34,6 +35,23 @@ pub enum Refusal {
     Email,
     /// The newsletter has no such cadence.
     Cadence,
+    /// No such topic or time zone was offered: the form came from elsewhere.
+    Choice,
+}
+
+/// What a form asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The newsletter's name.
+    pub newsletter: &'a str,
+    /// Where the mails shall go.
+    pub email: &'a str,
+    /// The cadence's name.
+    pub cadence: &'a str,
+    /// The names of topics; none is everything.
+    pub topics: &'a [String],
+    /// Whose clock shows the reader's morning; empty is the newsletter's.
+    pub timezone: &'a str,
 }
 
 /// What a confirmation link is worth.
@@ -58,16 +76,22 @@ impl Subscriptions {
     }
 
     /// Takes a request from a form. The answer is the same for every address.
-    pub async fn request(
-        &self,
-        newsletter: &str,
-        email: &str,
-        cadence: &str,
-    ) -> Result<Result<(), Refusal>, StoreError> {
+    pub async fn request(&self, asked: Asked<'_>) -> Result<Result<(), Refusal>, StoreError> {
+        let Asked { newsletter, email, cadence, topics, timezone } = asked;
         let config = self.config.load_full();
         let Some(newsletter) = config.newsletter(newsletter) else { return Ok(Err(Refusal::NoNewsletter)) };
         let Ok(email) = email.parse::<EmailAddress>() else { return Ok(Err(Refusal::Email)) };
         let Some(cadence) = newsletter.cadence(cadence) else { return Ok(Err(Refusal::Cadence)) };
+        let chosen = topics.iter().map(|name| newsletter.topics.iter().find(|topic| topic.name.as_str() == name));
+        let chosen = chosen.map(|topic| topic.map(|topic| topic.name.clone())).collect::<Option<Vec<Slug>>>();
+        let Some(topics) = chosen else { return Ok(Err(Refusal::Choice)) };
+        let timezone = match timezone {
+            "" => None,
+            name => match name.parse::<Tz>() {
+                Ok(zone) => Some(zone),
+                Err(_) => return Ok(Err(Refusal::Choice)),
+            },
+        };
         let consent = format!("asked for on the form of {} ({})", newsletter.name, newsletter.title);
         let wish = Wish {
             email: &email,
@@ -75,6 +99,7 @@ impl Subscriptions {
             cadence: &cadence.name,
             language: newsletter.language,
             consent: &consent,
+            own: Own { name: None, timezone, topics: &topics },
         };
         let nonce = hex(&self.chance.bytes::<32>());
         match self.store.request_subscription(&wish, &nonce, self.clock.now()).await? {

@@ -165,7 +165,7 @@ mod tests {
         };
         let tokens = [(token::UNSUBSCRIBE_URL, "https://example.com/u/1.0.abc"), (token::EMAIL, "reader@example.org")];
         let own = Own { to: &to, message_id: "0123456789abcdef@example.com", tokens: &tokens };
-        Mould::new(&head, plain, html).unwrap().cast(&own, &[]).unwrap()
+        Mould::new(&head, plain, html, &[]).unwrap().cast(&own, &[]).unwrap()
     }
 
     #[test]

@@ -7,10 +7,14 @@ use super::encode::{Encoded, Lines, Page};
 use crate::config::Dkim;
 use crate::domain::digest::token;
 use crate::domain::email_address::EmailAddress;
+use crate::domain::picture::Picture;
 use crate::domain::time::Timestamp;
 use aws_lc_rs::digest::{Context, SHA256};
 use std::borrow::Cow;
 use std::fmt::Write as _;
+
+/// So long is a line of base64 (RFC 2045 section 6.8).
+const BASE64_LINE: usize = 76;
 
 /// A mail with places for what is a reader's own.
 #[derive(Debug, Clone)]
@@ -45,27 +49,31 @@ enum Step {
 
 impl Mould {
     /// Makes a mail with a text and an HTML part, in which tokens may stand
-    /// (`domain::digest::token`). The boundary follows from the texts, so that a
-    /// repeat is the same bytes (P5).
-    pub fn new(head: &Head<'_>, plain: &str, html: &str) -> Result<Self, ComposeError> {
+    /// (`domain::digest::token`), and the pictures that this shows (RFC 2387). The
+    /// boundaries follow from the texts, so that a repeat is the same bytes (P5).
+    pub fn new(head: &Head<'_>, plain: &str, html: &str, pictures: &[Picture]) -> Result<Self, ComposeError> {
         let known = [head.subject, plain, html].concat();
         let boundary: String = crate::domain::token::sha256_hex(known.as_bytes()).chars().take(32).collect();
-        let (plain, html) = (text(plain, false), text(html, true));
-        let part = |kind: &str, encoding: &str| {
-            Step::Fixed(Lines::new(
-                format!(
-                    "--=_{boundary}\r\nContent-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
-                )
-                .into_bytes(),
+        let inner = format!("{boundary}_");
+        let fixed = |text: String| Step::Fixed(Lines::new(text.into_bytes()));
+        let part = |boundary: &str, kind: &str, encoding: &str| {
+            fixed(format!(
+                "--=_{boundary}\r\nContent-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
             ))
         };
-        let body = vec![
-            part("plain", plain.1),
-            plain.0,
-            part("html", html.1),
-            html.0,
-            Step::Fixed(Lines::new(format!("--=_{boundary}--\r\n").into_bytes())),
-        ];
+        let (plain, html) = (text(plain, false), text(html, true));
+        let mut body = vec![part(&boundary, "plain", plain.1), plain.0];
+        if pictures.is_empty() {
+            body.extend([part(&boundary, "html", html.1), html.0]);
+        } else {
+            body.push(fixed(format!(
+                "--=_{boundary}\r\nContent-Type: multipart/related; type=\"text/html\"; boundary=\"=_{inner}\"\r\n\r\n"
+            )));
+            body.extend([part(&inner, "html", html.1), html.0]);
+            body.extend(pictures.iter().map(|picture| fixed(shown(picture, &inner))));
+            body.push(fixed(format!("--=_{inner}--\r\n")));
+        }
+        body.push(fixed(format!("--=_{boundary}--\r\n")));
         let mut mould = Self {
             head: fixed_headers(head, &format!("multipart/alternative; boundary=\"=_{boundary}\""))?,
             date: head.date,
@@ -151,6 +159,21 @@ impl Page for Sheet {
         }
         self.bytes.extend_from_slice(&lines);
     }
+}
+
+/// The part of a picture that the HTML shows (RFC 2392, RFC 2183 section 2.1).
+fn shown(Picture { id, media_type, base64 }: &Picture, boundary: &str) -> String {
+    let mut part = format!(
+        "--=_{boundary}\r\nContent-Type: {media_type}\r\nContent-Transfer-Encoding: base64\r\nContent-ID: <{id}>\r\nContent-Disposition: inline\r\n\r\n"
+    );
+    let mut rest = base64.as_str();
+    while !rest.is_empty() {
+        let (line, behind) = rest.split_at(rest.len().min(BASE64_LINE));
+        part.push_str(line);
+        part.push_str("\r\n");
+        rest = behind;
+    }
+    part
 }
 
 /// A part of the mail, and the name of its encoding.

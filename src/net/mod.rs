@@ -62,7 +62,7 @@ pub struct Client {
 }
 
 /// What a reload of the configuration may change.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Limits {
     guard: Guard,
     timeout: Duration,
@@ -137,9 +137,19 @@ impl Client {
         self.fetch_with(request, false).await
     }
 
+    /// The same of at most `most` bytes, whatever the configuration allows.
+    pub async fn fetch_within(&self, request: Request<'_>, most: u64) -> Result<Outcome, FetchError> {
+        let limits = Limits::clone(&self.limits.load());
+        let limits = Limits { max_bytes: limits.max_bytes.min(most), ..limits };
+        self.fetch_by(Arc::new(limits), request, false).await
+    }
+
     /// The same, and `invited` by the robots.txt of each host on the way.
     async fn fetch_with(&self, request: Request<'_>, invited: bool) -> Result<Outcome, FetchError> {
-        let limits = self.limits.load_full();
+        self.fetch_by(self.limits.load_full(), request, invited).await
+    }
+
+    async fn fetch_by(&self, limits: Arc<Limits>, request: Request<'_>, invited: bool) -> Result<Outcome, FetchError> {
         let jar = Jar::default();
         let mut url = request.url.clone();
         let mut permanent_to = None;

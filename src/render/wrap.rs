@@ -3,7 +3,7 @@
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Columns; a Korean syllable takes two.
-const WIDTH: usize = 72;
+pub(super) const WIDTH: usize = 72;
 
 /// Breaks each line at spaces so that none is wider than 72 columns. Chinese and
 /// Japanese have no spaces: they break anywhere. Only a long word of narrow
@@ -43,6 +43,13 @@ pub(super) fn wrap(text: &str) -> String {
     wrapped
 }
 
+/// A heading over a rule of its own width.
+pub(super) fn ruled(text: &str) -> String {
+    let text = wrap(text);
+    let width = text.lines().map(UnicodeWidthStr::width).max().unwrap_or_default();
+    format!("{text}\n{}", "=".repeat(width))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +60,12 @@ mod tests {
         assert!(wrap(&korean).lines().all(|line| line.width() <= WIDTH));
         assert_eq!(wrap(&korean).lines().next().map(|line| line.split(' ').count()), Some(6));
         assert_eq!(wrap("a\n\nb"), "a\n\nb");
+    }
+
+    #[test]
+    fn a_rule_is_as_wide_as_its_heading() {
+        assert_eq!(ruled("Essays"), "Essays\n======");
+        assert_eq!(ruled("수필"), "수필\n====");
     }
 
     #[test]

@@ -42,6 +42,25 @@ pub enum Content {
         subscription: SubscriptionId,
         /// Part of its token.
         counter: i64,
+        /// Which of the digest's mails.
+        variant: i64,
+        /// What the reader is greeted by, when it is known.
+        name: Option<String>,
+    },
+    /// A digest as its readers would get it, for somebody who is to judge it.
+    Preview {
+        /// The letter.
+        letter: LetterId,
+        /// When it was written: the mail's date.
+        written: Timestamp,
+        /// The digest, when it is frozen already.
+        digest: Option<DigestId>,
+        /// Its subject.
+        subject: String,
+        /// Its HTML part, with a reader's tokens.
+        html: String,
+        /// Its text part, likewise.
+        plain: String,
     },
     /// The mail that asks a reader to confirm.
     Confirm {

@@ -5,6 +5,8 @@
 //! delivery per confirmed reader (P3), and the cadence's `fired_to`.
 
 use super::filtered::{LeftOut, pass_over};
+use super::freeze::{Review, Variant};
+use super::moves::MovedStamp;
 use super::{Store, StoreError, Tx, each};
 use crate::domain::digest::{Digest, DigestState, Edition};
 use crate::domain::id::{DigestId, PostId};
@@ -35,7 +37,7 @@ pub struct Selection<'a> {
 }
 
 /// What is frozen: the posts in their order, and the mail rendered from them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Frozen<'a> {
     /// In the order of the mail.
     pub posts: &'a [PostId],
@@ -47,24 +49,26 @@ pub struct Frozen<'a> {
     pub html: &'a str,
     /// The text part, likewise.
     pub plain: &'a str,
-    /// When what is not sent expires.
+    /// When what is not sent expires; where zones differ, that long after the reader's own time.
     pub expires_at: Timestamp,
+    /// The mails of those who do not get all of it.
+    pub variants: &'a [Variant],
+    /// Other zones than the newsletter's, by name, and when the digest falls due there.
+    pub zones: &'a [(String, Timestamp)],
+    /// The rows of the notes that stand in it.
+    pub notes: &'a [i64],
+    /// Who came from another cadence when the variants were made.
+    pub moved: MovedStamp,
+    /// Whom it waits for; `None` when it goes out by itself.
+    pub review: Option<Review<'a>>,
 }
 
-/// What freezing did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Freeze {
-    /// The digest stands.
-    Done {
-        /// Its row.
-        digest: DigestId,
-        /// How many readers will get it.
-        recipients: u64,
-    },
-    /// The slot had been decided on before.
-    Already,
-    /// Another digest of this cadence took one of the posts meanwhile; nothing was written.
-    Raced,
+impl Frozen<'_> {
+    /// When the last of its deliveries expires, by the clocks of all zones.
+    fn ends_at(&self, now: Timestamp) -> Timestamp {
+        let last = self.zones.iter().map(|(_, due)| due.since(now)).max().unwrap_or_default();
+        self.expires_at.plus(last)
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -172,71 +176,6 @@ impl Store {
             .collect())
     }
 
-    /// Freezes a digest: its row, its posts and one delivery per confirmed
-    /// reader, in one transaction (P3). `fired_to` is the instant of its slot,
-    /// when it has one.
-    pub async fn freeze_digest(
-        &self,
-        edition: &Edition,
-        frozen: &Frozen<'_>,
-        fired_to: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Result<Freeze, StoreError> {
-        let mut tx = self.begin().await?;
-        let Some(digest) = insert_digest(&mut tx, edition, DigestState::Sending, Some(frozen), now).await? else {
-            return Ok(Freeze::Already);
-        };
-        for (post, position) in frozen.posts.iter().zip(0_i64..) {
-            let written = each!(&mut tx, |db| {
-                sqlx::query(
-                    "INSERT INTO digest_post (digest_id, post_id, newsletter, cadence, position)
-                     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (newsletter, cadence, post_id) DO NOTHING",
-                )
-                .bind(digest.0)
-                .bind(post.0)
-                .bind(edition.newsletter.as_str())
-                .bind(edition.cadence.as_str())
-                .bind(position)
-                .execute(&mut **db)
-                .await
-                .map(|done| done.rows_affected())
-            })?;
-            if written == 0 {
-                // Dropping the transaction takes everything back.
-                return Ok(Freeze::Raced);
-            }
-        }
-        pass_over(&mut tx, &edition.newsletter, &edition.cadence, frozen.left_out, now).await?;
-        let recipients = each!(&mut tx, |db| {
-            sqlx::query(
-                "INSERT INTO delivery (digest_id, subscriber_id, subscription_id, not_before, expires_at)
-                 SELECT $1, s.subscriber_id, s.id, $2, $3 FROM subscription s
-                 WHERE s.newsletter = $4 AND s.cadence = $5 AND s.state = 'confirmed'",
-            )
-            .bind(digest.0)
-            .bind(now.millis())
-            .bind(frozen.expires_at.millis())
-            .bind(edition.newsletter.as_str())
-            .bind(edition.cadence.as_str())
-            .execute(&mut **db)
-            .await
-            .map(|done| done.rows_affected())
-        })?;
-        if recipients == 0 {
-            each!(&mut tx, |db| {
-                sqlx::query("UPDATE digest SET state = 'done', finished_at = $2 WHERE id = $1")
-                    .bind(digest.0)
-                    .bind(now.millis())
-                    .execute(&mut **db)
-                    .await
-                    .map(drop)
-            })?;
-        }
-        advance(&mut tx, edition, fired_to).await?;
-        tx.commit().await?;
-        Ok(Freeze::Done { digest, recipients })
-    }
-
     /// Records a slot that sends nothing: empty, with what the filter left out,
     /// or missed. Returns whether it was still open.
     pub async fn record_slot(
@@ -325,14 +264,15 @@ impl Store {
     }
 }
 
-async fn insert_digest(
+pub(super) async fn insert_digest(
     tx: &mut Tx,
     edition: &Edition,
     state: DigestState,
     frozen: Option<&Frozen<'_>>,
     now: Timestamp,
 ) -> Result<Option<DigestId>, StoreError> {
-    let finished = (state != DigestState::Sending).then_some(now.millis());
+    let open = matches!(state, DigestState::Sending | DigestState::Review);
+    let finished = (!open).then_some(now.millis());
     let row: Option<(i64,)> = each!(tx, |db| {
         sqlx::query_as(
             "INSERT INTO digest (newsletter, cadence, slot, state, frozen_at, expires_at, finished_at, subject, html, plain)
@@ -344,7 +284,7 @@ async fn insert_digest(
         .bind(&edition.slot)
         .bind(state.as_str())
         .bind(now.millis())
-        .bind(frozen.map_or(now, |frozen| frozen.expires_at).millis())
+        .bind(frozen.map_or(now, |frozen| frozen.ends_at(now)).millis())
         .bind(finished)
         .bind(frozen.map_or("", |frozen| frozen.subject))
         .bind(frozen.map_or("", |frozen| frozen.html))
@@ -356,7 +296,7 @@ async fn insert_digest(
 }
 
 /// Slots up to `fired_to` have been decided on; never goes back.
-async fn advance(tx: &mut Tx, edition: &Edition, fired_to: Option<Timestamp>) -> Result<(), StoreError> {
+pub(super) async fn advance(tx: &mut Tx, edition: &Edition, fired_to: Option<Timestamp>) -> Result<(), StoreError> {
     let Some(fired_to) = fired_to else { return Ok(()) };
     each!(tx, |db| {
         sqlx::query("UPDATE cadence SET fired_to = $3 WHERE newsletter = $1 AND name = $2 AND fired_to < $3")

@@ -4,12 +4,14 @@
 use super::deliveries::{HELD, slug};
 use super::letters::insert_owner_letter;
 use super::results::{BY_DOMAIN, by_domain};
+use super::words::hold_deliveries;
 use super::{Store, StoreError, Tx, each};
 use crate::config::Reports;
 use crate::domain::delivery::Decision;
 use crate::domain::digest::Balance;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::id::DigestId;
+use crate::domain::picture::Picture;
 use crate::domain::slug::Slug;
 use crate::domain::span;
 use crate::domain::time::Timestamp;
@@ -34,6 +36,8 @@ pub struct DigestContent {
     pub frozen_at: Timestamp,
     /// Whether a person set it going again after it had stopped by itself.
     pub resumed: bool,
+    /// The pictures that come with it.
+    pub pictures: Vec<Picture>,
 }
 
 /// How many mails of a digest are in each state.
@@ -60,8 +64,8 @@ impl Store {
         let mut tx = self.begin().await?;
         let rows: Vec<(i64, String, i64)> = each!(&mut tx, |db| {
             sqlx::query_as(
-                "UPDATE digest SET state = 'done', finished_at = $1
-                 WHERE state IN ('sending', 'paused') AND NOT EXISTS
+                "UPDATE digest SET finished_at = $1, state = CASE WHEN state = 'cancelled' THEN state ELSE 'done' END
+                 WHERE state IN ('sending', 'paused', 'cancelled') AND finished_at IS NULL AND NOT EXISTS
                      (SELECT 1 FROM delivery d WHERE d.digest_id = digest.id
                       AND d.state IN ('pending', 'attempting', 'deferred', 'unknown'))
                  RETURNING id, subject, frozen_at",
@@ -85,27 +89,30 @@ impl Store {
         sum(each!(&self.reader, |db| sqlx::query_as(BALANCE).bind(digest.0).fetch_all(db).await)?)
     }
 
-    /// The mail of a digest; `None` when there is no such digest.
-    pub async fn digest_content(&self, digest: DigestId) -> Result<Option<DigestContent>, StoreError> {
+    /// One of the mails of a digest, 0 being its own; `None` when there is none such.
+    pub async fn digest_content(&self, digest: DigestId, variant: i64) -> Result<Option<DigestContent>, StoreError> {
         let row: Option<(String, String, String, String, i64, bool)> = each!(&self.reader, |db| {
             sqlx::query_as(
-                "SELECT newsletter, subject, html, plain, frozen_at, trouble IS NOT NULL FROM digest WHERE id = $1",
+                "SELECT g.newsletter, COALESCE(v.subject, g.subject), COALESCE(v.html, g.html),
+                     COALESCE(v.plain, g.plain), g.frozen_at, g.trouble IS NOT NULL
+                 FROM digest g LEFT JOIN digest_variant v ON v.digest_id = g.id AND v.number = $2
+                 WHERE g.id = $1 AND ($2 = 0 OR v.number IS NOT NULL)",
             )
             .bind(digest.0)
+            .bind(variant)
             .fetch_optional(db)
             .await
         })?;
-        row.map(|(newsletter, subject, html, plain, frozen_at, resumed)| {
-            Ok(DigestContent {
-                newsletter: slug(&newsletter)?,
-                subject,
-                html,
-                plain,
-                frozen_at: Timestamp::from_millis(frozen_at),
-                resumed,
-            })
-        })
-        .transpose()
+        let Some((newsletter, subject, html, plain, frozen_at, resumed)) = row else { return Ok(None) };
+        Ok(Some(DigestContent {
+            newsletter: slug(&newsletter)?,
+            subject,
+            pictures: self.pictures_in(&html).await?,
+            html,
+            plain,
+            frozen_at: Timestamp::from_millis(frozen_at),
+            resumed,
+        }))
     }
 
     /// Stops a digest: what is open waits for a person (P10), and the owner is told.
@@ -127,16 +134,7 @@ impl Store {
             .await
         })?;
         let Some((subject,)) = paused else { return Ok(()) };
-        each!(&mut tx, |db| {
-            sqlx::query(
-                "UPDATE delivery SET not_before = $2 WHERE digest_id = $1 AND state IN ('pending', 'deferred', 'unknown')",
-            )
-            .bind(digest.0)
-            .bind(HELD)
-            .execute(&mut **db)
-            .await
-            .map(drop)
-        })?;
+        hold_deliveries(&mut tx, digest).await?;
         if let Some(owner) = owner {
             let body = format!(
                 "syndicated has stopped mailing digest {digest}, \"{subject}\": {trouble}.\n\n\
@@ -146,42 +144,6 @@ impl Store {
                 .await?;
         }
         tx.commit().await
-    }
-
-    /// Sets a paused digest going again, to be tried for `lifetime`. Returns
-    /// whether it was paused. Its trouble stays written: the sample that stopped
-    /// it is not judged again.
-    pub async fn resume_digest(
-        &self,
-        digest: DigestId,
-        lifetime: Duration,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let mut tx = self.begin().await?;
-        let resumed = each!(&mut tx, |db| {
-            sqlx::query("UPDATE digest SET state = 'sending', expires_at = $2 WHERE id = $1 AND state = 'paused'")
-                .bind(digest.0)
-                .bind(now.plus(lifetime).millis())
-                .execute(&mut **db)
-                .await
-                .map(|done| done.rows_affected() > 0)
-        })?;
-        if resumed {
-            each!(&mut tx, |db| {
-                sqlx::query(
-                    "UPDATE delivery SET not_before = $2, expires_at = $3
-                     WHERE digest_id = $1 AND state IN ('pending', 'deferred', 'unknown')",
-                )
-                .bind(digest.0)
-                .bind(now.millis())
-                .bind(now.plus(lifetime).millis())
-                .execute(&mut **db)
-                .await
-                .map(drop)
-            })?;
-        }
-        tx.commit().await?;
-        Ok(resumed)
     }
 
     /// Does what a person decided on the mails of a digest whose fate is not

@@ -1,9 +1,9 @@
 //! Letters: mails outside any digest. A letter and its delivery are one write,
 //! inside the transaction of what it tells of.
 
-use super::{StoreError, Tx, each};
+use super::{Store, StoreError, Tx, each};
 use crate::domain::email_address::EmailAddress;
-use crate::domain::id::{LetterId, SubscriptionId};
+use crate::domain::id::{DigestId, LetterId, SubscriptionId};
 use crate::domain::language::Language;
 use crate::domain::time::Timestamp;
 use std::time::Duration;
@@ -32,6 +32,47 @@ pub(super) async fn insert_owner_letter(
         .await
     })?;
     insert_delivery(tx, LetterId(id), None, now).await
+}
+
+/// Shows a digest, frozen or not, to somebody who is to judge it: subject, HTML
+/// and text with a reader's tokens in them.
+pub(super) async fn insert_preview_letter(
+    tx: &mut Tx,
+    to: &EmailAddress,
+    digest: Option<DigestId>,
+    (subject, html, plain): (&str, &str, &str),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (id,): (i64,) = each!(&mut *tx, |db| {
+        sqlx::query_as(
+            "INSERT INTO letter (kind, recipient, language, subject, body, html, digest_id, created_at)
+             VALUES ('preview', $1, 'en', $2, $3, $4, $5, $6) RETURNING id",
+        )
+        .bind(to.as_str())
+        .bind(subject)
+        .bind(plain)
+        .bind(html)
+        .bind(digest.map(|id| id.0))
+        .bind(now.millis())
+        .fetch_one(&mut **db)
+        .await
+    })?;
+    insert_delivery(tx, LetterId(id), None, now).await
+}
+
+impl Store {
+    /// Writes a test mail into the ledger, for the courier to deliver: subject,
+    /// HTML and text with a reader's tokens in them.
+    pub async fn write_test_mail(
+        &self,
+        to: &EmailAddress,
+        mail: (&str, &str, &str),
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        insert_preview_letter(&mut tx, to, None, mail, now).await?;
+        tx.commit().await
+    }
 }
 
 /// Asks a reader to confirm. Its link is made when it is sent.

@@ -4,6 +4,7 @@
 //! subscription cannot be set going by an old link: its nonce goes with it.
 
 use super::letters::insert_confirm_letter;
+use super::moves::topics_text;
 use super::{Store, StoreError, Tx, each};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::id::{SubscriberId, SubscriptionId};
@@ -11,6 +12,7 @@ use crate::domain::language::Language;
 use crate::domain::slug::Slug;
 use crate::domain::subscriber::{Subscription, SubscriptionState};
 use crate::domain::time::Timestamp;
+use chrono_tz::Tz;
 use std::time::Duration;
 
 /// How long a confirmation's link holds.
@@ -36,6 +38,19 @@ pub struct Wish<'a> {
     pub language: Language,
     /// How consent came about: which form or person, in which words.
     pub consent: &'a str,
+    /// What is known of the reader besides.
+    pub own: Own<'a>,
+}
+
+/// What a reader chose, or an operator knows; what is left out stays as it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Own<'a> {
+    /// What the reader is greeted by.
+    pub name: Option<&'a str>,
+    /// Whose clock shows the reader's morning.
+    pub timezone: Option<Tz>,
+    /// The topics; none is everything.
+    pub topics: &'a [Slug],
 }
 
 /// What a request did. The outside sees no difference (S8).
@@ -87,6 +102,9 @@ struct Row {
     confirmed_at: Option<i64>,
     ended_at: Option<i64>,
     consent: String,
+    name: Option<String>,
+    timezone: String,
+    topics: String,
 }
 
 impl TryFrom<Row> for Subscription {
@@ -107,6 +125,16 @@ impl TryFrom<Row> for Subscription {
             confirmed_at: row.confirmed_at.map(Timestamp::from_millis),
             ended_at: row.ended_at.map(Timestamp::from_millis),
             consent: row.consent,
+            name: row.name,
+            timezone: Some(row.timezone.as_str())
+                .filter(|zone| !zone.is_empty())
+                .map(|zone| zone.parse().map_err(|_| corrupt("the time zone")))
+                .transpose()?,
+            topics: row
+                .topics
+                .split_whitespace()
+                .map(|topic| topic.parse().map_err(|_| corrupt("the topics")))
+                .collect::<Result<_, _>>()?,
         })
     }
 }
@@ -116,7 +144,7 @@ macro_rules! select_subscriptions {
     ($rest:literal) => {
         concat!(
             "SELECT s.id, s.subscriber_id, b.email, b.language, s.newsletter, s.cadence, s.state, s.counter,
-                    s.created_at, s.confirmed_at, s.ended_at, s.consent
+                    s.created_at, s.confirmed_at, s.ended_at, s.consent, b.name, b.timezone, s.topics
              FROM subscription s JOIN subscriber b ON b.id = s.subscriber_id ",
             $rest
         )
@@ -148,14 +176,17 @@ impl Store {
             Some((id, _)) => {
                 each!(&mut tx, |db| {
                     sqlx::query(
-                        "UPDATE subscription SET state = 'pending', cadence = $2, consent = $3, confirm_nonce = $4,
-                             confirm_expires_at = $5, ended_at = NULL, ended_by = NULL WHERE id = $1",
+                        "UPDATE subscription SET state = 'pending', consent = $3, confirm_nonce = $4, confirm_expires_at = $5,
+                             moved_at = CASE WHEN cadence <> $2 THEN $6 ELSE moved_at END, cadence = $2, topics = $7,
+                             ended_at = NULL, ended_by = NULL WHERE id = $1",
                     )
                     .bind(id.0)
                     .bind(wish.cadence.as_str())
                     .bind(wish.consent)
                     .bind(nonce)
                     .bind(expires)
+                    .bind(now.millis())
+                    .bind(topics_text(wish.own.topics))
                     .execute(&mut **db)
                     .await
                     .map(drop)
@@ -265,13 +296,15 @@ impl Store {
                 Some((id, SubscriptionState::Pending)) => {
                     each!(&mut tx, |db| {
                         sqlx::query(
-                            "UPDATE subscription SET state = 'confirmed', cadence = $2, consent = $3, confirmed_at = $4,
-                                 confirm_nonce = NULL WHERE id = $1",
+                            "UPDATE subscription SET state = 'confirmed', consent = $3, confirmed_at = $4, confirm_nonce = NULL,
+                                 moved_at = CASE WHEN cadence <> $2 THEN $4 ELSE moved_at END, cadence = $2, topics = $5
+                             WHERE id = $1",
                         )
                         .bind(id.0)
                         .bind(wish.cadence.as_str())
                         .bind(wish.consent)
                         .bind(now.millis())
+                        .bind(topics_text(wish.own.topics))
                         .execute(&mut **db)
                         .await
                         .map(drop)
@@ -287,43 +320,6 @@ impl Store {
         tx.commit().await?;
         Ok(results)
     }
-
-    /// Erases a reader: the address and everything that names it. Deliveries
-    /// stay, nameless, so that balances hold; those still open are suppressed.
-    /// Returns whether there was such a reader.
-    pub async fn erase_subscriber(&self, email: &EmailAddress, now: Timestamp) -> Result<bool, StoreError> {
-        let mut tx = self.begin().await?;
-        let found: Option<(i64,)> = each!(&mut tx, |db| {
-            sqlx::query_as("SELECT id FROM subscriber WHERE email_key = $1")
-                .bind(email.key())
-                .fetch_optional(&mut **db)
-                .await
-        })?;
-        let Some((id,)) = found else { return Ok(false) };
-        each!(&mut tx, |db| {
-            sqlx::query(
-                "UPDATE delivery SET state = 'suppressed', settled_at = $2 WHERE state IN ('pending', 'deferred', 'unknown')
-                 AND subscription_id IN (SELECT id FROM subscription WHERE subscriber_id = $1)",
-            )
-            .bind(id)
-            .bind(now.millis())
-            .execute(&mut **db)
-            .await
-            .map(drop)
-        })?;
-        for sql in [
-            "UPDATE letter SET recipient = '', subscription_id = NULL
-             WHERE subscription_id IN (SELECT id FROM subscription WHERE subscriber_id = $1)",
-            "UPDATE delivery SET subscriber_id = NULL, subscription_id = NULL
-             WHERE subscription_id IN (SELECT id FROM subscription WHERE subscriber_id = $1)",
-            "DELETE FROM subscription WHERE subscriber_id = $1",
-            "DELETE FROM subscriber WHERE id = $1",
-        ] {
-            each!(&mut tx, |db| sqlx::query(sql).bind(id).execute(&mut **db).await.map(drop))?;
-        }
-        tx.commit().await?;
-        Ok(true)
-    }
 }
 
 /// The reader's row, made when there is none. The spelling of the address that
@@ -332,13 +328,16 @@ async fn subscriber(tx: &mut Tx, wish: &Wish<'_>, now: Timestamp) -> Result<Subs
     // The update changes nothing; it makes RETURNING name the row that is there.
     let (id,): (i64,) = each!(tx, |db| {
         sqlx::query_as(
-            "INSERT INTO subscriber (email, email_key, language, created_at) VALUES ($1, $2, $3, $4)
+            "INSERT INTO subscriber (email, email_key, language, created_at, name, timezone)
+             VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (email_key) DO UPDATE SET email_key = excluded.email_key RETURNING id",
         )
         .bind(wish.email.as_str())
         .bind(wish.email.key())
         .bind(wish.language.tag())
         .bind(now.millis())
+        .bind(wish.own.name)
+        .bind(wish.own.timezone.map_or("", |zone| zone.name()))
         .fetch_one(&mut **db)
         .await
     })?;
@@ -372,8 +371,8 @@ async fn insert_subscription(
     let (id,): (i64,) = each!(tx, |db| {
         sqlx::query_as(
             "INSERT INTO subscription (subscriber_id, newsletter, cadence, state, confirm_nonce, confirm_expires_at,
-                 consent, created_at, confirmed_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
+                 consent, created_at, confirmed_at, topics)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
         )
         .bind(subscriber.0)
         .bind(wish.newsletter.as_str())
@@ -384,6 +383,7 @@ async fn insert_subscription(
         .bind(wish.consent)
         .bind(now.millis())
         .bind((state == SubscriptionState::Confirmed).then_some(now.millis()))
+        .bind(topics_text(wish.own.topics))
         .fetch_one(&mut **db)
         .await
     })?;

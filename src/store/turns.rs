@@ -6,11 +6,11 @@
 //! however many mails there are. Consent is read again in the transaction that
 //! takes (P9); a result is written only with its fence (P7).
 
-use super::deliveries::{Attempt, Content, Courier, Gate, HELD, Results, Settled, Settlement, Turn, slug};
+use super::deliveries::{Attempt, Courier, Gate, HELD, Results, Settled, Settlement, Turn};
+use super::due::{self, Candidate, wanted};
 use super::{Store, StoreError, Tx, counts, each};
 use crate::domain::delivery::DeliveryState;
-use crate::domain::email_address::EmailAddress;
-use crate::domain::id::{DeliveryId, DigestId, LetterId, SubscriberId, SubscriptionId};
+use crate::domain::id::DeliveryId;
 use crate::domain::time::Timestamp;
 use sqlx::AssertSqlSafe;
 use std::collections::HashSet;
@@ -20,57 +20,6 @@ const MAX_DOUBTS: i64 = 3;
 
 /// How often a turn looks for others in the place of those that were put off.
 const LOOKS: usize = 20;
-
-#[derive(sqlx::FromRow)]
-struct Candidate {
-    id: i64,
-    digest_id: Option<i64>,
-    letter_id: Option<i64>,
-    subscription_id: Option<i64>,
-    expires_at: i64,
-    fence: i64,
-    attempts: i64,
-    subscription_state: Option<String>,
-    newsletter: Option<String>,
-    counter: Option<i64>,
-    confirm_nonce: Option<String>,
-    subscriber_id: Option<i64>,
-    email: Option<String>,
-    kind: Option<String>,
-    recipient: Option<String>,
-    language: Option<String>,
-    subject: Option<String>,
-    body: Option<String>,
-    written_at: Option<i64>,
-}
-
-/// Finds the deliveries whose turn has come, with what is needed to take them;
-/// on PostgreSQL those that another node looks at are passed over.
-macro_rules! due {
-    ($tx:expr, $which:literal) => {
-        match $tx {
-            Tx::Sqlite(_) => due!(@text $which, ""),
-            Tx::Postgres(_) => due!(@text $which, " FOR UPDATE OF d SKIP LOCKED"),
-        }
-    };
-    (@text $which:literal, $lock:literal) => {
-        concat!(
-            "SELECT d.id, d.digest_id, d.letter_id, d.subscription_id, d.expires_at, d.fence, d.attempts,
-                    s.state AS subscription_state, s.newsletter, s.counter, s.confirm_nonce,
-                    b.id AS subscriber_id, b.email,
-                    l.kind, l.recipient, l.language, l.subject, l.body, l.created_at AS written_at
-             FROM delivery d
-             LEFT JOIN subscription s ON s.id = d.subscription_id
-             LEFT JOIN subscriber b ON b.id = s.subscriber_id
-             LEFT JOIN letter l ON l.id = d.letter_id
-             WHERE d.",
-            $which,
-            " IS NOT NULL AND d.state IN ('pending', 'deferred', 'unknown') AND d.not_before <= $1
-             ORDER BY d.not_before, d.id LIMIT $2",
-            $lock
-        )
-    };
-}
 
 impl Store {
     /// Writes what came back and takes up to `wanted` attempts that are due and
@@ -98,11 +47,10 @@ impl Store {
             if rest == 0 {
                 break;
             }
-            let sql = due!(&tx, "letter_id");
-            let mut candidates = due(&mut tx, sql, rest, now).await?;
+            let mut candidates = due::letters(&mut tx, rest, now).await?;
             if candidates.len() < rest {
-                let sql = due!(&tx, "digest_id");
-                candidates.extend(due(&mut tx, sql, rest - candidates.len(), now).await?);
+                let left = rest - candidates.len();
+                candidates.extend(due::digests(&mut tx, left, now).await?);
             }
             more = candidates.len() == rest;
             attempts.extend(take(&mut tx, candidates, gate, courier, now).await?);
@@ -122,7 +70,7 @@ impl Store {
                 "UPDATE delivery SET state = 'unknown', doubts = doubts + 1, fence = fence + 1,
                      reply = 'syndicated ended in the middle of this delivery',
                      not_before = CASE WHEN $3 OR doubts >= $4 OR EXISTS
-                         (SELECT 1 FROM digest WHERE digest.id = delivery.digest_id AND digest.state = 'paused')
+                         (SELECT 1 FROM digest WHERE digest.id = delivery.digest_id AND digest.state <> 'sending')
                          THEN $5 ELSE $2 END
                  WHERE state = 'attempting' AND (node = $1 OR lease_until < $2)",
             )
@@ -187,11 +135,14 @@ async fn write_settlement(
     each!(tx, |db| {
         sqlx::query(
             "UPDATE delivery SET
-                 state = CASE WHEN $3 = 'pending' AND doubts > 0 THEN 'unknown'
+                 state = CASE WHEN $3 IN ('pending', 'deferred') AND doubts = 0 AND EXISTS
+                                  (SELECT 1 FROM digest WHERE digest.id = delivery.digest_id AND digest.state = 'cancelled')
+                              THEN 'suppressed'
+                              WHEN $3 = 'pending' AND doubts > 0 THEN 'unknown'
                               WHEN $3 = 'pending' AND attempts > 1 THEN 'deferred' ELSE $3 END,
                  reply = COALESCE($4, reply),
                  not_before = CASE WHEN $5 THEN not_before WHEN $6 OR (doubts + $9 > $10) OR EXISTS
-                         (SELECT 1 FROM digest WHERE digest.id = delivery.digest_id AND digest.state = 'paused')
+                         (SELECT 1 FROM digest WHERE digest.id = delivery.digest_id AND digest.state <> 'sending')
                          THEN $11 WHEN $7 > expires_at THEN expires_at ELSE $7 END,
                  attempts = attempts + $8, doubts = doubts + $9,
                  settled_at = CASE WHEN $5 THEN $12 ELSE settled_at END
@@ -214,12 +165,6 @@ async fn write_settlement(
         .map(drop)
     })?;
     Ok(())
-}
-
-async fn due(tx: &mut Tx, sql: &'static str, limit: usize, now: Timestamp) -> Result<Vec<Candidate>, StoreError> {
-    Ok(each!(tx, |db| {
-        sqlx::query_as(sql).bind(now.millis()).bind(i64::try_from(limit).unwrap_or(i64::MAX)).fetch_all(&mut **db).await
-    })?)
 }
 
 /// Marks deliveries as being attempted, or ends those that may not be mailed.
@@ -275,56 +220,6 @@ async fn mark(tx: &mut Tx, taken: &[Attempt], courier: &Courier, now: Timestamp)
         query.execute(&mut **db).await.map(drop)
     })?;
     Ok(())
-}
-
-/// What a delivery mails and to whom; `None` when its reader no longer wants it (P9).
-fn wanted(candidate: Candidate) -> Result<Option<(EmailAddress, Content)>, StoreError> {
-    let corrupt = |what: &str| StoreError::Corrupt(format!("delivery {}: {what}", candidate.id));
-    let address = |text: Option<String>| text.and_then(|text| text.parse::<EmailAddress>().ok());
-    if let Some(digest) = candidate.digest_id {
-        if candidate.subscription_state.as_deref() != Some("confirmed") {
-            return Ok(None);
-        }
-        let (Some(to), Some(subscriber), Some(subscription), Some(counter)) =
-            (address(candidate.email), candidate.subscriber_id, candidate.subscription_id, candidate.counter)
-        else {
-            return Ok(None);
-        };
-        let content = Content::Digest {
-            digest: DigestId(digest),
-            subscriber: SubscriberId(subscriber),
-            subscription: SubscriptionId(subscription),
-            counter,
-        };
-        return Ok(Some((to, content)));
-    }
-    let letter = LetterId(candidate.letter_id.ok_or_else(|| corrupt("it is neither of a digest nor a letter"))?);
-    let Some(to) = address(candidate.recipient) else { return Ok(None) };
-    let written = Timestamp::from_millis(candidate.written_at.unwrap_or(0));
-    if candidate.kind.as_deref() == Some("owner") {
-        let content = Content::Owner {
-            letter,
-            written,
-            subject: candidate.subject.unwrap_or_default(),
-            body: candidate.body.unwrap_or_default(),
-        };
-        return Ok(Some((to, content)));
-    }
-    let (Some(subscription), Some(counter), Some(nonce), Some(newsletter)) =
-        (candidate.subscription_id, candidate.counter, candidate.confirm_nonce, candidate.newsletter)
-    else {
-        return Ok(None);
-    };
-    let content = Content::Confirm {
-        letter,
-        written,
-        subscription: SubscriptionId(subscription),
-        counter,
-        nonce,
-        newsletter: slug(&newsletter)?,
-        language: candidate.language.and_then(|tag| tag.parse().ok()).unwrap_or_default(),
-    };
-    Ok(Some((to, content)))
 }
 
 /// Leaves a delivery as it is until then: it was not tried.

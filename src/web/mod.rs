@@ -19,7 +19,7 @@ use crate::flow::publish::Publisher;
 use crate::flow::subscribe::Subscriptions;
 use crate::flow::websub::{CALLBACK, Hubs};
 use crate::lifecycle::Tasks;
-use crate::render::{Frame, NoticeContext, RenderError, Renderer, STYLESHEET};
+use crate::render::{Frame, NoticeContext, RenderError, Renderer};
 use crate::store::StoreError;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
@@ -180,9 +180,9 @@ impl Web {
     }
 }
 
-async fn stylesheet() -> Response {
+async fn stylesheet(State(web): State<Web>) -> Response {
     let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=3600")];
-    (headers, STYLESHEET).into_response()
+    (headers, web.renderer.stylesheet().to_owned()).into_response()
 }
 
 /// Around every request: its body arrives whole and in time, its handler runs

@@ -1,20 +1,24 @@
 //! The form and the links in mails. GET shows, POST acts (P17).
 
 use super::{Failure, Peer, Web};
+use crate::domain::composition::{Deliver, Topic};
 use crate::domain::newsletter::Newsletter;
-use crate::flow::subscribe::{Confirmation, Refusal};
-use crate::render::{CadenceChoice, NoticeContext, SubscribeContext};
+use crate::flow::subscribe::{Asked, Confirmation, Refusal};
+use crate::render::{CadenceChoice, NoticeContext, SubscribeContext, TopicChoice};
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
+use chrono_tz::TZ_VARIANTS;
 
 /// What the form sends.
 #[derive(Debug, Default)]
 struct Form {
     email: String,
     cadence: String,
+    topics: Vec<String>,
+    timezone: String,
     /// Filled in by machines only.
     website: String,
 }
@@ -47,11 +51,19 @@ pub(super) async fn request(
     if !form.website.is_empty() {
         return check_mail(&web, &name);
     }
-    match web.subscriptions.request(&name, &form.email, &form.cadence).await {
+    let asked = Asked {
+        newsletter: &name,
+        email: &form.email,
+        cadence: &form.cadence,
+        topics: &form.topics,
+        timezone: &form.timezone,
+    };
+    match web.subscriptions.request(asked).await {
         Ok(Ok(())) => check_mail(&web, &name),
         Ok(Err(Refusal::NoNewsletter)) => web.failure(Failure::NotFound),
         Ok(Err(Refusal::Email)) => show_form(&web, &name, &form, Some("error_email")),
         Ok(Err(Refusal::Cadence)) => show_form(&web, &name, &form, Some("error_cadence")),
+        Ok(Err(Refusal::Choice)) => show_form(&web, &name, &form, Some("error_form")),
         Err(error) => web.failure(error.into()),
     }
 }
@@ -99,13 +111,20 @@ pub(super) async fn goodbye(State(web): State<Web>, Path(token): Path<String>, b
 fn read_form(body: &[u8]) -> Form {
     let mut form = Form::default();
     for (name, value) in url::form_urlencoded::parse(body) {
+        let value: String = value.chars().take(300).collect();
         let field = match name.as_ref() {
+            // More topics than any newsletter has are no reader's choice.
+            "topic" if form.topics.len() < 100 => {
+                form.topics.push(value);
+                continue;
+            }
+            "timezone" => &mut form.timezone,
             "email" => &mut form.email,
             "cadence" => &mut form.cadence,
             "website" => &mut form.website,
             _ => continue,
         };
-        *field = value.chars().take(300).collect();
+        *field = value;
     }
     form
 }
@@ -120,6 +139,9 @@ fn show_form(web: &Web, name: &str, form: &Form, problem: Option<&'static str>) 
         description: newsletter.description.clone(),
         cadences: cadences(web, newsletter),
         chosen: form.cadence.clone(),
+        topics: topics(newsletter, &form.topics),
+        zones: zones(newsletter),
+        zone: form.timezone.clone(),
         email: form.email.clone(),
         problem,
     };
@@ -139,6 +161,24 @@ fn cadences(web: &Web, newsletter: &Newsletter) -> Vec<CadenceChoice> {
             label: web.renderer.cadence_label(newsletter.language, cadence.name.as_str()),
         })
         .collect()
+}
+
+fn topics(newsletter: &Newsletter, chosen: &[String]) -> Vec<TopicChoice> {
+    let name = |topic: &Topic| topic.name.to_string();
+    newsletter
+        .topics
+        .iter()
+        .map(|topic| TopicChoice { name: name(topic), chosen: chosen.contains(&name(topic)) })
+        .collect()
+}
+
+/// The time zones to choose from, where one makes a difference.
+fn zones(newsletter: &Newsletter) -> Vec<&'static str> {
+    if newsletter.cadences.iter().all(|cadence| cadence.composition.deliver == Deliver::AtOnce) {
+        return Vec::new();
+    }
+    // Those named after a place: the others are abbreviations and old names.
+    TZ_VARIANTS.iter().map(|zone| zone.name()).filter(|name| name.contains('/') && !name.starts_with("Etc/")).collect()
 }
 
 /// The one answer to every request that has the right form (S8).

@@ -7,6 +7,7 @@ use std::time::Duration;
 use syndicated::clock::Chance;
 use syndicated::config::edit::{NewSource, add_source, remove_source};
 use syndicated::config::{Config, Database, Environment, Faults, OnAmbiguous, Relay, Secret, Tls};
+use syndicated::domain::composition::{Deliver, Order, Sections, Shown};
 use syndicated::domain::language::Language;
 use syndicated::domain::newsletter::Rhythm;
 use syndicated::domain::source::Seed;
@@ -86,7 +87,7 @@ fn the_default_configuration_loads_and_its_comments_tell_the_defaults() {
             let Some(key) = line.strip_prefix("# ").filter(|_| !example) else { return line };
             let Some((name, _)) = key.split_once(" = ") else { return line };
             // These name files or people that are not there, or limit what is not limited.
-            let absent = ["owner", "secret_key_file", "password_file", "platforms"];
+            let absent = ["owner", "secret_key_file", "password_file", "platforms", "templates"];
             let limits = ["tls", "per_minute", "per_day", "warm_up"];
             let is_key = name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
             if is_key && !absent.contains(&name) && !limits.contains(&name) { key } else { line }
@@ -148,6 +149,16 @@ fn every_key_comes_to_its_meaning() {
     assert_eq!((newsletter.language, newsletter.feed_items), (Language::En, 20));
     assert_eq!(config.sources_of(newsletter).count(), 2);
     assert_eq!(newsletter.cadence("at-once").unwrap().rhythm, Rhythm::Instant);
+    let (all, weekly) =
+        (&newsletter.cadence("daily").unwrap().composition, &newsletter.cadence("weekly").unwrap().composition);
+    assert_eq!((all.order, all.sections, all.text), (Order::Oldest, Sections::Tag, Shown::Full));
+    assert_eq!((all.headlines, all.greeting, all.min_posts, all.max_posts), (true, true, 2, None));
+    assert_eq!(all.subject.as_ref().unwrap().to_string(), "{title}: {first}");
+    assert_eq!(all.note_before.as_deref(), Some(Path::new("notes/before.html")));
+    assert_eq!(all.review.as_ref().unwrap().as_str(), "editor@example.com");
+    assert_eq!((&weekly.review, weekly.max_posts, weekly.deliver), (&None, Some(12), Deliver::Local));
+    assert_eq!((weekly.order, weekly.text), (all.order, all.text), "what a cadence leaves out is its newsletter's");
+    assert_eq!(newsletter.topics.len(), 1);
     assert!(!format!("{config:?}").contains("hush"), "secrets are never printed");
 }
 

@@ -1,14 +1,19 @@
 //! A crash at every point of what must be one write: all of it is there
 //! afterwards, or nothing (P1, P3).
 
+use super::delivering::{NOTHING, Open, of};
 use crate::program::until;
 use crate::stage::{self, Stage, arrival, at};
 use crate::{crash, engines};
 use std::time::Duration;
+use syndicated::config::Reports;
 use syndicated::domain::digest::DigestState;
-use syndicated::store::{Freeze, Frozen};
+use syndicated::domain::time::Timestamp;
+use syndicated::store::{Attempt, Content, Courier, Freeze, Frozen, Readers, Review, Settlement, Store, Variant};
 
 const NOW: &str = "2026-11-23T07:00:00Z";
+
+const DAY: Duration = Duration::from_hours(24);
 
 /// Points beyond these are not reached by any transaction of these tests.
 const ENOUGH: usize = 2_000;
@@ -74,7 +79,15 @@ async fn freezing_a_digest_is_all_or_nothing() {
             let edition = stage::edition("daily", &format!("round {round}"));
             let now = stage.clock.now();
             let expires_at = now.plus(Duration::from_hours(24));
-            let frozen = Frozen { posts: &posts, left_out: &[], subject: "s", html: "h", plain: "p", expires_at };
+            let frozen = Frozen {
+                posts: &posts,
+                left_out: &[],
+                subject: "s",
+                html: "h",
+                plain: "p",
+                expires_at,
+                ..Frozen::default()
+            };
             for points in 0..ENOUGH {
                 let store = bench.open().await;
                 crash::after(points, store.freeze_digest(&edition, &frozen, Some(now), now)).await;
@@ -93,5 +106,117 @@ async fn freezing_a_digest_is_all_or_nothing() {
             assert_eq!(again, Freeze::Already);
         }
         assert!(crashes > 0, "{}: no crash came before the end", bench.engine);
+    }
+}
+
+/// Whose word it is, and what a digest is before and after it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Word {
+    Approve,
+    Hold,
+    Resume,
+    Pause,
+    CancelReviewed,
+    CancelSending,
+}
+
+/// Whether the mails of the digest could leave now; each goes back as it was.
+async fn mailable(store: &Store, rules: &Courier, now: Timestamp) -> usize {
+    let attempts = store.turn(NOTHING, 20, &mut Open, rules, now).await.unwrap().attempts;
+    let of_digest = |attempt: &&Attempt| matches!(attempt.content, Content::Digest { .. });
+    let count = attempts.iter().filter(of_digest).count();
+    let back: Vec<_> = attempts.into_iter().map(|attempt| attempt.settle(Settlement::GivenBack(now))).collect();
+    store.turn(of(&back), 0, &mut Open, rules, now).await.unwrap();
+    count
+}
+
+/// R3: a crash at every point of every word that changes a digest's state. What
+/// it is then, and what its mails may do, is one thing; and the balance holds.
+#[tokio::test]
+async fn every_change_of_a_digests_state_is_all_or_nothing() {
+    for bench in engines::all().await {
+        let config = stage::config(&bench, "maildir:unused", "{ daily = \"0 7 * * *\" }", "");
+        let stage = Stage::new(&bench, config, at(NOW)).await;
+        stage.readers(4, "daily").await;
+        let editor = "editor@example.org".parse().unwrap();
+        let rules = Courier { node: "test".to_owned(), lease: DAY, secret: stage.live.load().secret.clone() };
+        let mut crashes = 0;
+        let words = [Word::Approve, Word::Hold, Word::Resume, Word::Pause, Word::CancelReviewed, Word::CancelSending];
+        for (number, word) in words.into_iter().enumerate() {
+            let reviewed = matches!(word, Word::Approve | Word::CancelReviewed);
+            let (from, to) = match word {
+                Word::Approve => (DigestState::Review, DigestState::Sending),
+                Word::Hold | Word::Pause => (DigestState::Sending, DigestState::Paused),
+                Word::Resume => (DigestState::Paused, DigestState::Sending),
+                Word::CancelReviewed => (DigestState::Review, DigestState::Cancelled),
+                Word::CancelSending => (DigestState::Sending, DigestState::Cancelled),
+            };
+            let posts = stage.admit(&[&format!("a {number}"), &format!("b {number}")]).await;
+            stage.clock.advance(Duration::from_hours(1));
+            let now = stage.clock.now();
+            let zones = [(String::new(), now)];
+            let variants = [Variant {
+                readers: Readers::Topics("film".to_owned()),
+                posts: posts[..1].to_vec(),
+                subject: "v".to_owned(),
+                html: "v".to_owned(),
+                plain: "v".to_owned(),
+            }];
+            let frozen = Frozen {
+                posts: &posts,
+                subject: "s",
+                html: "h",
+                plain: "p",
+                expires_at: now.plus(DAY),
+                review: reviewed.then_some(Review { editor: &editor }),
+                zones: &zones,
+                variants: &variants,
+                ..Frozen::default()
+            };
+            let edition = stage::edition("daily", &format!("word {number}"));
+            let Freeze::Done { digest, recipients: 4 } =
+                stage.store.freeze_digest(&edition, &frozen, None, now).await.unwrap()
+            else {
+                panic!()
+            };
+            if from == DigestState::Paused {
+                assert!(stage.store.hold_digest(digest).await.unwrap());
+            }
+            for points in 0..ENOUGH {
+                let store = bench.open().await;
+                match word {
+                    Word::Approve => crash::after(points, store.approve_digest(digest, DAY, now)).await,
+                    Word::Hold => crash::after(points, store.hold_digest(digest)).await,
+                    Word::Resume => crash::after(points, store.resume_digest(digest, DAY, now)).await,
+                    Word::Pause => {
+                        crash::after(points, store.pause_digest(digest, "trouble", Some(&editor), now)).await
+                    }
+                    Word::CancelReviewed | Word::CancelSending => {
+                        crash::after(points, store.cancel_digest(digest, &Reports::default(), now)).await
+                    }
+                };
+                store.close().await;
+                let state = stage.store.digest(digest).await.unwrap().unwrap().state;
+                assert!(state == from || state == to, "{word:?} {points}: {state:?}");
+                let open = if state == DigestState::Cancelled { 0 } else { 4 };
+                let balance = stage.store.balance(digest).await.unwrap();
+                assert_eq!(balance.recipients, 4, "{word:?} {points}");
+                assert_eq!((balance.pending, balance.suppressed), (open, 4 - open), "{word:?} {points}");
+                let due = mailable(&stage.store, &rules, now).await;
+                let expected = if state == DigestState::Sending { 4 } else { 0 };
+                assert_eq!(due, expected, "{}: {word:?} {points}: {state:?}", bench.engine);
+                let held = stage.store.digest_posts(digest).await.unwrap().len();
+                assert_eq!(held, if state == DigestState::Cancelled { 0 } else { 2 }, "{word:?} {points}");
+                if state == to {
+                    break;
+                }
+                crashes += 1;
+            }
+            assert_eq!(stage.store.digest(digest).await.unwrap().unwrap().state, to, "{word:?}");
+            // To its end, so that the next word finds no mail of this one.
+            stage.store.cancel_digest(digest, &Reports::default(), now).await.unwrap();
+            assert!(stage.store.balance(digest).await.unwrap().is_closed());
+        }
+        assert!(crashes > 6, "{}: {crashes} crashes", bench.engine);
     }
 }

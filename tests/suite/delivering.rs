@@ -25,7 +25,7 @@ use syndicated::lifecycle::Stop;
 use syndicated::mail::Deadlines;
 use syndicated::render::Renderer;
 use syndicated::store::{
-    Courier, Freeze, Frozen, Gate, Requested, Results, Settled, Settlement, Store, SubscriptionFilter, Wish,
+    Courier, Freeze, Frozen, Gate, Own, Requested, Results, Settled, Settlement, Store, SubscriptionFilter, Wish,
 };
 use tokio::sync::Semaphore;
 
@@ -53,6 +53,7 @@ fn config(relay: Relay) -> Config {
             language: Language::En,
             timezone: chrono_tz::Tz::UTC,
             owner: None,
+            templates: None,
         },
         database: Database::Sqlite("unused".into()),
         http: Http { listen: "127.0.0.1:0".parse().unwrap(), trusted_proxies: Vec::new() },
@@ -79,6 +80,8 @@ fn config(relay: Relay) -> Config {
             sources: None,
             filter: Filter::default(),
             cadences: Vec::new(),
+            topics: Vec::new(),
+            timezone: chrono_tz::Tz::UTC,
             settle: MINUTE,
             settle_max: HOUR,
             feed_items: 10,
@@ -146,6 +149,7 @@ impl World {
                 cadence: &cadence,
                 language: Language::En,
                 consent: "asked in person",
+                own: Own::default(),
             })
             .collect();
         self.store.add_confirmed(&wishes, self.clock.now()).await.unwrap();
@@ -164,6 +168,7 @@ impl World {
             html: &html,
             plain: &plain,
             expires_at: now.plus(self.live.load().mail.lifetime),
+            ..Frozen::default()
         };
         match self.store.freeze_digest(&edition, &frozen, None, now).await.unwrap() {
             Freeze::Done { digest, .. } => digest,
@@ -548,6 +553,7 @@ async fn a_reader_is_asked_to_confirm_before_any_digest_goes_out() {
             cadence: &cadence,
             language: Language::Ko,
             consent: "the form",
+            own: Own::default(),
         };
         let asked = world.store.request_subscription(&wish, "n0nce", world.clock.now()).await.unwrap();
         assert_eq!(asked, Requested::Letter);
@@ -661,7 +667,7 @@ async fn a_crash_at_any_point_loses_nobody_and_repeats_only_what_was_in_flight()
 }
 
 /// Lets everyone go.
-struct Open;
+pub(crate) struct Open;
 
 impl Gate for Open {
     fn admit(&mut self, _: &EmailAddress) -> Result<(), Timestamp> {
@@ -669,9 +675,9 @@ impl Gate for Open {
     }
 }
 
-const NOTHING: Results<'_> = Results { settled: &[], counts: &[] };
+pub(crate) const NOTHING: Results<'_> = Results { settled: &[], counts: &[] };
 
-fn of(settled: &[Settled]) -> Results<'_> {
+pub(crate) fn of(settled: &[Settled]) -> Results<'_> {
     Results { settled, counts: &[] }
 }
 

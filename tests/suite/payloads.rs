@@ -12,7 +12,7 @@ use syndicated::domain::post::{Post, Standing};
 use syndicated::domain::time::Timestamp;
 use syndicated::publish::{Channel, Format, Item, write};
 use syndicated::read::{Input, plain_text, read};
-use syndicated::render::{DigestContext, DigestPost, Renderer};
+use syndicated::render::{DigestContext, DigestPost, Renderer, Section};
 
 /// What a browser does nothing with but show it.
 const ELEMENTS: &str = " html head body a abbr acronym area article aside b bdi bdo blockquote br caption center cite code col \
@@ -284,6 +284,7 @@ fn nothing_that_runs_is_left_of_what_a_feed_brings() {
             byline: post.entry.authors.join(", "),
             excerpt: post.entry.summary.as_ref().map(|html| plain_text(html.as_str())).unwrap_or_default(),
             also_at: post.entry.also_at.clone(),
+            ..DigestPost::default()
         });
         let context = |posts| DigestContext {
             language: Language::En,
@@ -291,7 +292,8 @@ fn nothing_that_runs_is_left_of_what_a_feed_brings() {
             site: "S".to_owned(),
             home: "https://news.example.org/".to_owned(),
             date: "today".to_owned(),
-            posts,
+            sections: vec![Section { title: String::new(), posts }],
+            ..DigestContext::default()
         };
         let mail = renderer.digest(&context(shown.collect())).unwrap().html;
         // The mail's own frame has styles, and no more; what came with the post is text in it.

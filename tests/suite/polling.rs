@@ -53,6 +53,7 @@ pub(crate) fn config(sources: Vec<Source>) -> Config {
             language: Language::En,
             timezone: chrono_tz::Tz::UTC,
             owner: Some("owner@example.org".parse().unwrap()),
+            templates: None,
         },
         database: Database::Sqlite("unused".into()),
         http: Http { listen: "127.0.0.1:0".parse().unwrap(), trusted_proxies: Vec::new() },

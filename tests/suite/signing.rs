@@ -56,7 +56,7 @@ async fn mailed(stage: &Stage, outbox: &Path, number: usize, (subject, plain, ht
     let edition = Edition { slot: format!("{number}"), ..stage::edition("daily", "") };
     let now = stage.clock.now();
     let expires_at = now.plus(std::time::Duration::from_hours(24));
-    let frozen = Frozen { posts: &[], left_out: &[], subject, html, plain, expires_at };
+    let frozen = Frozen { subject, html, plain, expires_at, ..Frozen::default() };
     let freeze = stage.store.freeze_digest(&edition, &frozen, None, now).await.unwrap();
     assert!(matches!(freeze, Freeze::Done { recipients: 1, .. }), "{freeze:?}");
     assert_eq!(stage.deliverer().drain().await.unwrap().sent, 1);

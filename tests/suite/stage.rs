@@ -21,7 +21,7 @@ use syndicated::flow::digest::Digester;
 use syndicated::mail::Deadlines;
 use syndicated::read::{fingerprint, url_key};
 use syndicated::render::Renderer;
-use syndicated::store::{Arrival, Arriving, Store, Wish};
+use syndicated::store::{Arrival, Arriving, Own, Store, Wish};
 
 /// An instant as RFC 3339 has it.
 pub(crate) fn at(text: &str) -> Timestamp {
@@ -31,8 +31,13 @@ pub(crate) fn at(text: &str) -> Timestamp {
 /// The configuration of one blog and one newsletter, on the bench's database.
 /// `more` stands behind `[mail]`, so that it may go on with its keys.
 pub(crate) fn config(bench: &Bench, relay: &str, cadences: &str, more: &str) -> Config {
+    load(bench, &toml(bench, relay, cadences, more))
+}
+
+/// The configuration that stands in `text`.
+pub(crate) fn load(bench: &Bench, text: &str) -> Config {
     let path = bench.folder.path().join("config.toml");
-    std::fs::write(&path, toml(bench, relay, cadences, more)).unwrap();
+    std::fs::write(&path, text).unwrap();
     let environment = Environment::of([("SYNDICATED_SECRET_KEY", "0123456789abcdef0123456789abcdef")]);
     Config::load(&path, &environment, &Chance::seeded(1)).unwrap_or_else(|faults| panic!("{faults}"))
 }
@@ -113,6 +118,7 @@ impl Stage {
                 cadence: &cadence,
                 language: Language::En,
                 consent: "for a test",
+                own: Own::default(),
             })
             .collect();
         self.store.add_confirmed(&wishes, self.clock.now()).await.unwrap();
@@ -128,6 +134,7 @@ impl Stage {
             cadence: &cadence,
             language: Language::En,
             consent: "for a test",
+            own: Own::default(),
         };
         self.store.add_confirmed(&[wish], self.clock.now()).await.unwrap();
     }

@@ -2,41 +2,98 @@
 
 use crate::config::{Config, Mail};
 use crate::domain::digest::token;
+use crate::domain::email_address::EmailAddress;
+use crate::domain::id::{DigestId, SubscriberId, SubscriptionId};
+use crate::domain::language::Language;
+use crate::domain::picture::Picture;
 use crate::domain::time::Timestamp;
 use crate::domain::token::Purpose;
 use crate::mail::{ComposeError, Head, ListHead, Message, Mould, Own};
 use crate::render::{ConfirmContext, Renderer};
 use crate::store::{Attempt, Content, DigestContent};
 
-/// Casts the mail of a digest, once for all its readers.
-pub(super) fn mould(config: &Config, frozen: &DigestContent) -> Result<Mould, ComposeError> {
-    let id = format!("{}.{}", frozen.newsletter, config.site.base_url.host());
-    let name = title(config, frozen.newsletter.as_str());
-    let head = Head {
-        from_name: &config.mail.from_name,
-        from: &config.mail.from,
-        subject: &frozen.subject,
-        date: frozen.frozen_at,
-        list: Some(ListHead { id: &id, name }),
-    };
-    Mould::new(&head, &frozen.plain, &frozen.html)
+/// A mail of a digest, cast once for all its readers.
+pub(super) struct Edition {
+    mould: Mould,
+    /// In which its readers are greeted.
+    language: Language,
 }
 
-/// Writes the message of an attempt; `mould` is its digest's. The same attempt
+/// Whose copy it is.
+struct Reader<'a> {
+    to: &'a EmailAddress,
+    /// What the reader is greeted by, when it is known.
+    name: Option<&'a str>,
+    /// What ends the subscription.
+    token: &'a str,
+    /// The left part of the Message-ID.
+    id: &'a str,
+}
+
+impl Edition {
+    pub(super) fn new(config: &Config, frozen: &DigestContent) -> Result<Self, ComposeError> {
+        let newsletter = config.newsletter(frozen.newsletter.as_str());
+        let id = format!("{}.{}", frozen.newsletter, config.site.base_url.host());
+        let head = Head {
+            from_name: &config.mail.from_name,
+            from: &config.mail.from,
+            subject: &frozen.subject,
+            date: frozen.frozen_at,
+            list: Some(ListHead { id: &id, name: title(config, frozen.newsletter.as_str()) }),
+        };
+        let language = newsletter.map_or(config.site.language, |newsletter| newsletter.language);
+        Ok(Self { mould: Mould::new(&head, &frozen.plain, &frozen.html, &frozen.pictures)?, language })
+    }
+
+    /// The mail of an attempt to show somebody a digest; `None` when it shows none.
+    pub(super) fn preview(config: &Config, content: &Content, pictures: &[Picture]) -> Option<Result<Self, String>> {
+        let Content::Preview { written, digest, subject, html, plain, .. } = content else { return None };
+        let (subject, note) = match digest {
+            Some(digest) => (
+                format!("Review of digest {digest}: {subject}"),
+                format!(
+                    "Digest {digest} waits for you; this is how its readers would get it. It goes out with \
+                     `syndicated digest approve {digest}`, and never with `syndicated digest cancel {digest}`."
+                ),
+            ),
+            None => (format!("Test: {subject}"), "This is a test; nobody else got it.".to_owned()),
+        };
+        let (plain, html) = (format!("{note}\n\n{plain}"), noted(html, &note));
+        let mould = letter(config, &subject, *written, (&plain, &html, pictures));
+        Some(mould.map(|mould| Self { mould, language: config.site.language }))
+    }
+
+    /// One reader's copy.
+    fn copy(&self, config: &Config, renderer: &Renderer, reader: &Reader<'_>) -> Result<Message, String> {
+        let link = config.url(&format!("/u/{}", reader.token));
+        let greeting = renderer.greeting(self.language, reader.name);
+        let own = [(token::EMAIL, reader.to.as_str()), (token::UNSUBSCRIBE_URL, &link), (token::GREETING, &greeting)];
+        cast(config, reader.to, reader.id, &self.mould, &own)
+    }
+}
+
+/// Writes the message of an attempt; `edition` is that of its digest or preview. The same attempt
 /// gives the same bytes whenever it is repeated (P5).
 pub(super) fn write(
     config: &Config,
     renderer: &Renderer,
     attempt: &Attempt,
-    mould: Option<&Mould>,
+    edition: Option<&Edition>,
 ) -> Result<Message, String> {
+    let to = &attempt.to;
     match &attempt.content {
-        Content::Digest { digest: id, subscriber, subscription, counter } => {
-            let mould = mould.ok_or("the digest's content is missing")?;
-            let link =
-                config.url(&format!("/u/{}", config.secret.token(Purpose::Unsubscribe, *subscription, *counter, "")));
+        Content::Digest { digest: id, subscriber, subscription, counter, name, .. } => {
+            let edition = edition.ok_or("the digest's content is missing")?;
+            let token = config.secret.token(Purpose::Unsubscribe, *subscription, *counter, "");
             let id = config.secret.digest_message_id(*id, *subscriber);
-            cast(config, attempt, &id, mould, &[(token::UNSUBSCRIBE_URL, &link), (token::EMAIL, attempt.to.as_str())])
+            edition.copy(config, renderer, &Reader { to, name: name.as_deref(), token: &token, id: &id })
+        }
+        Content::Preview { letter: id, .. } => {
+            let edition = edition.ok_or("the preview's content is missing")?;
+            // For somebody who may be no reader of it.
+            let (home, greeting) = (config.url("/"), renderer.greeting(edition.language, None));
+            let own = [(token::EMAIL, to.as_str()), (token::UNSUBSCRIBE_URL, &home), (token::GREETING, &greeting)];
+            cast(config, to, &config.secret.letter_message_id(*id), &edition.mould, &own)
         }
         Content::Confirm { letter: id, written, subscription, counter, nonce, newsletter, language } => {
             let token = config.secret.token(Purpose::Confirm, *subscription, *counter, nonce);
@@ -47,37 +104,65 @@ pub(super) fn write(
             };
             let rendered = renderer.confirm_letter(&context).map_err(|error| error.to_string())?;
             let id = config.secret.letter_message_id(*id);
-            let mould = letter(config, &rendered.subject, *written, &rendered.plain, &rendered.html)?;
-            cast(config, attempt, &id, &mould, &[])
+            let mould = letter(config, &rendered.subject, *written, (&rendered.plain, &rendered.html, &[]))?;
+            cast(config, to, &id, &mould, &[])
         }
         Content::Owner { letter: id, written, subject, body } => {
             let html = format!("<p>{}</p>", escape(body).replace('\n', "<br>\n"));
-            let mould = letter(config, subject, *written, body, &html)?;
-            cast(config, attempt, &config.secret.letter_message_id(*id), &mould, &[])
+            let mould = letter(config, subject, *written, (body, &html, &[]))?;
+            cast(config, to, &config.secret.letter_message_id(*id), &mould, &[])
         }
     }
 }
 
-fn letter(config: &Config, subject: &str, date: Timestamp, plain: &str, html: &str) -> Result<Mould, String> {
+/// The mail of a digest as a reader at `to` would get it, to look at: only its
+/// unsubscribe link, which is nobody's, leads nowhere.
+pub fn sample(
+    config: &Config,
+    renderer: &Renderer,
+    content: &DigestContent,
+    to: &EmailAddress,
+) -> Result<Message, String> {
+    let token = config.secret.token(Purpose::Unsubscribe, SubscriptionId(0), 0, "");
+    let id = config.secret.digest_message_id(DigestId(0), SubscriberId(0));
+    let edition = Edition::new(config, content).map_err(|error| error.to_string())?;
+    edition.copy(config, renderer, &Reader { to, name: None, token: &token, id: &id })
+}
+
+fn letter(
+    config: &Config,
+    subject: &str,
+    date: Timestamp,
+    (plain, html, pictures): (&str, &str, &[Picture]),
+) -> Result<Mould, String> {
     let Mail { from_name, from, .. } = &config.mail;
-    Mould::new(&Head { from_name, from, subject, date, list: None }, plain, html).map_err(|error| error.to_string())
+    let head = Head { from_name, from, subject, date, list: None };
+    Mould::new(&head, plain, html, pictures).map_err(|error| error.to_string())
 }
 
 fn cast(
     config: &Config,
-    attempt: &Attempt,
+    to: &EmailAddress,
     id: &str,
     mould: &Mould,
     tokens: &[(&str, &str)],
 ) -> Result<Message, String> {
     let message_id = format!("{id}@{}", config.mail.from.domain());
-    let own = Own { to: &attempt.to, message_id: &message_id, tokens };
+    let own = Own { to, message_id: &message_id, tokens };
     let bytes = mould.cast(&own, &config.mail.dkim).map_err(|error| error.to_string())?;
-    Ok(Message { from: config.mail.from.clone(), to: attempt.to.clone(), id: message_id, bytes })
+    Ok(Message { from: config.mail.from.clone(), to: to.clone(), id: message_id, bytes })
 }
 
 fn title<'a>(config: &'a Config, newsletter: &'a str) -> &'a str {
     config.newsletter(newsletter).map_or(newsletter, |newsletter| newsletter.title.as_str())
+}
+
+/// A page with a line on top.
+fn noted(html: &str, note: &str) -> String {
+    let line = format!("<p style=\"margin:12px\">{}</p>", escape(note));
+    let body = html.find("<body").and_then(|at| Some(at + html.get(at..)?.find('>')? + 1)).unwrap_or(0);
+    let (above, below) = html.split_at_checked(body).unwrap_or(("", html));
+    format!("{above}{line}{below}")
 }
 
 fn escape(text: &str) -> String {

@@ -4,6 +4,7 @@
 //! Invariant: whatever happens to a turn, the verdicts that it was to write are
 //! kept until they are written (P8).
 
+use super::copy::Edition;
 use super::domains::Domains;
 use super::lanes::{Lanes, Place};
 use super::meter::day_of;
@@ -14,7 +15,6 @@ use crate::config::Config;
 use crate::domain::delivery::Verdict;
 use crate::domain::id::DigestId;
 use crate::domain::time::Timestamp;
-use crate::mail::Mould;
 use crate::store::{Attempt, Content, Count, Courier, Results, Settled, Settlement, StoreError, Turn};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -47,11 +47,11 @@ struct Return {
     took: Duration,
 }
 
-/// The mail of a digest under way.
+/// A mail of a digest under way.
 #[derive(Clone)]
 struct UnderWay {
     /// Or why it cannot be written.
-    mould: Result<Arc<Mould>, String>,
+    edition: Result<Arc<Edition>, String>,
     resumed: bool,
 }
 
@@ -66,7 +66,8 @@ pub(super) struct Round<'a> {
     counted: bool,
     settled: Vec<Settled>,
     health: Health,
-    digests: HashMap<DigestId, UnderWay>,
+    /// Each mail of each digest, by its number.
+    digests: HashMap<(DigestId, i64), UnderWay>,
     ends_looked_for: Timestamp,
     recovered_at: Timestamp,
     pub(super) tally: Tally,
@@ -191,9 +192,19 @@ impl<'a> Round<'a> {
     async fn start_all(&mut self, attempts: Vec<Attempt>, now: Timestamp) -> Result<(), StoreError> {
         let mut outcome = Ok(());
         for attempt in attempts {
-            let mould = match &attempt.content {
-                Content::Digest { digest, .. } => match self.under_way(*digest).await {
-                    Ok(under_way) => under_way.mould.map(Some),
+            let edition = match &attempt.content {
+                Content::Digest { digest, variant, .. } => match self.under_way(*digest, *variant).await {
+                    Ok(under_way) => under_way.edition.map(Some),
+                    Err(error) => {
+                        outcome = Err(error);
+                        self.give_back(attempt, now);
+                        continue;
+                    }
+                },
+                Content::Preview { html, .. } => match self.courier.store.pictures_in(html).await {
+                    Ok(pictures) => Edition::preview(&self.config, &attempt.content, &pictures)
+                        .transpose()
+                        .map(|it| it.map(Arc::new)),
                     Err(error) => {
                         outcome = Err(error);
                         self.give_back(attempt, now);
@@ -203,7 +214,7 @@ impl<'a> Round<'a> {
                 Content::Confirm { .. } | Content::Owner { .. } => Ok(None),
             };
             match self.lanes.take(now) {
-                Some(place) => self.start(attempt, mould, place),
+                Some(place) => self.start(attempt, edition, place),
                 None => self.give_back(attempt, now),
             }
         }
@@ -212,12 +223,12 @@ impl<'a> Round<'a> {
 
     /// Runs an attempt in a task of its own. There its copy is written and signed
     /// too: that is most of its work, and goes on all cores.
-    fn start(&mut self, attempt: Attempt, mould: Result<Option<Arc<Mould>>, String>, place: Place) {
+    fn start(&mut self, attempt: Attempt, edition: Result<Option<Arc<Edition>>, String>, place: Place) {
         let (config, renderer) = (self.config.clone(), self.courier.renderer.clone());
         let (clock, begun) = (self.courier.clock.clone(), self.courier.clock.now());
         self.in_flight.spawn(async move {
             let Place { lane, transport, idle, most } = place;
-            let message = mould.and_then(|mould| copy::write(&config, &renderer, &attempt, mould.as_deref()));
+            let message = edition.and_then(|edition| copy::write(&config, &renderer, &attempt, edition.as_deref()));
             let handed = match message {
                 Ok(message) => hand_over(&*transport, idle, &message, most).await,
                 Err(reason) => Handed { verdict: Verdict::Refused { reason }, idle, lost: false },
@@ -231,16 +242,16 @@ impl<'a> Round<'a> {
         self.settled.push(attempt.settle(Settlement::GivenBack(now)));
     }
 
-    async fn under_way(&mut self, digest: DigestId) -> Result<UnderWay, StoreError> {
-        if let Some(under_way) = self.digests.get(&digest) {
+    async fn under_way(&mut self, digest: DigestId, variant: i64) -> Result<UnderWay, StoreError> {
+        if let Some(under_way) = self.digests.get(&(digest, variant)) {
             return Ok(under_way.clone());
         }
-        let content = self.courier.store.digest_content(digest).await?;
-        let content =
-            content.ok_or_else(|| StoreError::Corrupt(format!("digest {digest} has deliveries and no row")))?;
-        let mould = copy::mould(&self.config, &content).map(Arc::new).map_err(|error| error.to_string());
-        let under_way = UnderWay { mould, resumed: content.resumed };
-        self.digests.insert(digest, under_way.clone());
+        let content = self.courier.store.digest_content(digest, variant).await?;
+        let content = content
+            .ok_or_else(|| StoreError::Corrupt(format!("digest {digest} has deliveries and no mail {variant}")))?;
+        let edition = Edition::new(&self.config, &content).map(Arc::new).map_err(|error| error.to_string());
+        let under_way = UnderWay { edition, resumed: content.resumed };
+        self.digests.insert((digest, variant), under_way.clone());
         Ok(under_way)
     }
 
@@ -258,7 +269,7 @@ impl<'a> Round<'a> {
                 expired = balance.expired,
                 "digest done"
             );
-            self.digests.remove(&digest);
+            self.digests.retain(|(of, _), _| *of != digest);
         }
         Ok(())
     }
@@ -298,7 +309,7 @@ impl<'a> Round<'a> {
         self.tally.count(&verdict);
         let digest = match attempt.content {
             Content::Digest { digest, .. } => Some(digest),
-            Content::Confirm { .. } | Content::Owner { .. } => None,
+            Content::Confirm { .. } | Content::Owner { .. } | Content::Preview { .. } => None,
         };
         let settlement = settlement(&verdict, attempt.attempts, &self.config.mail, now, chance);
         self.settled.push(attempt.settle(settlement));
@@ -307,7 +318,7 @@ impl<'a> Round<'a> {
         }
         if let Some(digest) = digest {
             if !self.health.knows(digest) {
-                let resumed = self.under_way(digest).await?.resumed;
+                let resumed = self.under_way(digest, 0).await?.resumed;
                 self.health.begin(digest, self.courier.store.balance(digest).await?, resumed);
             }
             self.health.count(digest, &verdict);

@@ -1,0 +1,352 @@
+//! How posts become a mail: which stand where, in which words; and which other
+//! mails there are, for readers who do not get all of its posts.
+//!
+//! Invariants: every post that a digest stands for is shown or counted; each
+//! list of posts is rendered once, however many readers get it.
+
+use super::DigestError;
+use super::pictures::gather;
+use crate::config::Config;
+use crate::domain::composition::{Composition, Filling, Images, Order, Sections, Shown, Wording};
+use crate::domain::html::CleanHtml;
+use crate::domain::id::PostId;
+use crate::domain::newsletter::{Cadence, Newsletter};
+use crate::domain::post::Post;
+use crate::domain::slug::Slug;
+use crate::domain::time::Timestamp;
+use crate::net::Client;
+use crate::read::plain_text;
+use crate::render::{DigestContext, DigestPost, Headline, Rendered, Renderer, Section, cut, long_date, pictures};
+use crate::store::{MovedStamp, Note, NotePlace, Readers, Store, Variant};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+
+/// An excerpt is at most so many characters.
+const EXCERPT: usize = 320;
+/// A summary is the author's own, and longer ones are no summaries.
+const SUMMARY: usize = 1_000;
+/// The first post's title takes at most so many characters of the subject.
+const FIRST: usize = 70;
+/// The most bytes of a note's file.
+const NOTE: u64 = 64 * 1024;
+
+/// The mails of a digest.
+#[derive(Debug)]
+pub(super) struct Composed {
+    /// What most readers get.
+    pub(super) mail: Rendered,
+    /// What the others do.
+    pub(super) variants: Vec<Variant>,
+    /// The rows of the notes that stand in them.
+    pub(super) notes: Vec<i64>,
+    /// Whom the variants were made for.
+    pub(super) moved: MovedStamp,
+}
+
+/// Composes for one cadence at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Composer<'a> {
+    pub(super) store: &'a Store,
+    pub(super) renderer: &'a Renderer,
+    pub(super) config: &'a Config,
+    pub(super) newsletter: &'a Newsletter,
+    pub(super) cadence: &'a Cadence,
+    pub(super) now: Timestamp,
+    /// What gets the pictures that come along.
+    pub(super) client: Option<&'a Client>,
+}
+
+/// A post with its source's title.
+struct Loaded {
+    post: Post,
+    source: String,
+}
+
+/// What the editor says above and below.
+#[derive(Default)]
+struct Notes {
+    rows: Vec<i64>,
+    before: Option<CleanHtml>,
+    after: Option<CleanHtml>,
+}
+
+impl Composer<'_> {
+    /// The mails of these posts. What a frozen digest shows is what was stored at this moment.
+    pub(super) async fn compose(&self, posts: &[PostId]) -> Result<Composed, DigestError> {
+        let notes = self.notes().await?;
+        let mut loaded = self.load(posts).await?;
+        let moved = self.store.moved_readers(&self.newsletter.name, &self.cadence.name, posts).await?;
+        let missed: BTreeSet<PostId> = moved
+            .readers
+            .iter()
+            .flat_map(|reader| &reader.missed)
+            .copied()
+            .filter(|post| !posts.contains(post))
+            .collect();
+        let missed: Vec<PostId> = missed.into_iter().collect();
+        loaded.extend(self.load(&missed).await?);
+        let embedded = self.pictures(&loaded, &notes).await?;
+        let mail = self.render(&loaded, posts, &notes, &embedded)?;
+
+        let mut lists: Vec<(Readers, Vec<PostId>)> = Vec::new();
+        for topics in self.store.topics_chosen(&self.newsletter.name, &self.cadence.name).await? {
+            let list = self.chosen(&loaded, posts, &topics);
+            if list != posts {
+                lists.push((Readers::Topics(topics), list));
+            }
+        }
+        let mut own: BTreeMap<Vec<PostId>, Vec<_>> = BTreeMap::new();
+        for reader in moved.readers {
+            let fresh: Vec<PostId> =
+                posts.iter().chain(&reader.missed).copied().filter(|post| !reader.has.contains(post)).collect();
+            own.entry(self.chosen(&loaded, &fresh, &reader.topics)).or_default().push(reader.subscription);
+        }
+        lists.extend(own.into_iter().map(|(list, readers)| (Readers::These(readers), list)));
+
+        let mut rendered: HashMap<Vec<PostId>, Rendered> = HashMap::new();
+        let mut variants = Vec::with_capacity(lists.len());
+        for (readers, posts) in lists {
+            let mail = match rendered.get(&posts) {
+                Some(mail) => mail.clone(),
+                None if posts.is_empty() => Rendered::default(),
+                None => self.render(&loaded, &posts, &notes, &embedded)?,
+            };
+            rendered.insert(posts.clone(), mail.clone());
+            variants.push(Variant { readers, posts, subject: mail.subject, html: mail.html, plain: mail.plain });
+        }
+        Ok(Composed { mail, variants, notes: notes.rows, moved: moved.stamp })
+    }
+
+    /// The digest's own mail alone.
+    pub(super) async fn whole(&self, posts: &[PostId]) -> Result<Rendered, DigestError> {
+        let notes = self.notes().await?;
+        let loaded = self.load(posts).await?;
+        let embedded = self.pictures(&loaded, &notes).await?;
+        self.render(&loaded, posts, &notes, &embedded)
+    }
+
+    /// Those of `posts` that readers who chose `topics` get. A topic that is configured no more is nobody's.
+    fn chosen(&self, loaded: &[Loaded], posts: &[PostId], topics: &str) -> Vec<PostId> {
+        if topics.is_empty() {
+            return posts.to_vec();
+        }
+        let chosen: Vec<&str> = topics.split(' ').collect();
+        let known = self.newsletter.topics.iter().filter(|topic| chosen.contains(&topic.name.as_str()));
+        let topics: Vec<_> = known.collect();
+        if topics.is_empty() {
+            return posts.to_vec();
+        }
+        let takes = |id: &PostId| {
+            loaded
+                .iter()
+                .find(|it| it.post.id == *id)
+                .is_some_and(|it| topics.iter().any(|topic| topic.takes(&it.post)))
+        };
+        posts.iter().copied().filter(takes).collect()
+    }
+
+    async fn load(&self, posts: &[PostId]) -> Result<Vec<Loaded>, DigestError> {
+        let mut titles: HashMap<Slug, String> = HashMap::new();
+        let mut loaded = Vec::with_capacity(posts.len());
+        for &id in posts {
+            let Some(post) = self.store.post(id).await? else { continue };
+            let source = match titles.get(&post.source_name) {
+                Some(title) => title.clone(),
+                None => {
+                    let row = self.store.source_row(&post.source_name).await?;
+                    let title = row.and_then(|row| row.title).unwrap_or_else(|| post.source_name.to_string());
+                    titles.insert(post.source_name.clone(), title.clone());
+                    title
+                }
+            };
+            loaded.push(Loaded { post, source });
+        }
+        Ok(loaded)
+    }
+
+    async fn notes(&self) -> Result<Notes, DigestError> {
+        let waiting = self.store.waiting_notes(&self.newsletter.name, &self.cadence.name).await?;
+        let Composition { note_before, note_after, .. } = &self.cadence.composition;
+        let before = joined(note_before.as_deref(), &waiting, NotePlace::Before).await;
+        let after = joined(note_after.as_deref(), &waiting, NotePlace::After).await;
+        Ok(Notes { rows: waiting.into_iter().map(|note| note.id).collect(), before, after })
+    }
+
+    /// The pictures that come along, each address with its Content-ID.
+    async fn pictures(&self, loaded: &[Loaded], notes: &Notes) -> Result<BTreeMap<String, String>, DigestError> {
+        let (Images::Embed, Some(client)) = (self.cadence.composition.images, self.client) else {
+            return Ok(BTreeMap::new());
+        };
+        let texts = loaded.iter().filter_map(|it| self.text(&it.post));
+        let shown = notes.before.iter().chain(texts).chain(&notes.after);
+        gather(self.store, client, shown.flat_map(pictures).collect(), self.now).await
+    }
+
+    fn render(
+        &self,
+        loaded: &[Loaded],
+        posts: &[PostId],
+        notes: &Notes,
+        embedded: &BTreeMap<String, String>,
+    ) -> Result<Rendered, DigestError> {
+        let context = DigestContext { embedded: embedded.clone(), ..self.context(loaded, posts, notes) };
+        Ok(self.renderer.digest(&context)?)
+    }
+
+    /// Everything in its place.
+    fn context(&self, loaded: &[Loaded], posts: &[PostId], notes: &Notes) -> DigestContext {
+        let composition = &self.cadence.composition;
+        let mut shown: Vec<&Loaded> = loaded.iter().filter(|it| posts.contains(&it.post.id)).collect();
+        match composition.order {
+            Order::Newest => shown.sort_by_key(|it| Reverse((it.post.date(), it.post.id))),
+            Order::Oldest => shown.sort_by_key(|it| (it.post.date(), it.post.id)),
+            Order::Title => shown.sort_by_cached_key(|it| it.post.entry.title.to_lowercase()),
+        }
+        let count = shown.len();
+        let lead = composition.lead.pick(shown.iter().map(|it| &it.post)).map(|at| shown.remove(at));
+        let room = composition.max_posts.unwrap_or(usize::MAX).saturating_sub(usize::from(lead.is_some()));
+        shown.truncate(room);
+        let more = count - shown.len() - usize::from(lead.is_some());
+        let lead = lead.map(|it| self.post(it));
+        let sections = self.sections(&shown);
+        let all = || lead.iter().chain(sections.iter().flat_map(|section| &section.posts));
+        let date = long_date(self.newsletter.language, self.newsletter.timezone, self.now);
+        let first = all().next().map_or("", |post| post.title.trim());
+        let untitled = self.renderer.text(self.newsletter.language, "untitled");
+        let first = cut(if first.is_empty() { &untitled } else { first }, FIRST);
+        let filling = Filling { title: &self.newsletter.title, first: &first, count, date: &date };
+        let fill = |wording: &Option<Wording>| wording.as_ref().map(|wording| wording.fill(filling));
+        let headline = |post: &DigestPost| Headline { title: post.title.clone(), url: post.url.clone() };
+        let headlines = if composition.headlines { all().map(headline).collect() } else { Vec::new() };
+        DigestContext {
+            language: self.newsletter.language,
+            title: self.newsletter.title.clone(),
+            site: self.config.site.title.clone(),
+            home: self.config.site.base_url.to_string(),
+            subject: fill(&composition.subject),
+            preheader: fill(&composition.preheader),
+            greeting: composition.greeting,
+            note_before: notes.before.clone(),
+            headlines,
+            more,
+            more_url: Some(self.config.url("/")),
+            note_after: notes.after.clone(),
+            date,
+            lead,
+            sections,
+            ..DigestContext::default()
+        }
+    }
+
+    /// Posts parted by what joins them, each part in the mail's order.
+    fn sections(&self, posts: &[&Loaded]) -> Vec<Section> {
+        let Newsletter { language, timezone, .. } = *self.newsletter;
+        let other = || self.renderer.text(language, "section_other");
+        // What a section sorts by, and what it is called.
+        let key = |it: &Loaded| -> (usize, String) {
+            let post = &it.post;
+            match self.cadence.composition.sections {
+                Sections::None => (0, String::new()),
+                Sections::Source => {
+                    let place = self.config.sources.iter().position(|source| source.name == post.source_name);
+                    (place.unwrap_or(usize::MAX), it.source.clone())
+                }
+                Sections::Tag => match post.entry.categories.iter().find(|tag| !tag.trim().is_empty()) {
+                    Some(tag) => (0, tag.trim().to_owned()),
+                    None => (1, other()),
+                },
+                Sections::Day => (0, long_date(language, timezone, post.date())),
+            }
+        };
+        let mut sections: Vec<(usize, Section)> = Vec::new();
+        for it in posts {
+            let (place, title) = key(it);
+            let post = self.post(it);
+            let same = |known: &Section| known.title.to_lowercase() == title.to_lowercase();
+            match sections.iter_mut().find(|(at, known)| *at == place && same(known)) {
+                Some((_, section)) => section.posts.push(post),
+                None => sections.push((place, Section { title, posts: vec![post] })),
+            }
+        }
+        sections.sort_by_key(|(place, _)| *place);
+        let mut sections: Vec<Section> = sections.into_iter().map(|(_, section)| section).collect();
+        // One section alone joins nothing that needs a name, unless the name says something.
+        if let ([only], Sections::Tag) = (sections.as_mut_slice(), self.cadence.composition.sections)
+            && only.title == other()
+        {
+            only.title.clear();
+        }
+        sections
+    }
+
+    /// A post's text, where digests show texts.
+    fn text<'p>(&self, post: &'p Post) -> Option<&'p CleanHtml> {
+        let shown = self.cadence.composition.text == Shown::Full;
+        post.entry.content.as_ref().or(post.entry.summary.as_ref()).filter(|_| shown)
+    }
+
+    fn post(&self, Loaded { post, source }: &Loaded) -> DigestPost {
+        let entry = &post.entry;
+        let mut byline = entry.authors.clone();
+        // A personal blog is often called by its author's name: say it once.
+        if !byline.contains(source) {
+            byline.push(source.clone());
+        }
+        byline.push(long_date(self.newsletter.language, self.newsletter.timezone, post.date()));
+        let beginning = entry.summary.as_ref().or(entry.content.as_ref());
+        let most = match self.cadence.composition.text {
+            Shown::Summary if entry.summary.is_some() => SUMMARY,
+            Shown::Excerpt | Shown::Summary | Shown::Full => EXCERPT,
+        };
+        DigestPost {
+            title: entry.title.clone(),
+            url: entry.url.as_ref().map(ToString::to_string),
+            language: post.source_language.clone(),
+            byline: byline.join(" · "),
+            excerpt: beginning.map(|html| cut(&plain_text(html.as_str()), most)).unwrap_or_default(),
+            text: self.text(post).cloned(),
+            also_at: entry.also_at.clone(),
+        }
+    }
+}
+
+/// The file's note, while there is such a file, and those that wait.
+async fn joined(file: Option<&Path>, waiting: &[Note], place: NotePlace) -> Option<CleanHtml> {
+    let mut parts = Vec::new();
+    if let Some(file) = file {
+        parts.extend(note_of(file).await);
+    }
+    parts.extend(waiting.iter().filter(|note| note.place == place).map(|note| note.html.clone()));
+    parts.retain(|part| !part.is_empty());
+    let text = parts.iter().map(CleanHtml::as_str).collect::<Vec<_>>().join("\n");
+    if text.is_empty() { None } else { Some(CleanHtml::sanitise(&text, None)) }
+}
+
+/// Reads a note: HTML by its name, plain text otherwise. A digest goes out without
+/// a note that cannot be read.
+async fn note_of(file: &Path) -> Option<CleanHtml> {
+    let refuse = |why: String| tracing::warn!(file = %file.display(), why, "the digest goes out without this note");
+    match tokio::fs::metadata(file).await {
+        // Taken away until there is something to say again.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            refuse(error.to_string());
+            return None;
+        }
+        Ok(known) if known.len() > NOTE => {
+            refuse(format!("it is longer than {NOTE} bytes"));
+            return None;
+        }
+        Ok(_) => {}
+    }
+    let text = tokio::fs::read_to_string(file).await.map_err(|error| refuse(error.to_string())).ok()?;
+    let html = file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("html"));
+    Some(note(&text, html))
+}
+
+/// What an editor wrote, as HTML or as plain text.
+#[must_use]
+pub fn note(text: &str, html: bool) -> CleanHtml {
+    if html { CleanHtml::sanitise(text, None) } else { CleanHtml::from_text(text) }
+}

@@ -1,0 +1,203 @@
+//! The templates: embedded in the binary, each in its place taken by a file of
+//! the operator's folder. Compiled once; a mail's styles are written into its
+//! elements when it is rendered, since many mail programs read them only there.
+
+use super::texts::Catalogue;
+use super::{RenderError, escape, wrap};
+use crate::domain::language::Language;
+use css_inline::CSSInliner;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Kwargs, Serde};
+use minijinja::{AutoEscape, Environment, State};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What is embedded, by name, and what it is.
+const EMBEDDED: [(&str, &str, &str); 14] = [
+    ("mail/digest.html", "the digest, for programs that show HTML", include_str!("../../templates/mail/digest.html")),
+    ("mail/digest.txt", "the digest, for the others", include_str!("../../templates/mail/digest.txt")),
+    ("mail/confirm.html", "the mail that asks to confirm", include_str!("../../templates/mail/confirm.html")),
+    ("mail/confirm.txt", "the same as text", include_str!("../../templates/mail/confirm.txt")),
+    ("mail/base.html", "the frame of every mail", include_str!("../../templates/mail/base.html")),
+    ("mail/style.css", "how mails look", include_str!("../../templates/mail/style.css")),
+    (
+        "mail/screens.css",
+        "how they look on narrow and on dark screens",
+        include_str!("../../templates/mail/screens.css"),
+    ),
+    ("pages/base.html", "the frame of every page", include_str!("../../templates/pages/base.html")),
+    ("pages/index.html", "the front page", include_str!("../../templates/pages/index.html")),
+    ("pages/subscribe.html", "the form", include_str!("../../templates/pages/subscribe.html")),
+    ("pages/notice.html", "a page with a sentence and a button", include_str!("../../templates/pages/notice.html")),
+    ("pages/style.css", "how pages look", include_str!("../../templates/pages/style.css")),
+    ("texts/en.toml", "every sentence, in English", include_str!("../../templates/texts/en.toml")),
+    ("texts/ko.toml", "every sentence, in Korean", include_str!("../../templates/texts/ko.toml")),
+];
+
+/// A template as it is in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    /// Its name: where its file lies in the operator's folder.
+    pub name: &'static str,
+    /// What it is.
+    pub what: &'static str,
+    /// Its text.
+    pub text: String,
+    /// Whether a file of the operator's stands in its place.
+    pub own: bool,
+}
+
+/// What is wrong in the operator's folder of templates, everything at once.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct TemplateFaults(pub Vec<String>);
+
+/// The templates in force, embedded or from `folder`; each file in it must
+/// stand in the place of one.
+pub fn templates(folder: Option<&Path>) -> Result<Vec<Template>, TemplateFaults> {
+    let mut faults = Vec::new();
+    let mut files = BTreeMap::new();
+    if let Some(folder) = folder {
+        collect(folder, "", &mut files, &mut faults);
+    }
+    let templates = EMBEDDED
+        .iter()
+        .map(|&(name, what, text)| {
+            let own = files.remove(name);
+            Template { name, what, own: own.is_some(), text: own.unwrap_or_else(|| text.to_owned()) }
+        })
+        .collect();
+    let shown = folder.map(|folder| folder.display().to_string()).unwrap_or_default();
+    for name in files.into_keys() {
+        faults.push(format!("{shown}/{name}: no template has this name; `syndicated template list` shows all"));
+    }
+    if faults.is_empty() { Ok(templates) } else { Err(TemplateFaults(faults)) }
+}
+
+/// The files below `folder` by their names; what is hidden is nobody's.
+fn collect(folder: &Path, below: &str, files: &mut BTreeMap<String, String>, faults: &mut Vec<String>) {
+    let shown = |path: &Path, why: &dyn std::fmt::Display| format!("{}: it cannot be read: {why}", path.display());
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(why) => return faults.push(shown(folder, &why)),
+    };
+    for entry in entries.filter_map(Result::ok) {
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') || name.ends_with('~') {
+            continue;
+        }
+        let name = format!("{below}{name}");
+        // One level holds the groups, the next their files.
+        if path.is_dir() && below.is_empty() {
+            collect(&path, &format!("{name}/"), files, faults);
+            continue;
+        }
+        match std::fs::read_to_string(&path) {
+            Ok(text) => drop(files.insert(name, text)),
+            Err(why) => faults.push(shown(&path, &why)),
+        }
+    }
+}
+
+/// The compiled templates with their texts.
+#[derive(Debug)]
+pub(super) struct Engine {
+    environment: Environment<'static>,
+    /// What readers see, by language.
+    pub(super) texts: Arc<Catalogue>,
+    stylesheet: String,
+}
+
+impl Engine {
+    /// Compiles `templates`.
+    pub(super) fn new(templates: Vec<Template>) -> Result<Self, TemplateFaults> {
+        let mut faults = Vec::new();
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+        match SyntaxConfig::builder().trim_blocks(true).build() {
+            Ok(syntax) => environment.set_syntax(syntax),
+            Err(why) => faults.push(why.to_string()),
+        }
+        // Whatever is not plain text by name is escaped.
+        environment.set_auto_escape_callback(|name| match name.rsplit('.').next() {
+            Some("txt" | "css") => AutoEscape::None,
+            _ => AutoEscape::Html,
+        });
+        let (mut texts, mut stylesheet) = (Vec::new(), String::new());
+        for Template { name, text, .. } in templates {
+            if name.ends_with(".toml") {
+                texts.push((name, text));
+            } else if name == "pages/style.css" {
+                stylesheet = text;
+            } else if let Err(why) = environment.add_template_owned(name, text) {
+                faults.push(format!("{name}: {}", in_one_line(&why)));
+            }
+        }
+        let texts = Arc::new(Catalogue::read(&texts, &mut faults));
+        environment.set_formatter(escape::print);
+        let spoken = texts.clone();
+        environment.add_function("t", move |state: &State<'_, '_>, key: String, values: Kwargs| {
+            translate(&spoken, state, &key, &values)
+        });
+        environment.add_filter("wrap", |text: String| wrap::wrap(&text));
+        environment.add_filter("ruled", |text: String| wrap::ruled(&text));
+        if faults.is_empty() { Ok(Self { environment, texts, stylesheet }) } else { Err(TemplateFaults(faults)) }
+    }
+
+    /// The stylesheet of the pages.
+    pub(super) fn stylesheet(&self) -> &str {
+        &self.stylesheet
+    }
+
+    /// Renders the template called `name`. The styles of a mail's HTML go into
+    /// its elements; a sheet for some screens only (`data-css-inline="keep"`)
+    /// stays where it is.
+    pub(super) fn render<C: Serialize>(&self, name: &str, context: &C) -> Result<String, RenderError> {
+        let failed = |error: minijinja::Error| RenderError(name.to_owned(), in_one_line(&error));
+        let text = self.environment.get_template(name).map_err(failed)?.render(Serde(context)).map_err(failed)?;
+        if !(name.starts_with("mail/") && name.ends_with(".html")) {
+            return Ok(text);
+        }
+        let inliner = CSSInliner::options().minify_css(true).load_remote_stylesheets(false).build();
+        let text = inliner
+            .inline(&text)
+            .map_err(|why| RenderError(name.to_owned(), format!("its styles cannot be read: {why}")))?;
+        // What it said to the inliner is nothing to a mail program.
+        Ok(text.replace(" data-css-inline=\"keep\"", ""))
+    }
+}
+
+/// An error of the template engine with its causes and its line, without the
+/// listing of the template's text around it.
+fn in_one_line(error: &minijinja::Error) -> String {
+    let mut said = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        said = format!("{said}: {cause}");
+        source = cause.source();
+    }
+    said
+}
+
+/// `t("key", name=value)` in a template: the text in the page's language.
+fn translate(texts: &Catalogue, state: &State<'_, '_>, key: &str, values: &Kwargs) -> Result<String, minijinja::Error> {
+    let missing = |what: &str| minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, what.to_owned());
+    let language = state
+        .lookup("lang")
+        .and_then(|tag| tag.as_str().and_then(|tag| tag.parse::<Language>().ok()))
+        .ok_or_else(|| missing("the context has no language"))?;
+    let texts = texts.of(language);
+    if texts.get(key).is_none() {
+        return Err(missing(&format!("there is no text `{key}`")));
+    }
+    let names: Vec<String> = values.args().map(str::to_owned).collect();
+    let mut filled = Vec::with_capacity(names.len());
+    for name in &names {
+        filled.push((name.as_str(), values.get::<String>(name)?));
+    }
+    let pairs: Vec<(&str, &str)> = filled.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    Ok(texts.fill(key, &pairs))
+}

@@ -1,0 +1,141 @@
+//! Every template rendered with samples, so that a fault in an operator's file
+//! is found before a reader's mail or page needs it.
+
+use super::digest::MAIL_BYTES;
+use super::sample::{sample_digest, small_digest};
+use super::{
+    CadenceChoice, ConfirmContext, Frame, IndexContext, IndexFeed, IndexItem, NoticeContext, RenderError, Rendered,
+    Renderer, SubscribeContext, TopicChoice,
+};
+use crate::domain::digest::token;
+use crate::domain::language::Language;
+use dom_query::Document;
+
+/// What no mail program runs, and spam filters count.
+const NEVER: [&str; 9] = ["script", "iframe", "object", "embed", "form", "input", "link", "video", "svg"];
+
+impl Renderer {
+    /// Renders everything in every language; says what is wrong, once each.
+    #[must_use]
+    pub fn trial(&self) -> Vec<String> {
+        let mut faults: Vec<String> = Vec::new();
+        for language in Language::ALL {
+            let digests = sample_digest(language).into_iter().chain([small_digest(language)]);
+            let mut mails: Vec<(&str, Result<Rendered, RenderError>)> =
+                digests.map(|context| ("mail/digest", self.digest(&context))).collect();
+            mails.push(("mail/confirm", self.confirm_letter(&letter(language))));
+            for (name, mail) in mails {
+                match mail {
+                    Ok(mail) => faults.extend(inspect(name, &mail)),
+                    Err(error) => faults.push(error.to_string()),
+                }
+            }
+            faults.extend(self.pages(language).into_iter().filter_map(Result::err).map(|error| error.to_string()));
+        }
+        let mut known = Vec::new();
+        faults.retain(|fault| {
+            !known.contains(fault) && {
+                known.push(fault.clone());
+                true
+            }
+        });
+        faults
+    }
+
+    fn pages(&self, language: Language) -> Vec<Result<String, RenderError>> {
+        let frame = Frame { language, site: "S".to_owned(), base: "https://news.example.com".to_owned() };
+        let feed = || IndexFeed {
+            name: "RSS",
+            media_type: "application/rss+xml",
+            url: "https://news.example.com/t.rss".to_owned(),
+        };
+        let item = |description: &str, subscribe: &str| IndexItem {
+            language,
+            title: "T".to_owned(),
+            description: description.to_owned(),
+            subscribe: subscribe.to_owned(),
+            by_mail: "M".to_owned(),
+            by_reader: "R".to_owned(),
+            feeds: vec![feed()],
+        };
+        let index =
+            |newsletters, sources| self.page_index(&IndexContext { frame: frame.clone(), newsletters, sources });
+        let form = |chosen: &str, problem| {
+            self.page_subscribe(&SubscribeContext {
+                frame: frame.clone(),
+                name: "t".to_owned(),
+                title: "T".to_owned(),
+                description: chosen.to_owned(),
+                cadences: vec![CadenceChoice {
+                    name: "daily".to_owned(),
+                    label: self.cadence_label(language, "daily"),
+                }],
+                chosen: chosen.to_owned(),
+                topics: vec![TopicChoice { name: "t".to_owned(), chosen: true }],
+                zones: vec!["Asia/Seoul", "UTC"],
+                zone: "UTC".to_owned(),
+                email: chosen.to_owned(),
+                problem,
+            })
+        };
+        let notice = |action: Option<&str>, link: Option<&str>| {
+            self.page_notice(&NoticeContext {
+                frame: frame.clone(),
+                title: "T".to_owned(),
+                heading: "confirm_heading",
+                text: "confirm_text",
+                button: "confirm_button",
+                action: action.map(str::to_owned),
+                link: link.map(str::to_owned),
+            })
+        };
+        vec![
+            index(vec![item("D", "/subscribe/t")], vec![item("", "")]),
+            index(Vec::new(), Vec::new()),
+            form("", None),
+            form("daily", Some("error_email")),
+            notice(None, None),
+            notice(Some("/confirm/x"), None),
+            notice(None, Some("/subscribe/t")),
+        ]
+    }
+}
+
+fn letter(language: Language) -> ConfirmContext {
+    ConfirmContext { language, title: "T".to_owned(), link: "https://news.example.com/confirm/1.0.abc".to_owned() }
+}
+
+/// What a mail must not lack, and must not have.
+fn inspect(name: &str, mail: &Rendered) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (part, text) in [("html", &mail.html), ("txt", &mail.plain)] {
+        let link =
+            if name == "mail/digest" { token::UNSUBSCRIBE_URL } else { "https://news.example.com/confirm/1.0.abc" };
+        if !text.contains(link) {
+            let what = if name == "mail/digest" { "`unsubscribe`, the reader's way out" } else { "`link`" };
+            faults.push(format!("{name}.{part} does not show {what}"));
+        }
+    }
+    let document = Document::from(mail.html.as_str());
+    let html = format!("{name}.html");
+    if !document.select("html").has_attr("lang") {
+        faults.push(format!("{html}: <html> has no lang, by which a reader's program knows how to read it out"));
+    }
+    for element in NEVER {
+        if document.select(element).exists() {
+            faults.push(format!("{html}: <{element}> works in no mail program"));
+        }
+    }
+    if document.select("img:not([alt])").exists() {
+        faults.push(format!("{html}: an <img> has no alt"));
+    }
+    let size = mail.html.len() + mail.plain.len();
+    if size > MAIL_BYTES {
+        faults.push(format!(
+            "{name}: {} KB before the first post, where {} are the most",
+            size / 1024,
+            MAIL_BYTES / 1024
+        ));
+    }
+    faults
+}
