@@ -14,6 +14,7 @@
     clippy::print_stdout,
     clippy::disallowed_methods,
     clippy::cast_precision_loss,
+    clippy::indexing_slicing,
     reason = "a bench measures real time, says what it found, and may panic"
 )]
 
@@ -73,7 +74,7 @@ impl Sink {
             .args([&format!("127.0.0.1:{port}"), "1024"])
             .stdout(Stdio::null())
             .spawn()
-            .expect("Postfix's smtp-sink");
+            .unwrap();
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
             std::thread::sleep(Duration::from_millis(10));
         }

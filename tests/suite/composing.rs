@@ -375,7 +375,7 @@ async fn doubt_in_a_digest_that_was_called_off_is_settled_by_a_person() {
             assert_eq!((balance.unknown, balance.suppressed), (1, 1), "{}: doubt stays doubt", bench.engine);
             let now = play.stage.clock.now();
             assert_eq!(store.decide_doubts(digest, decision, HOUR, now).await.unwrap(), 1);
-            store.close_digests(None, now).await.unwrap();
+            store.close_digests(&Reports::default(), now).await.unwrap();
             play.drain().await;
             let balance = play.balance(digest).await;
             assert_eq!((balance.sent, balance.suppressed), settled, "{}", bench.engine);
