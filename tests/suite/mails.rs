@@ -86,7 +86,7 @@ async fn pictures_come_along_where_a_newsletter_wants_it() {
         let png = [b"\x89PNG\r\n\x1a\n".as_slice(), &[7; 600]].concat();
         origin.set("/boat.png", Answer::ok(png.clone()).header("content-type", "image/png"));
         origin.set("/page.png", Answer::ok("<html>not a picture</html>").header("content-type", "image/png"));
-        origin.set("/huge.png", Answer::ok([png.as_slice(), &[0; 600 * 1024]].concat()));
+        origin.set("/huge.png", Answer::ok([png.as_slice(), &vec![0; 600 * 1024]].concat()));
         let mut config = stage::config(&bench, "maildir:unused", "{ daily = \"0 7 * * *\" }", ALLOW);
         config.mail.lanes[0].relay = sink.relay();
         let composition = &mut config.newsletters[0].cadences[0].composition;

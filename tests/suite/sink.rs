@@ -210,7 +210,7 @@ impl Sink {
     pub(crate) async fn until(&self, ready: impl Fn(&[Received]) -> bool) {
         let mut ledger = self.0.ledger.subscribe();
         let waiting = ledger.wait_for(|ledger| ready(ledger));
-        tokio::time::timeout(Duration::from_secs(120), waiting).await.expect("the mails arrive").unwrap();
+        tokio::time::timeout(Duration::from_mins(2), waiting).await.expect("the mails arrive").unwrap();
     }
 
     /// Waits until so many answers wait for a permit.
