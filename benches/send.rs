@@ -18,6 +18,7 @@
 )]
 
 use std::net::TcpListener;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -71,12 +72,15 @@ struct Sink {
 impl Sink {
     fn start() -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let child = Command::new("smtp-sink")
+        let mut child = Command::new("smtp-sink")
+            // Root must say as whom it runs.
+            .args(if std::fs::metadata("/proc/self").unwrap().uid() == 0 { &["-u", "nobody"][..] } else { &[] })
             .args([&format!("127.0.0.1:{port}"), "1024"])
             .stdout(Stdio::null())
             .spawn()
             .expect("Postfix's smtp-sink");
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(child.try_wait().unwrap().is_none(), "smtp-sink ended");
             std::thread::sleep(Duration::from_millis(10));
         }
         Self { child, port }
