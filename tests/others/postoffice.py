@@ -223,7 +223,7 @@ def mutt(maildir):
     with tempfile.TemporaryDirectory() as folder:
         shown = pathlib.Path(folder) / "shown"
         settings = [
-            f"set folder={folder}",
+            f"set folder={folder} record={folder}/sent postponed={folder}/postponed",
             "set charset=utf-8 pipe_decode=yes wait_key=no quit=yes mbox_type=maildir",
             "ignore *",
             "unignore from to subject list-id",

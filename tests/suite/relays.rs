@@ -202,7 +202,7 @@ async fn what_leaves_is_what_arrives_dots_and_all() {
         if !whole.ends_with(b"\r\n") {
             whole.extend(b"\r\n");
         }
-        assert_eq!(sink.ledger().pop().unwrap().bytes, whole);
+        assert_eq!(sink.heard().pop().unwrap().bytes, whole);
     }
     // A dot that begins a line exactly where the body is cut into pieces.
     for at in 65_530..65_542 {
@@ -210,7 +210,7 @@ async fn what_leaves_is_what_arrives_dots_and_all() {
         sent.bytes.resize(at, b'a');
         sent.bytes.extend(b"\r\n.b\r\n");
         assert_eq!(name(&verdict(&sink.relay(), &sent).await), "sent");
-        assert_eq!(sink.ledger().pop().unwrap().bytes, sent.bytes);
+        assert_eq!(sink.heard().pop().unwrap().bytes, sent.bytes);
     }
 }
 

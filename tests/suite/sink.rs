@@ -196,6 +196,11 @@ impl Sink {
         ledger
     }
 
+    /// The same, sound or not.
+    pub(crate) fn heard(&self) -> Vec<Received> {
+        self.0.ledger.borrow().clone()
+    }
+
     /// How many messages so far.
     pub(crate) fn count(&self) -> usize {
         self.0.ledger.borrow().len()
