@@ -5,6 +5,7 @@ mod anchors;
 mod bounds;
 mod pictures;
 mod players;
+mod runs;
 mod tidy;
 
 pub use bounds::bounded;
@@ -107,7 +108,8 @@ impl CleanHtml {
         let prefix = format!("n{}-", digest.get(..8).unwrap_or_default());
         let tidied = tidy::tidy(&bounded, base, &prefix);
         TEXT.set(Text { base: base.cloned(), prefix });
-        Self(POLICY.with(|policy| policy.clean(&tidied)).to_string().trim().to_owned())
+        let apart = runs::set_apart(&tidied);
+        Self(POLICY.with(|policy| policy.clean(&apart)).to_string().trim().to_owned())
     }
 
     /// Takes plain text as HTML: escaped, with its blank lines as paragraphs.

@@ -42,7 +42,7 @@ async fn a_cancelled_send_lends_its_reply_to_no_other() {
         let mut cancelled = 0;
         for _ in 0..cancels() {
             // About so many pauses as a few mails have.
-            let points = usize::try_from(chance.jitter(Duration::from_millis(30), 0.9).as_millis()).unwrap();
+            let points = usize::try_from(chance.jitter(Duration::from_millis(16), 0.9).as_millis()).unwrap();
             // Its database work is cancelled with it, which no pool survives: it has one of its own.
             let life = Stage { store: bench.open().await, clock: stage.clock.clone(), live: stage.live.clone() };
             if !crash::after(points, life.deliverer().drain()).await {
