@@ -1,6 +1,7 @@
 //! A mail catcher: an SMTP server (RFC 5321) that keeps what it takes, and a
 //! page that shows it.
 
+use crate::domain::text::escape;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -127,10 +128,6 @@ async fn data(reader: &mut BufReader<impl AsyncRead + Unpin>) -> std::io::Result
         }
         message.extend_from_slice(bytes.strip_prefix(b".").unwrap_or(&bytes));
     }
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
 }
 
 async fn list(State(catcher): State<Catcher>) -> Html<String> {

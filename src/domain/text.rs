@@ -234,6 +234,12 @@ fn looks_like_markup(text: &str) -> bool {
     tag || entity
 }
 
+/// A text as it stands in HTML, between tags or in an attribute's quotes.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+}
+
 /// The ISO 639-1 tag of a text's language, where the detector is sure of it.
 #[must_use]
 pub fn language(text: &str) -> Option<String> {

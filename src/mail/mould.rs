@@ -8,6 +8,7 @@ use crate::config::Dkim;
 use crate::domain::digest::token;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::picture::Picture;
+use crate::domain::text::escape;
 use crate::domain::time::Timestamp;
 use aws_lc_rs::digest::{Context, SHA256};
 use std::borrow::Cow;
@@ -189,9 +190,4 @@ fn text(text: &str, markup: bool) -> (Step, &'static str) {
     let text = Encoded::new(&around);
     let name = text.name();
     (Step::Text { text, tokens, markup }, name)
-}
-
-/// A text as it stands in HTML.
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }

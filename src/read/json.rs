@@ -36,7 +36,8 @@ pub(super) fn linked_data(page: &Html) -> impl Iterator<Item = Value> {
         .map(|script| script.text())
         .filter(|text| {
             let fits = text.len() <= room;
-            room = room.saturating_sub(text.len());
+            // One that is left out takes no room from the others.
+            room -= if fits { text.len() } else { 0 };
             fits
         })
         // Control characters in strings are the usual fault, and break nothing else.
@@ -48,6 +49,14 @@ pub(super) fn linked_data(page: &Html) -> impl Iterator<Item = Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_script_that_is_too_long_hides_no_other() {
+        let long = format!("[\"{}\"]", "x".repeat(LINKED_DATA));
+        let page =
+            format!("<script type=application/ld+json>{long}</script><script type=application/ld+json>[1]</script>");
+        assert_eq!(linked_data(&Html::from(page.as_str())).collect::<Vec<_>>(), [serde_json::json!([1])]);
+    }
 
     #[test]
     fn what_has_too_many_values_is_cut_outside_its_texts() {

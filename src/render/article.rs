@@ -7,6 +7,7 @@
 use super::cut;
 use crate::domain::digest::token;
 use crate::domain::html::CleanHtml;
+use crate::domain::text::escape;
 use dom_query::{Document, NodeRef};
 use std::collections::BTreeMap;
 
@@ -188,10 +189,6 @@ fn keep(node: &NodeRef<'_>, left: &mut usize) {
 pub(super) fn runs_leftwards(text: &str) -> bool {
     let leftwards = |c: char| matches!(u32::from(c), 0x0590..=0x08FF | 0xFB1D..=0xFDFF | 0xFE70..=0xFEFC | 0x1_0800..=0x1_0FFF | 0x1_E800..=0x1_EFFF);
     text.chars().find(|c| c.is_alphabetic()).is_some_and(leftwards)
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[cfg(test)]

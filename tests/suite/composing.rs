@@ -11,7 +11,7 @@ use syndicated::domain::digest::{Balance, DigestState};
 use syndicated::domain::html::CleanHtml;
 use syndicated::domain::id::{DigestId, PostId, SubscriptionId};
 use syndicated::flow::digest::{Outcome, note};
-use syndicated::store::{Cancelled, Change, Freeze, Frozen, NotePlace, SubscriptionFilter};
+use syndicated::store::{Cancelled, Change, Courier, Freeze, Frozen, NotePlace, Settlement, SubscriptionFilter};
 
 const HOUR: Duration = Duration::from_hours(1);
 const CADENCES: &str = "{ daily = \"0 7 * * *\", weekly = \"0 8 * * MON\" }";
@@ -52,6 +52,11 @@ struct Play {
 impl Play {
     async fn new(bench: &Bench, more: &str) -> Self {
         Self { stage: Stage::new(bench, config(bench, more), at(START)).await }
+    }
+
+    /// Who takes turns by hand, in the place of a courier.
+    fn courier(&self) -> Courier {
+        Courier { node: "test".to_owned(), lease: HOUR, secret: self.stage.live.load().secret.clone() }
     }
 
     /// The digest of `cadence` that is made now, by hand.
@@ -358,15 +363,10 @@ async fn doubt_in_a_digest_that_was_called_off_is_settled_by_a_person() {
             play.stage.readers(2, "daily").await;
             play.stage.admit(&["one"]).await;
             let digest = play.send("daily").await;
-            let rules = syndicated::store::Courier {
-                node: "test".to_owned(),
-                lease: HOUR,
-                secret: play.stage.live.load().secret.clone(),
-            };
+            let rules = play.courier();
             let now = play.stage.clock.now();
             let mut taken = store.turn(NOTHING, 1, &mut Open, &rules, now).await.unwrap().attempts.into_iter();
-            let lost =
-                taken.next().unwrap().settle(syndicated::store::Settlement::Unknown("lost".to_owned(), Some(now)));
+            let lost = taken.next().unwrap().settle(Settlement::Unknown("lost".to_owned(), Some(now)));
             store.turn(of(&[lost]), 0, &mut Open, &rules, now).await.unwrap();
             assert_eq!(store.cancel_digest(digest, &Reports::default(), now).await.unwrap(), Some(Cancelled::Partly));
             play.stage.clock.advance(HOUR);
@@ -531,18 +531,14 @@ async fn a_digest_held_in_the_middle_goes_on_where_it_was_and_one_called_off_end
         play.stage.admit(&["one"]).await;
         let digest = play.send("daily").await;
         // Two of four are in hand when the word comes.
-        let rules = syndicated::store::Courier {
-            node: "test".to_owned(),
-            lease: HOUR,
-            secret: play.stage.live.load().secret.clone(),
-        };
+        let rules = play.courier();
         let now = play.stage.clock.now();
         let mut taken = store.turn(NOTHING, 2, &mut Open, &rules, now).await.unwrap().attempts.into_iter();
         assert!(store.hold_digest(digest).await.unwrap());
         assert!(!store.hold_digest(digest).await.unwrap());
-        let sent = taken.next().unwrap().settle(syndicated::store::Settlement::Sent("250".to_owned()));
+        let sent = taken.next().unwrap().settle(Settlement::Sent("250".to_owned()));
         let later = now.plus(Duration::from_mins(5));
-        let back = taken.next().unwrap().settle(syndicated::store::Settlement::Deferred("451".to_owned(), later));
+        let back = taken.next().unwrap().settle(Settlement::Deferred("451".to_owned(), later));
         store.turn(of(&[sent, back]), 0, &mut Open, &rules, now).await.unwrap();
         play.stage.clock.advance(HOUR);
         play.drain().await;
@@ -555,7 +551,7 @@ async fn a_digest_held_in_the_middle_goes_on_where_it_was_and_one_called_off_end
         let mut taken = store.turn(NOTHING, 1, &mut Open, &rules, now).await.unwrap().attempts.into_iter();
         assert_eq!(store.cancel_digest(digest, &Reports::default(), now).await.unwrap(), Some(Cancelled::Partly));
         assert!(!play.balance(digest).await.is_closed(), "one is in hand");
-        let back = taken.next().unwrap().settle(syndicated::store::Settlement::Deferred("451".to_owned(), later));
+        let back = taken.next().unwrap().settle(Settlement::Deferred("451".to_owned(), later));
         store.turn(of(&[back]), 0, &mut Open, &rules, now).await.unwrap();
         store.close_digests(&Reports::default(), now).await.unwrap();
         let balance = play.balance(digest).await;

@@ -6,6 +6,7 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::id::{DigestId, SubscriberId, SubscriptionId};
 use crate::domain::language::Language;
 use crate::domain::picture::Picture;
+use crate::domain::text::escape;
 use crate::domain::time::Timestamp;
 use crate::domain::token::Purpose;
 use crate::mail::{ComposeError, Head, ListHead, Message, Mould, Own};
@@ -13,7 +14,7 @@ use crate::render::{ConfirmContext, Renderer};
 use crate::store::{Attempt, Content, DigestContent};
 
 /// A mail of a digest, cast once for all its readers.
-pub(super) struct Edition {
+pub(super) struct Master {
     mould: Mould,
     /// In which its readers are greeted.
     language: Language,
@@ -30,7 +31,7 @@ struct Reader<'a> {
     id: &'a str,
 }
 
-impl Edition {
+impl Master {
     pub(super) fn new(config: &Config, frozen: &DigestContent) -> Result<Self, ComposeError> {
         let newsletter = config.newsletter(frozen.newsletter.as_str());
         let id = format!("{}.{}", frozen.newsletter, config.site.base_url.host());
@@ -78,33 +79,33 @@ impl Edition {
     }
 }
 
-/// Writes the message of an attempt; `edition` is that of its digest or preview. The same attempt
+/// Writes the message of an attempt; `master` is that of its digest or preview. The same attempt
 /// gives the same bytes whenever it is repeated (P5).
 pub(super) fn write(
     config: &Config,
     renderer: &Renderer,
     attempt: &Attempt,
-    edition: Option<&Edition>,
+    master: Option<&Master>,
 ) -> Result<Message, String> {
     let to = &attempt.to;
     match &attempt.content {
         Content::Digest { digest: id, subscriber, subscription, counter, name, .. } => {
-            let edition = edition.ok_or("the digest's content is missing")?;
+            let master = master.ok_or("the digest's content is missing")?;
             let id = config.secret.digest_message_id(*id, *subscriber);
             let (name, subscription) = (name.as_deref(), (*subscription, *counter));
-            edition.copy(config, renderer, &Reader { to, name, subscription, id: &id })
+            master.copy(config, renderer, &Reader { to, name, subscription, id: &id })
         }
         Content::Preview { letter: id, .. } => {
-            let edition = edition.ok_or("the preview's content is missing")?;
+            let master = master.ok_or("the preview's content is missing")?;
             // For somebody who may be no reader of it.
-            let (home, greeting) = (config.url("/"), renderer.greeting(edition.language, None));
+            let (home, greeting) = (config.url("/"), renderer.greeting(master.language, None));
             let own = [
                 (token::EMAIL, to.as_str()),
                 (token::UNSUBSCRIBE_URL, &home),
                 (token::PREFERENCES_URL, &home),
                 (token::GREETING, &greeting),
             ];
-            cast(config, to, &config.secret.letter_message_id(*id), &edition.mould, &own)
+            cast(config, to, &config.secret.letter_message_id(*id), &master.mould, &own)
         }
         Content::Confirm { letter: id, written, subscription, counter, nonce, newsletter, language } => {
             let token = config.secret.token(Purpose::Confirm, *subscription, *counter, nonce);
@@ -135,8 +136,8 @@ pub fn sample(
     to: &EmailAddress,
 ) -> Result<Message, String> {
     let id = config.secret.digest_message_id(DigestId(0), SubscriberId(0));
-    let edition = Edition::new(config, content).map_err(|error| error.to_string())?;
-    edition.copy(config, renderer, &Reader { to, name: None, subscription: (SubscriptionId(0), 0), id: &id })
+    let master = Master::new(config, content).map_err(|error| error.to_string())?;
+    master.copy(config, renderer, &Reader { to, name: None, subscription: (SubscriptionId(0), 0), id: &id })
 }
 
 fn letter(
@@ -173,8 +174,4 @@ fn noted(html: &str, note: &str) -> String {
     let body = html.find("<body").and_then(|at| Some(at + html.get(at..)?.find('>')? + 1)).unwrap_or(0);
     let (above, below) = html.split_at_checked(body).unwrap_or(("", html));
     format!("{above}{line}{below}")
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }

@@ -4,7 +4,7 @@
 //! Invariant: whatever happens to a turn, the verdicts that it was to write are
 //! kept until they are written (P8).
 
-use super::copy::Edition;
+use super::copy::Master;
 use super::domains::Domains;
 use super::lanes::{Lanes, Place};
 use super::meter::day_of;
@@ -51,7 +51,7 @@ struct Return {
 #[derive(Clone)]
 struct UnderWay {
     /// Or why it cannot be written.
-    edition: Result<Arc<Edition>, String>,
+    master: Result<Arc<Master>, String>,
     resumed: bool,
 }
 
@@ -192,43 +192,43 @@ impl<'a> Round<'a> {
     async fn start_all(&mut self, attempts: Vec<Attempt>, now: Timestamp) -> Result<(), StoreError> {
         let mut outcome = Ok(());
         for attempt in attempts {
-            let edition = match &attempt.content {
-                Content::Digest { digest, variant, .. } => match self.under_way(*digest, *variant).await {
-                    Ok(under_way) => under_way.edition.map(Some),
-                    Err(error) => {
-                        outcome = Err(error);
-                        self.give_back(attempt, now);
-                        continue;
-                    }
-                },
-                Content::Preview { html, .. } => match self.courier.store.pictures_in(html).await {
-                    Ok(pictures) => Edition::preview(&self.config, &attempt.content, &pictures)
-                        .transpose()
-                        .map(|it| it.map(Arc::new)),
-                    Err(error) => {
-                        outcome = Err(error);
-                        self.give_back(attempt, now);
-                        continue;
-                    }
-                },
-                Content::Confirm { .. } | Content::Owner { .. } => Ok(None),
+            let master = match self.master(&attempt.content).await {
+                Ok(master) => master,
+                Err(error) => {
+                    outcome = Err(error);
+                    self.give_back(attempt, now);
+                    continue;
+                }
             };
             match self.lanes.take(now) {
-                Some(place) => self.start(attempt, edition, place),
+                Some(place) => self.start(attempt, master, place),
                 None => self.give_back(attempt, now),
             }
         }
         outcome
     }
 
+    /// What an attempt's copy is cast from, where that is not its own, or why it
+    /// cannot be written.
+    async fn master(&mut self, content: &Content) -> Result<Result<Option<Arc<Master>>, String>, StoreError> {
+        Ok(match content {
+            Content::Digest { digest, variant, .. } => self.under_way(*digest, *variant).await?.master.map(Some),
+            Content::Preview { html, .. } => {
+                let pictures = self.courier.store.pictures_in(html).await?;
+                Master::preview(&self.config, content, &pictures).transpose().map(|master| master.map(Arc::new))
+            }
+            Content::Confirm { .. } | Content::Owner { .. } => Ok(None),
+        })
+    }
+
     /// Runs an attempt in a task of its own. There its copy is written and signed
     /// too: that is most of its work, and goes on all cores.
-    fn start(&mut self, attempt: Attempt, edition: Result<Option<Arc<Edition>>, String>, place: Place) {
+    fn start(&mut self, attempt: Attempt, master: Result<Option<Arc<Master>>, String>, place: Place) {
         let (config, renderer) = (self.config.clone(), self.courier.renderer.clone());
         let (clock, begun) = (self.courier.clock.clone(), self.courier.clock.now());
         self.in_flight.spawn(async move {
             let Place { lane, transport, idle, most } = place;
-            let message = edition.and_then(|edition| copy::write(&config, &renderer, &attempt, edition.as_deref()));
+            let message = master.and_then(|master| copy::write(&config, &renderer, &attempt, master.as_deref()));
             let handed = match message {
                 Ok(message) => hand_over(&*transport, idle, &message, most).await,
                 Err(reason) => Handed { verdict: Verdict::Refused { reason }, idle, lost: false },
@@ -249,8 +249,8 @@ impl<'a> Round<'a> {
         let content = self.courier.store.digest_content(digest, variant).await?;
         let content = content
             .ok_or_else(|| StoreError::Corrupt(format!("digest {digest} has deliveries and no mail {variant}")))?;
-        let edition = Edition::new(&self.config, &content).map(Arc::new).map_err(|error| error.to_string());
-        let under_way = UnderWay { edition, resumed: content.resumed };
+        let master = Master::new(&self.config, &content).map(Arc::new).map_err(|error| error.to_string());
+        let under_way = UnderWay { master, resumed: content.resumed };
         self.digests.insert((digest, variant), under_way.clone());
         Ok(under_way)
     }
