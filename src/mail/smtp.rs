@@ -21,9 +21,10 @@ use futures_util::future::BoxFuture;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
-use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt, Rset};
+use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Quit, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use lettre::transport::smtp::response::Response;
+use std::fmt::Display;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -83,6 +84,8 @@ pub(super) struct SmtpRelay {
 struct SmtpSession {
     connection: AsyncSmtpConnection,
     usable: bool,
+    /// Whether MAIL, RCPT and DATA may go together (RFC 2920).
+    pipelining: bool,
     deadlines: Deadlines,
 }
 
@@ -166,7 +169,11 @@ impl SmtpRelay {
                 return Err(refused(format!("said {} where 235 was due", reply.code())));
             }
         }
-        Ok(SmtpSession { connection, usable: true, deadlines: self.deadlines })
+        let pipelining = timeout(self.deadlines.command, offers_pipelining(&mut connection, &hello))
+            .await
+            .map_err(|_| late("say what it offers"))?
+            .map_err(failed)?;
+        Ok(SmtpSession { connection, usable: true, pipelining, deadlines: self.deadlines })
     }
 
     /// A TCP connection to the first of the relay's addresses that answers. lettre
@@ -247,7 +254,12 @@ impl SmtpSession {
             parameters.push(MailParameter::SmtpUtfEight);
         }
         let mail = Mail::new(Some(message.from.to_lettre()), parameters);
-        match self.command(mail, &[250], self.deadlines.command).await {
+        let rcpt = Rcpt::new(message.to.to_lettre(), Vec::new());
+        let begun = match self.pipelining {
+            true => self.command(format!("{mail}{rcpt}{Data}"), &[250], self.deadlines.command).await,
+            false => self.command(mail, &[250], self.deadlines.command).await,
+        };
+        match begun {
             Phase::Done => {}
             Phase::NotNow(reason) | Phase::Never(reason) | Phase::Leaving(reason) | Phase::Lost(reason) => {
                 self.usable = false;
@@ -255,15 +267,18 @@ impl SmtpSession {
             }
         }
         // 251: the relay knows where the mailbox has moved to (RFC 5321 section 3.4).
-        let rcpt = Rcpt::new(message.to.to_lettre(), Vec::new());
-        match self.command(rcpt, &[250, 251], self.deadlines.command).await {
+        match self.next(rcpt, &[250, 251], self.deadlines.command).await {
             Phase::Done => {}
-            Phase::Never(reason) => return Verdict::Bounced { reason },
+            Phase::Never(reason) => {
+                self.pass_over_data().await;
+                return Verdict::Bounced { reason };
+            }
             Phase::NotNow(reason) | Phase::Leaving(reason) | Phase::Lost(reason) => {
+                self.pass_over_data().await;
                 return Verdict::Deferred { reason };
             }
         }
-        match self.command(Data, &[354], self.deadlines.data).await {
+        match self.next(Data, &[354], self.deadlines.data).await {
             Phase::Done => {}
             Phase::Never(reason) => return Verdict::Refused { reason },
             Phase::NotNow(reason) | Phase::Leaving(reason) | Phase::Lost(reason) => {
@@ -304,13 +319,42 @@ impl SmtpSession {
         }
     }
 
-    async fn command<C: std::fmt::Display>(&mut self, command: C, expected: &[u16], deadline: Duration) -> Phase {
-        let phase = phase(timeout(deadline, self.connection.command(command)).await, expected);
+    /// Gives a command, or takes the answer to one that went with those before it.
+    async fn next(&mut self, command: impl Display, expected: &[u16], deadline: Duration) -> Phase {
+        if !self.pipelining {
+            return self.command(command, expected, deadline).await;
+        }
+        let reply = timeout(deadline, self.connection.read_response()).await;
+        self.learn(phase(reply, expected))
+    }
+
+    /// DATA went with a recipient that was refused. A relay that says 354 all the
+    /// same waits for a message that must not come.
+    async fn pass_over_data(&mut self) {
+        if self.pipelining && self.usable {
+            let reply = timeout(FAREWELL, self.connection.read_response()).await;
+            self.usable = matches!(phase(reply, &[]), Phase::NotNow(_) | Phase::Never(_));
+        }
+    }
+
+    async fn command(&mut self, command: impl Display, expected: &[u16], deadline: Duration) -> Phase {
+        let reply = timeout(deadline, self.connection.command(command)).await;
+        self.learn(phase(reply, expected))
+    }
+
+    fn learn(&mut self, phase: Phase) -> Phase {
         if matches!(phase, Phase::Leaving(_) | Phase::Lost(_)) {
             self.usable = false;
         }
         phase
     }
+}
+
+/// Whether the relay takes commands together (RFC 2920). lettre forgets what it
+/// does not use, so the relay is greeted once more.
+async fn offers_pipelining(connection: &mut AsyncSmtpConnection, hello: &ClientId) -> Result<bool, Error> {
+    let reply = connection.command(Ehlo::new(hello.clone())).await?;
+    Ok(reply.message().any(|line| line.eq_ignore_ascii_case("PIPELINING")))
 }
 
 fn phase(outcome: Result<Result<Response, Error>, tokio::time::error::Elapsed>, expected: &[u16]) -> Phase {

@@ -109,14 +109,18 @@ async fn every_fault_at_every_phase_has_the_verdict_that_is_written_down() {
         cells.extend(FAULTS.into_iter().zip(verdicts).map(|((fault, act), expected)| (phase, fault, act, expected)));
     }
     assert_eq!(cells.len(), 110);
-    let tried = cells.into_iter().map(|(phase, fault, act, expected)| {
+    // By a relay that wants one command after the other, and by one that takes them together.
+    let twice = cells.into_iter().flat_map(|cell| [(cell.clone(), false), (cell, true)]);
+    let tried = twice.map(|((phase, fault, act, expected), pipelining)| {
         tokio::spawn(async move {
             let sink = Sink::start();
-            sink.offer(match phase {
-                Phase::StartTls => &["STARTTLS"],
-                Phase::Auth => &["AUTH PLAIN LOGIN"],
-                _ => &["8BITMIME"],
-            });
+            let mut offered = vec![match phase {
+                Phase::StartTls => "STARTTLS",
+                Phase::Auth => "AUTH PLAIN LOGIN",
+                _ => "8BITMIME",
+            }];
+            offered.extend(pipelining.then_some("PIPELINING"));
+            sink.offer(&offered);
             sink.always(phase, act);
             // In the middle of the body means before the kernels hold all of it.
             let message = message(if phase == Phase::Body { 8 * 1024 * 1024 } else { 1000 });
@@ -126,7 +130,8 @@ async fn every_fault_at_every_phase_has_the_verdict_that_is_written_down() {
                 _ => sink.relay(),
             };
             let verdict = verdict(&relay, &message).await;
-            (name(&verdict) != expected).then(|| format!("{phase:?} {fault}: {verdict:?}, and not {expected}"))
+            (name(&verdict) != expected)
+                .then(|| format!("{phase:?} {fault} {pipelining}: {verdict:?}, and not {expected}"))
         })
     });
     let wrong: Vec<String> =

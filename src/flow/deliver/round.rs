@@ -4,22 +4,23 @@
 //! Invariant: whatever happens to a turn, the verdicts that it was to write are
 //! kept until they are written (P8).
 
+use super::carry::{Carrier, Return};
 use super::copy::Master;
 use super::domains::Domains;
-use super::lanes::{Lanes, Place};
+use super::lanes::{Lanes, Outcome, Place, Turn as LaneTurn};
 use super::meter::day_of;
-use super::session::{Handed, hand_over};
+use super::ready::Marked;
 use super::verdict::{Health, settlement};
-use super::{Deliverer, LOOK_AGAIN, Tally, copy};
-use crate::config::Config;
-use crate::domain::delivery::Verdict;
+use super::{Deliverer, LOOK_AGAIN, Tally};
+use crate::config::{Config, OnAmbiguous};
 use crate::domain::id::DigestId;
 use crate::domain::time::Timestamp;
 use crate::store::{Attempt, Content, Count, Courier, Results, Settled, Settlement, StoreError, Turn};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::{JoinError, JoinSet};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
 
 /// An attempt may be doubted by another node this long after all deadlines of a
 /// session together have passed: time for its verdict to be written.
@@ -39,14 +40,6 @@ pub(super) enum Next {
     Idle(Duration),
 }
 
-/// What an attempt's task brings back.
-struct Return {
-    attempt: Attempt,
-    lane: String,
-    handed: Handed,
-    took: Duration,
-}
-
 /// A mail of a digest under way.
 #[derive(Clone)]
 struct UnderWay {
@@ -59,7 +52,12 @@ struct UnderWay {
 pub(super) struct Round<'a> {
     courier: &'a Deliverer,
     config: Arc<Config>,
-    in_flight: JoinSet<Return>,
+    /// One for each connection that is at work; they end with the run.
+    tasks: JoinSet<()>,
+    returns: UnboundedReceiver<Return>,
+    to_returns: UnboundedSender<Return>,
+    /// How many mails are marked and have not come back.
+    under_way: usize,
     lanes: Lanes,
     domains: Domains,
     /// Whether the counts of the day were read.
@@ -77,12 +75,17 @@ impl<'a> Round<'a> {
     pub(super) fn new(courier: &'a Deliverer) -> Self {
         let (config, now) = (courier.config.load_full(), courier.clock.now());
         let (mut lanes, mut domains) = (Lanes::default(), Domains::default());
+        lanes.look_ahead(config.mail.on_ambiguous == OnAmbiguous::Retry);
         lanes.adopt(&config.mail.lanes, courier.deadlines);
+        let (to_returns, returns) = unbounded_channel();
         domains.adopt(&config.mail.domains);
         Self {
             courier,
             config,
-            in_flight: JoinSet::new(),
+            tasks: JoinSet::new(),
+            returns,
+            to_returns,
+            under_way: 0,
             lanes,
             domains,
             counted: false,
@@ -100,6 +103,7 @@ impl<'a> Round<'a> {
         let courier = self.courier;
         self.follow_configuration().await;
         let now = courier.clock.now();
+        self.give_back_ready(now, stopping);
         self.read_counts(now).await?;
         let wanted = if stopping { 0 } else { self.lanes.room(now) };
         let mut more = false;
@@ -122,7 +126,7 @@ impl<'a> Round<'a> {
             // Who is due behind those that were put off.
             return Ok(Next::Again);
         }
-        if !self.in_flight.is_empty() {
+        if self.under_way > 0 {
             self.wait(now).await?;
             return Ok(Next::Again);
         }
@@ -141,6 +145,8 @@ impl<'a> Round<'a> {
         if Arc::ptr_eq(&config, &self.config) {
             return;
         }
+        self.give_back_ready(self.courier.clock.now(), true);
+        self.lanes.look_ahead(config.mail.on_ambiguous == OnAmbiguous::Retry);
         for idle in self.lanes.adopt(&config.mail.lanes, self.courier.deadlines) {
             idle.close().await;
         }
@@ -200,9 +206,15 @@ impl<'a> Round<'a> {
                     continue;
                 }
             };
-            match self.lanes.take(now) {
-                Some(place) => self.start(attempt, master, place),
-                None => self.give_back(attempt, now),
+            let Some(turn) = self.lanes.take(now) else {
+                self.give_back(attempt, now);
+                continue;
+            };
+            self.under_way += 1;
+            let marked = Marked { attempt, master, at: now };
+            match turn {
+                LaneTurn::Now(place) => self.start(marked, place),
+                LaneTurn::Soon(ready) => ready.push(marked),
             }
         }
         outcome
@@ -221,20 +233,25 @@ impl<'a> Round<'a> {
         })
     }
 
-    /// Runs an attempt in a task of its own. There its copy is written and signed
-    /// too: that is most of its work, and goes on all cores.
-    fn start(&mut self, attempt: Attempt, master: Result<Option<Arc<Master>>, String>, place: Place) {
-        let (config, renderer) = (self.config.clone(), self.courier.renderer.clone());
-        let (clock, begun) = (self.courier.clock.clone(), self.courier.clock.now());
-        self.in_flight.spawn(async move {
-            let Place { lane, transport, idle, most } = place;
-            let message = master.and_then(|master| copy::write(&config, &renderer, &attempt, master.as_deref()));
-            let handed = match message {
-                Ok(message) => hand_over(&*transport, idle, &message, most).await,
-                Err(reason) => Handed { verdict: Verdict::Refused { reason }, idle, lost: false },
-            };
-            Return { attempt, lane, handed, took: clock.now().since(begun) }
-        });
+    /// Sets a connection to work.
+    fn start(&mut self, marked: Marked, place: Place) {
+        // Those that have ended.
+        while self.tasks.try_join_next().is_some() {}
+        let carrier = Carrier {
+            config: self.config.clone(),
+            renderer: self.courier.renderer.clone(),
+            clock: self.courier.clock.clone(),
+            returns: self.to_returns.clone(),
+        };
+        self.tasks.spawn(carrier.carry(marked, place));
+    }
+
+    /// Gives back what was marked and is not to wait any longer.
+    fn give_back_ready(&mut self, now: Timestamp, all: bool) {
+        for Marked { attempt, .. } in self.lanes.take_unfit(now, all) {
+            self.under_way -= 1;
+            self.give_back(attempt, now);
+        }
     }
 
     fn give_back(&mut self, attempt: Attempt, now: Timestamp) {
@@ -281,12 +298,12 @@ impl<'a> Round<'a> {
         let pause = if pause.is_zero() { LOOK_AGAIN } else { pause.min(LOOK_AGAIN) };
         let mut returned = tokio::select! {
             biased;
-            returned = self.in_flight.join_next() => returned,
+            returned = self.returns.recv() => returned,
             () = self.courier.wake.notified() => None,
             () = self.courier.clock.sleep(pause) => None,
         };
         // Whoever else is done rides in the same transaction.
-        while let Some(next) = returned.or_else(|| self.in_flight.try_join_next()) {
+        while let Some(next) = returned.or_else(|| self.returns.try_recv().ok()) {
             self.take_back(next).await?;
             returned = None;
         }
@@ -294,17 +311,16 @@ impl<'a> Round<'a> {
     }
 
     /// Turns what came back into what the ledger keeps.
-    async fn take_back(&mut self, returned: Result<Return, JoinError>) -> Result<(), StoreError> {
-        let Return { attempt, lane, handed: Handed { verdict, idle, lost }, took } = match returned {
-            Ok(returned) => returned,
-            Err(error) => {
-                // Its row stays `attempting` and is put in doubt when its lease ends.
-                tracing::error!(%error, "a delivery's task died");
-                return Ok(());
-            }
-        };
+    async fn take_back(&mut self, returned: Return) -> Result<(), StoreError> {
+        let Return { attempt, lane, handed, took, goes_on } = returned;
         let (now, chance) = (self.courier.clock.now(), &self.courier.chance);
-        let homeless = self.lanes.give_back(&lane, &verdict, lost, idle, (now, chance));
+        self.under_way -= 1;
+        let (verdict, idle) = (handed.verdict, handed.idle);
+        let outcome = Outcome { lane: &lane, verdict: &verdict, lost: handed.lost, took, goes_on };
+        let homeless = self.lanes.give_back(outcome, idle, (now, chance));
+        while let Some((marked, place)) = self.lanes.next_ready(now) {
+            self.start(marked, place);
+        }
         self.domains.give_back(&attempt.to, &verdict, took, now);
         self.tally.count(&verdict);
         let digest = match attempt.content {
@@ -342,7 +358,7 @@ impl<'a> Round<'a> {
     }
 
     async fn settle_all(&mut self) -> Result<(), StoreError> {
-        while !self.in_flight.is_empty() || !self.settled.is_empty() {
+        while self.under_way > 0 || !self.settled.is_empty() {
             self.turn(true).await?;
         }
         Ok(())
