@@ -7,57 +7,73 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::id::{DigestId, LetterId, SubscriberId, SubscriptionId};
 use crate::domain::time::Timestamp;
 
-#[derive(sqlx::FromRow)]
+/// A delivery whose turn has come.
 pub(super) struct Candidate {
     pub(super) id: i64,
-    digest_id: Option<i64>,
-    letter_id: Option<i64>,
-    subscription_id: Option<i64>,
     pub(super) expires_at: i64,
     pub(super) fence: i64,
     pub(super) attempts: i64,
+    /// What it mails and to whom; `None` when its reader no longer wants it (P9).
+    pub(super) wanted: Option<(EmailAddress, Content)>,
+}
+
+#[derive(sqlx::FromRow)]
+struct DigestRow {
+    id: i64,
+    digest_id: i64,
+    subscription_id: Option<i64>,
+    expires_at: i64,
+    fence: i64,
+    attempts: i64,
+    variant: i64,
     subscription_state: Option<String>,
+    counter: Option<i64>,
+    subscriber_id: Option<i64>,
+    email: Option<String>,
+    name: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct LetterRow {
+    id: i64,
+    letter_id: i64,
+    subscription_id: Option<i64>,
+    expires_at: i64,
+    fence: i64,
+    attempts: i64,
     newsletter: Option<String>,
     counter: Option<i64>,
     confirm_nonce: Option<String>,
-    subscriber_id: Option<i64>,
-    email: Option<String>,
-    kind: Option<String>,
-    recipient: Option<String>,
-    language: Option<String>,
-    subject: Option<String>,
-    body: Option<String>,
-    html: Option<String>,
+    kind: String,
+    recipient: String,
+    language: String,
+    subject: String,
+    body: String,
+    html: String,
     of_digest: Option<i64>,
-    written_at: Option<i64>,
-    variant: i64,
-    name: Option<String>,
+    written_at: i64,
 }
 
 /// Finds the deliveries whose turn has come, with what is needed to take them;
 /// on PostgreSQL those that another node looks at are passed over.
 macro_rules! due {
-    ($tx:expr, $which:literal) => {
-        match $tx {
-            Tx::Sqlite(_) => due!(@text $which, ""),
-            Tx::Postgres(_) => due!(@text $which, " FOR UPDATE OF d SKIP LOCKED"),
-        }
-    };
-    (@text $which:literal, $lock:literal) => {
+    ($tx:expr, $row:ty, $limit:expr, $now:expr, $columns:literal, $joins:literal, $which:literal) => {{
+        let sql = match $tx {
+            Tx::Sqlite(_) => due!(@text $columns, $joins, $which, ""),
+            Tx::Postgres(_) => due!(@text $columns, $joins, $which, " FOR UPDATE OF d SKIP LOCKED"),
+        };
+        let limit = i64::try_from($limit).unwrap_or(i64::MAX);
+        let rows: Vec<$row> =
+            each!($tx, |db| { sqlx::query_as(sql).bind($now.millis()).bind(limit).fetch_all(&mut **db).await })?;
+        rows
+    }};
+    (@text $columns:literal, $joins:literal, $which:literal, $lock:literal) => {
         concat!(
-            "SELECT d.id, d.digest_id, d.letter_id, d.subscription_id, d.expires_at, d.fence, d.attempts,
-                    s.state AS subscription_state, s.newsletter, s.counter, s.confirm_nonce,
-                    b.id AS subscriber_id, b.email, b.name, d.variant,
-                    l.kind, l.recipient, l.language, l.subject, l.body, l.html, l.digest_id AS of_digest,
-                    l.created_at AS written_at
-             FROM delivery d
-             LEFT JOIN subscription s ON s.id = d.subscription_id
-             LEFT JOIN subscriber b ON b.id = s.subscriber_id
-             LEFT JOIN letter l ON l.id = d.letter_id
-             WHERE d.",
-            $which,
-            " IS NOT NULL AND d.state IN ('pending', 'deferred', 'unknown') AND d.not_before <= $1
-             ORDER BY d.not_before, d.id LIMIT $2",
+            "SELECT d.id, d.subscription_id, d.expires_at, d.fence, d.attempts, s.counter, ", $columns,
+            " FROM delivery d LEFT JOIN subscription s ON s.id = d.subscription_id ", $joins,
+            " WHERE d.", $which, " IS NOT NULL AND d.state IN ('pending', 'deferred', 'unknown')
+                AND d.not_before <= $1
+              ORDER BY d.not_before, d.id LIMIT $2",
             $lock
         )
     };
@@ -65,81 +81,91 @@ macro_rules! due {
 
 /// Letters whose turn has come.
 pub(super) async fn letters(tx: &mut Tx, limit: usize, now: Timestamp) -> Result<Vec<Candidate>, StoreError> {
-    let sql = due!(&*tx, "letter_id");
-    look(tx, sql, limit, now).await
+    let rows = due!(
+        tx,
+        LetterRow,
+        limit,
+        now,
+        "d.letter_id, s.newsletter, s.confirm_nonce, l.kind, l.recipient, l.language, l.subject, l.body, l.html,
+         l.digest_id AS of_digest, l.created_at AS written_at",
+        "JOIN letter l ON l.id = d.letter_id",
+        "letter_id"
+    );
+    rows.into_iter().map(LetterRow::candidate).collect()
 }
 
 /// Mails of digests whose turn has come.
 pub(super) async fn digests(tx: &mut Tx, limit: usize, now: Timestamp) -> Result<Vec<Candidate>, StoreError> {
-    let sql = due!(&*tx, "digest_id");
-    look(tx, sql, limit, now).await
+    let rows = due!(
+        tx,
+        DigestRow,
+        limit,
+        now,
+        "d.digest_id, d.variant, s.state AS subscription_state, b.id AS subscriber_id, b.email, b.name",
+        "LEFT JOIN subscriber b ON b.id = s.subscriber_id",
+        "digest_id"
+    );
+    Ok(rows.into_iter().map(DigestRow::candidate).collect())
 }
 
-async fn look(tx: &mut Tx, sql: &'static str, limit: usize, now: Timestamp) -> Result<Vec<Candidate>, StoreError> {
-    Ok(each!(tx, |db| {
-        sqlx::query_as(sql).bind(now.millis()).bind(i64::try_from(limit).unwrap_or(i64::MAX)).fetch_all(&mut **db).await
-    })?)
-}
+impl DigestRow {
+    fn candidate(self) -> Candidate {
+        let Self { id, expires_at, fence, attempts, .. } = self;
+        Candidate { id, expires_at, fence, attempts, wanted: self.wanted() }
+    }
 
-/// What a delivery mails and to whom; `None` when its reader no longer wants it (P9).
-pub(super) fn wanted(candidate: Candidate) -> Result<Option<(EmailAddress, Content)>, StoreError> {
-    let corrupt = |what: &str| StoreError::Corrupt(format!("delivery {}: {what}", candidate.id));
-    let address = |text: Option<String>| text.and_then(|text| text.parse::<EmailAddress>().ok());
-    if let Some(digest) = candidate.digest_id {
-        if candidate.subscription_state.as_deref() != Some("confirmed") {
-            return Ok(None);
+    fn wanted(self) -> Option<(EmailAddress, Content)> {
+        if self.subscription_state.as_deref() != Some("confirmed") {
+            return None;
         }
-        let (Some(to), Some(subscriber), Some(subscription), Some(counter)) =
-            (address(candidate.email), candidate.subscriber_id, candidate.subscription_id, candidate.counter)
-        else {
-            return Ok(None);
-        };
         let content = Content::Digest {
-            digest: DigestId(digest),
-            subscriber: SubscriberId(subscriber),
-            subscription: SubscriptionId(subscription),
-            counter,
-            variant: candidate.variant,
-            name: candidate.name,
+            digest: DigestId(self.digest_id),
+            subscriber: SubscriberId(self.subscriber_id?),
+            subscription: SubscriptionId(self.subscription_id?),
+            counter: self.counter?,
+            variant: self.variant,
+            name: self.name,
         };
-        return Ok(Some((to, content)));
+        Some((self.email?.parse().ok()?, content))
     }
-    let letter = LetterId(candidate.letter_id.ok_or_else(|| corrupt("it is neither of a digest nor a letter"))?);
-    let Some(to) = address(candidate.recipient) else { return Ok(None) };
-    let written = Timestamp::from_millis(candidate.written_at.unwrap_or(0));
-    if candidate.kind.as_deref() == Some("owner") {
-        let content = Content::Owner {
-            letter,
-            written,
-            subject: candidate.subject.unwrap_or_default(),
-            body: candidate.body.unwrap_or_default(),
+}
+
+impl LetterRow {
+    fn candidate(self) -> Result<Candidate, StoreError> {
+        let Self { id, expires_at, fence, attempts, .. } = self;
+        Ok(Candidate { id, expires_at, fence, attempts, wanted: self.wanted()? })
+    }
+
+    fn wanted(self) -> Result<Option<(EmailAddress, Content)>, StoreError> {
+        let Ok(to) = self.recipient.parse() else { return Ok(None) };
+        let (letter, written) = (LetterId(self.letter_id), Timestamp::from_millis(self.written_at));
+        let content = match self.kind.as_str() {
+            "owner" => Content::Owner { letter, written, subject: self.subject, body: self.body },
+            "preview" => Content::Preview {
+                letter,
+                written,
+                digest: self.of_digest.map(DigestId),
+                subject: self.subject,
+                html: self.html,
+                plain: self.body,
+            },
+            _ => {
+                let (Some(subscription), Some(counter), Some(nonce), Some(newsletter)) =
+                    (self.subscription_id, self.counter, self.confirm_nonce, self.newsletter)
+                else {
+                    return Ok(None);
+                };
+                Content::Confirm {
+                    letter,
+                    written,
+                    subscription: SubscriptionId(subscription),
+                    counter,
+                    nonce,
+                    newsletter: slug(&newsletter)?,
+                    language: self.language.parse().unwrap_or_default(),
+                }
+            }
         };
-        return Ok(Some((to, content)));
+        Ok(Some((to, content)))
     }
-    if candidate.kind.as_deref() == Some("preview") {
-        let content = Content::Preview {
-            letter,
-            written,
-            digest: candidate.of_digest.map(DigestId),
-            subject: candidate.subject.unwrap_or_default(),
-            html: candidate.html.unwrap_or_default(),
-            plain: candidate.body.unwrap_or_default(),
-        };
-        return Ok(Some((to, content)));
-    }
-    let (Some(subscription), Some(counter), Some(nonce), Some(newsletter)) =
-        (candidate.subscription_id, candidate.counter, candidate.confirm_nonce, candidate.newsletter)
-    else {
-        return Ok(None);
-    };
-    let content = Content::Confirm {
-        letter,
-        written,
-        subscription: SubscriptionId(subscription),
-        counter,
-        nonce,
-        newsletter: slug(&newsletter)?,
-        language: candidate.language.and_then(|tag| tag.parse().ok()).unwrap_or_default(),
-    };
-    Ok(Some((to, content)))
 }

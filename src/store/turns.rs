@@ -7,7 +7,7 @@
 //! takes (P9); a result is written only with its fence (P7).
 
 use super::deliveries::{Attempt, Courier, Gate, HELD, Results, Settled, Settlement, Turn};
-use super::due::{self, Candidate, wanted};
+use super::due::{self, Candidate};
 use super::{Store, StoreError, Tx, counts, each};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::id::DeliveryId;
@@ -181,7 +181,7 @@ async fn take(
         let expires_at = candidate.expires_at;
         if expires_at <= now.millis() {
             end(tx, id, DeliveryState::Expired, now).await?;
-        } else if let Some((to, content)) = wanted(candidate)? {
+        } else if let Some((to, content)) = candidate.wanted {
             let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
             let hash = courier.secret.address_hash(&to.key());
             found.push((hash, expires_at, Attempt { id, fence, content, to, attempts }));

@@ -251,3 +251,41 @@ async fn what_a_relay_offers_is_used() {
         assert!(world.balance(digest).await.is_closed());
     }
 }
+
+#[tokio::test]
+async fn what_was_marked_ahead_for_a_relay_that_turns_slow_is_given_back() {
+    for bench in engines::all().await {
+        let world = World::changed(&bench, |config| config.mail.lanes[0].connections = 2).await;
+        world.confirmed(&readers("example.com", 40)).await;
+        let digest = world.digest("1").await;
+        let (permits, quick) = (Arc::new(Semaphore::new(0)), AtomicUsize::new(30));
+        let gate = permits.clone();
+        world.sink.script(move |moment| {
+            let slow = moment.phase == Phase::Dot
+                && quick.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_err();
+            slow.then(|| Act::Wait(gate.clone()))
+        });
+        let running = Running::start(&world);
+        world.sink.until_waiting(2).await;
+        let marked = async |count: u64| {
+            while world.balance(digest).await.attempting != count {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(30 * SECOND, marked(4)).await.expect("two more are marked than have a connection");
+        // Consent was read when they were marked, and is to be read again (P9).
+        world.clock.advance(3 * SECOND);
+        tokio::time::timeout(30 * SECOND, marked(2)).await.expect("those that wait are given back");
+        let balance = world.balance(digest).await;
+        assert_eq!((balance.sent, balance.pending), (30, 8), "{balance:?}");
+        permits.add_permits(100);
+        while !world.balance(digest).await.is_closed() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            world.clock.advance(SECOND);
+        }
+        running.end().await;
+        assert_eq!((world.balance(digest).await.sent, world.sink.count()), (40, 40));
+        let rows = world.store.deliveries(digest, None, 99).await.unwrap();
+        assert!(rows.iter().all(|row| row.attempts == 1), "to be given back is no attempt");
+    }
+}

@@ -148,6 +148,32 @@ fn encrypted(relay: Relay) -> Relay {
 }
 
 #[tokio::test]
+async fn a_recipient_who_is_refused_among_commands_that_went_together_costs_no_other_a_mail() {
+    for (data, connections) in [(Some("554 5.5.1 no valid recipients"), 1), (None, 2)] {
+        let sink = Sink::start();
+        sink.offer(&["PIPELINING"]);
+        sink.script(move |moment| match moment.phase {
+            Phase::Rcpt if moment.to == "gone@example.com" => Some(Act::Say("550 5.1.1 no such mailbox")),
+            Phase::Data if moment.to == "gone@example.com" => data.map(Act::Say),
+            _ => None,
+        });
+        let (relay, here) = (transport(&sink.relay(), deadlines()), message(100));
+        let gone = Message { to: "gone@example.com".parse().unwrap(), ..here.clone() };
+        let mut session = relay.open().await.unwrap();
+        assert_eq!(name(&session.send(&gone).await), "bounced");
+        // A relay that would take the message all the same waits for it: there is none.
+        assert_eq!(session.is_usable(), data.is_some());
+        if !session.is_usable() {
+            session = relay.open().await.unwrap();
+        }
+        assert_eq!(name(&session.send(&here).await), "sent");
+        session.close().await;
+        let to: Vec<String> = sink.heard().into_iter().map(|received| received.to).collect();
+        assert_eq!((to, sink.connections()), (vec!["reader@example.com".to_owned()], connections));
+    }
+}
+
+#[tokio::test]
 async fn a_relay_that_is_not_there_is_in_trouble() {
     let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let relay = |host: &str, port| Relay::Smtp { host: host.to_owned(), port, tls: Tls::Opportunistic, login: None };
