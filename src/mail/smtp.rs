@@ -238,15 +238,20 @@ impl SmtpSession {
         if info.supports_feature(Extension::EightBitMime) {
             parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
         }
-        if !message.to.as_str().is_ascii() || !message.from.as_str().is_ascii() {
+        let (from, to) = (message.from.for_wire(), message.to.for_wire());
+        if !from.as_str().is_ascii() || !to.as_str().is_ascii() {
             if !info.supports_feature(Extension::SmtpUtfEight) {
-                return Verdict::Bounced {
-                    reason: "the relay carries no addresses beyond ASCII (SMTPUTF8)".to_owned(),
+                let reason = "the relay carries no addresses beyond ASCII (SMTPUTF8)".to_owned();
+                // The sender's own is no reader's fault.
+                return if from.as_str().is_ascii() {
+                    Verdict::Bounced { reason }
+                } else {
+                    Verdict::RelayTrouble { reason: format!("MAIL FROM: {reason}") }
                 };
             }
             parameters.push(MailParameter::SmtpUtfEight);
         }
-        let mail = Mail::new(Some(message.from.to_lettre()), parameters);
+        let mail = Mail::new(Some(from.to_lettre()), parameters);
         match self.command(mail, &[250], self.deadlines.command).await {
             Phase::Done => {}
             Phase::NotNow(reason) | Phase::Never(reason) | Phase::Leaving(reason) | Phase::Lost(reason) => {
@@ -255,7 +260,7 @@ impl SmtpSession {
             }
         }
         // 251: the relay knows where the mailbox has moved to (RFC 5321 section 3.4).
-        let rcpt = Rcpt::new(message.to.to_lettre(), Vec::new());
+        let rcpt = Rcpt::new(to.to_lettre(), Vec::new());
         match self.command(rcpt, &[250, 251], self.deadlines.command).await {
             Phase::Done => {}
             Phase::Never(reason) => return Verdict::Bounced { reason },
