@@ -10,12 +10,12 @@ use std::process::Stdio;
 use std::time::Duration;
 use syndicated::clock::Clock;
 use syndicated::config::{OnAmbiguous, Relay};
-use syndicated::domain::delivery::DeliveryState;
+use syndicated::domain::delivery::{Decision, DeliveryState};
 use syndicated::domain::digest::DigestState;
 use syndicated::domain::id::{DeliveryId, DigestId};
 use syndicated::domain::time::Timestamp;
 use syndicated::flow::digest::Outcome;
-use syndicated::store::{LedgerFilter, Meant};
+use syndicated::store::{Cancelled, LedgerFilter, Meant};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 const NOW: &str = "2026-11-23T07:00:00Z";
@@ -149,6 +149,29 @@ async fn the_ledger_is_looked_through_and_single_mails_are_tried_again_or_given_
         assert_eq!((balance.sent, balance.recipients, balance.is_closed()), (8, 8, true), "{}", bench.engine);
         assert_eq!(store.digest(digest).await.unwrap().unwrap().state, DigestState::Done);
         assert_eq!(sink.taken().iter().filter(|mail| mail.to == "gone@big.example").count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_digest_that_was_called_off_is_reported_as_such() {
+    for bench in engines::all().await {
+        let sink = Sink::start();
+        let (stage, digest) = begun(&bench, &sink, at(NOW)).await;
+        let (reports, now) = (stage.live.load().reports(), stage.clock.now());
+        assert_eq!(stage.store.cancel_digest(digest, &reports, now).await.unwrap(), Some(Cancelled::Partly));
+        assert!(!stage.store.balance(digest).await.unwrap().is_closed(), "doubt stays doubt");
+        assert_eq!(stage.store.decide_doubts(digest, Decision::Again, LIFETIME, now).await.unwrap(), 1);
+        stage.deliverer().drain().await.unwrap();
+        stage.deliverer().drain().await.unwrap();
+        let balance = stage.store.balance(digest).await.unwrap();
+        assert_eq!((balance.sent, balance.bounced, balance.suppressed, balance.is_closed()), (6, 1, 1, true));
+        let told = sink.taken().into_iter().filter(|mail| mail.to == "editor@example.net");
+        assert_eq!(
+            told.map(|mail| subject(&mail)).last().unwrap(),
+            format!("Digest {digest} was called off: Letters: 하나"),
+            "{}",
+            bench.engine
+        );
     }
 }
 
