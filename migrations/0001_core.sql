@@ -202,6 +202,8 @@ CREATE TABLE digest (
     plain       TEXT   NOT NULL DEFAULT '',
     -- Why sending stopped by itself.
     trouble     TEXT,
+    -- Whether the owner was told that only mails in doubt are left.
+    doubt_told  BOOLEAN NOT NULL DEFAULT FALSE,
     UNIQUE (newsletter, cadence, slot)
 );
 CREATE INDEX digest_open ON digest (state) WHERE state IN ('sending', 'paused', 'cancelled') AND finished_at IS NULL;

@@ -17,7 +17,7 @@ use crate::lifecycle::{Asked, Progress, SOFT_STOP, Signals, Stop, Tasks, Word, f
 use crate::net::{Client, Names};
 use crate::render::Renderer;
 use crate::scheduler::{Roles, Scheduler};
-use crate::store::{NodeLock, Store};
+use crate::store::{NodeLock, OpenError, Store};
 use crate::web::{self, Web};
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
@@ -26,7 +26,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
+
+/// How often a node makes sure that it still has its name.
+const KEEP_LOCK: Duration = Duration::from_secs(5);
 
 /// A running daemon.
 #[derive(Debug)]
@@ -41,7 +44,7 @@ pub struct Daemon {
     publisher: Arc<Publisher>,
     arrivals: Arc<Notify>,
     tasks: Tasks,
-    _lock: NodeLock,
+    _lock: Arc<Mutex<NodeLock>>,
 }
 
 /// What a daemon does not decide for itself.
@@ -126,6 +129,8 @@ impl Daemon {
             arrivals: arrivals.clone(),
         };
         scheduler.start(roles, &tasks);
+        let lock = Arc::new(Mutex::new(lock));
+        tasks.spawn("node", keep_lock(store.clone(), lock.clone(), tasks.stop().clone()));
         let stop = tasks.stop().clone();
         // Not a task of the daemon's: it must go on until the very end.
         tasks.spawn("watchdog", async move {
@@ -189,6 +194,25 @@ impl Daemon {
         let web = self.web.map(|web| format!(", serving on {web}")).unwrap_or_default();
         let sources = counted(config.sources.len(), "source");
         format!("following {sources} for {}{web}", counted(config.newsletters.len(), "newsletter"))
+    }
+}
+
+/// Holds on to the right to be this node, through restarts of the database server;
+/// stops the daemon when another node has taken it (P7).
+async fn keep_lock(store: Store, lock: Arc<Mutex<NodeLock>>, stop: Stop) {
+    while !stop.is_soft() {
+        match store.keep(&mut *lock.lock().await).await {
+            Ok(()) => {}
+            Err(why @ OpenError::Owned(_)) => {
+                tracing::error!(%why, "another node has taken this one's name; it stops so that it can be started anew");
+                stop.stop_softly();
+            }
+            Err(why) => tracing::warn!(%why, "it cannot be seen whether this node still has its name"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(KEEP_LOCK) => {}
+            () = stop.soft() => {}
+        }
     }
 }
 

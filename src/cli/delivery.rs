@@ -155,7 +155,9 @@ async fn why_not(store: &Store, meant: Meant) -> anyhow::Result<String> {
     };
     Ok(match store.delivery_state(id).await? {
         None => return Err(Usage(format!("there is no delivery {id}; see `syndicated delivery list`")).into()),
-        Some((_, true)) => format!("delivery {id}: its digest is paused; see `syndicated digest resume`"),
+        Some((_, true)) => format!(
+            "delivery {id} waits with its digest, which is held or has an editor to see it; see `syndicated digest list`"
+        ),
         Some((state, false)) => format!("delivery {id} stays as it is: {}", state.as_str()),
     })
 }

@@ -277,23 +277,13 @@ async fn show(show: Show, setting: &Setting, out: &mut Out) -> anyhow::Result<()
         return Ok(out.json(&shown)?);
     }
     let at = |at| local(config.site.timezone, at);
-    let state = match digest.state {
-        DigestState::Paused => format!("paused; `syndicated digest resume {id}` sets it going again"),
-        DigestState::Review => format!("waiting for its editor; `syndicated digest approve {id}` lets it out"),
-        DigestState::Few => "not sent: too few posts; they wait for the next slot".to_owned(),
-        // They are repeated a few times; after that, or when the operator wants it so, they wait.
-        DigestState::Sending if balance.unknown > 0 => {
-            format!("sending; once you know the fate of those in doubt: `syndicated digest decide {id} sent|again`")
-        }
-        other => other.as_str().to_owned(),
-    };
     out.facts(&[
         ("digest", id.to_string()),
         ("newsletter", digest.edition.newsletter.to_string()),
         ("cadence", digest.edition.cadence.to_string()),
         ("slot", digest.edition.slot.clone()),
         ("subject", digest.subject.clone()),
-        ("state", state),
+        ("state", standing(id, digest.state, &balance)),
         ("trouble", digest.trouble.clone().unwrap_or_default()),
         ("frozen", at(digest.frozen_at)),
         ("finished", digest.finished_at.map(at).unwrap_or_default()),
@@ -331,6 +321,20 @@ async fn show(show: Show, setting: &Setting, out: &mut Out) -> anyhow::Result<()
         out.table(["TO", "STATE", "TRIES", "SETTLED", "REPLY"], &table, "")?;
     }
     Ok(())
+}
+
+/// What a digest is, and what a person can do about it.
+pub(super) fn standing(id: DigestId, state: DigestState, balance: &Balance) -> String {
+    match state {
+        DigestState::Paused => format!("paused; `syndicated digest resume {id}` sets it going again"),
+        DigestState::Review => format!("waiting for its editor; `syndicated digest approve {id}` lets it out"),
+        DigestState::Few => "not sent: too few posts; they wait for the next slot".to_owned(),
+        // They are repeated a few times; after that, or when the operator wants it so, they wait.
+        DigestState::Sending if balance.unknown > 0 => {
+            format!("sending; once you know the fate of those in doubt: `syndicated digest decide {id} sent|again`")
+        }
+        other => other.as_str().to_owned(),
+    }
 }
 
 fn unknown(id: DigestId) -> Usage {

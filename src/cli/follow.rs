@@ -2,6 +2,7 @@
 //! how fast, and how long the rest will take at that pace.
 
 use super::Setting;
+use super::digest::standing;
 use super::output::{Out, progress};
 use crate::domain::digest::{Balance, DigestState};
 use crate::domain::id::DigestId;
@@ -68,8 +69,9 @@ impl Progress {
     }
 }
 
-/// Watches a digest until it is done or paused: a bar on a terminal, else a line
-/// whenever something has changed.
+/// Watches a digest until it ends or is stopped: a bar on a terminal, else a line
+/// whenever something has changed. It says what the digest is in the end, and when
+/// the rest of it waits for a person.
 pub(super) async fn follow(
     store: &Store,
     digest: DigestId,
@@ -79,8 +81,10 @@ pub(super) async fn follow(
 ) -> anyhow::Result<()> {
     let mut pace = Pace::default();
     let mut last: Option<Balance> = None;
+    let mut waited = false;
     let bar = progress(0, &format!("digest {digest}"));
     loop {
+        let goes_on = store.goes_on(digest).await?;
         let state = store.digest(digest).await?.map(|digest| digest.state);
         let seen = pace.see(setting.clock.now(), store.balance(digest).await?);
         let changed = last.replace(seen.balance) != Some(seen.balance);
@@ -95,7 +99,19 @@ pub(super) async fn follow(
             bar.set_position(seen.balance.recipients - seen.balance.open());
             bar.set_prefix(seen.line());
         }
-        if state != Some(DigestState::Sending) {
+        let ended = state != Some(DigestState::Sending);
+        // Who watches hears that it is their turn, once.
+        let waits = !ended && !goes_on && !seen.balance.is_closed();
+        if let Some(state) = state.filter(|_| !as_json && (ended || (waits && !waited))) {
+            let shown = format!("digest {digest} is {}", standing(digest, state, &seen.balance));
+            if bar.is_hidden() {
+                out.line(shown)?;
+            } else {
+                bar.println(format!("{}\n{shown}", seen.line()));
+            }
+        }
+        waited = waits;
+        if ended {
             bar.finish_and_clear();
             return Ok(());
         }

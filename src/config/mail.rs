@@ -55,9 +55,15 @@ pub(super) fn mail(
         several(relays, environment, &mut secrets)
     };
     table.finish();
-    let domains = domains.into_iter().filter_map(domain).collect();
+    let domains = domains.into_iter().fold(Vec::new(), |mut known, table| {
+        known.extend(domain(table, &known));
+        known
+    });
     let sender = from.as_ref().map(|(_, address)| address);
-    let dkim = dkim.into_iter().filter_map(|table| signature(table, sender)).collect();
+    let dkim = dkim.into_iter().fold(Vec::new(), |mut known, table| {
+        known.extend(signature(table, sender, &known));
+        known
+    });
     let mail = from.zip(site_title).map(|((from_name, from), title)| Mail {
         from_name: from_name.unwrap_or_else(|| title.to_owned()),
         from,
@@ -198,8 +204,8 @@ fn warm_up(text: &str) -> Result<WarmUp, String> {
     Ok(WarmUp { first, from })
 }
 
-/// `[[domain]]`.
-fn domain(mut table: Table<'_>) -> Option<DomainRule> {
+/// `[[domain]]`, behind those that are known.
+fn domain(mut table: Table<'_>, known: &[DomainRule]) -> Option<DomainRule> {
     let name = table.parsed("name", |text| match text {
         "*" => Ok(None),
         text => host(text).map(Some),
@@ -207,6 +213,10 @@ fn domain(mut table: Table<'_>) -> Option<DomainRule> {
     let name = table.required("name", name, "\"example.com\", or \"*\" for every other");
     let connections = table.number("connections", 1..=256);
     let pace = pace(&mut table);
+    if let Some(name) = name.as_ref().filter(|name| known.iter().any(|rule| rule.domain == **name)) {
+        let shown = name.as_deref().unwrap_or("*");
+        table.faults().add(&table.place("name"), format_args!("there is a [[domain]] `{shown}` already"));
+    }
     table.finish();
     Some(DomainRule { domain: name?, connections, pace })
 }
@@ -221,7 +231,7 @@ pub(super) fn host(text: &str) -> Result<String, String> {
 
 /// `[[dkim]]`. The domain must be the sender's own or one above it: a signature
 /// of another says nothing about who wrote the mail (RFC 7489 section 3.1.1).
-fn signature(mut table: Table<'_>, sender: Option<&EmailAddress>) -> Option<Dkim> {
+fn signature(mut table: Table<'_>, sender: Option<&EmailAddress>, known: &[Dkim]) -> Option<Dkim> {
     let selector = table.parsed("selector", str::parse::<Selector>);
     let selector = table.required("selector", selector, "\"s2026\"");
     let domain = table.parsed_at("domain", host);
@@ -244,6 +254,12 @@ fn signature(mut table: Table<'_>, sender: Option<&EmailAddress>) -> Option<Dkim
             .map_err(|why| faults.add(&file.spot, format_args!("{} {why}", file.value.display())))
             .ok()
     });
+    let domain = domain.map(|domain| domain.value).or(own);
+    if let (Some(selector), Some(domain)) = (&selector, &domain)
+        && known.iter().any(|key| (&key.selector, &key.domain) == (selector, domain))
+    {
+        table.faults().add(&table.place("selector"), format_args!("there is a key `{selector}` of `{domain}` already"));
+    }
     table.finish();
-    Some(Dkim { domain: domain.map(|domain| domain.value).or(own)?, selector: selector?, key: key? })
+    Some(Dkim { domain: domain?, selector: selector?, key: key? })
 }

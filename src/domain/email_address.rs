@@ -42,6 +42,19 @@ impl EmailAddress {
         self.0.clone()
     }
 
+    /// The address as any relay takes it: a domain beyond ASCII in its ASCII form
+    /// (RFC 5891). What stands before the `@` has none; then the whole stays as it
+    /// is, and needs a relay that knows SMTPUTF8 (RFC 6531).
+    #[must_use]
+    pub fn for_wire(&self) -> Self {
+        let (user, domain) = (self.0.user(), self.0.domain());
+        if domain.is_ascii() || !user.is_ascii() {
+            return self.clone();
+        }
+        let domain = url::Host::parse(domain).ok().map(|host| host.to_string());
+        domain.and_then(|domain| Address::new(user, domain).ok()).map_or_else(|| self.clone(), Self)
+    }
+
     /// The address with all but its first letter and its domain hidden, for
     /// logs and for pages that a forwarded link opens.
     #[must_use]
@@ -111,6 +124,18 @@ mod tests {
         }
         let long = format!("{}@example.com", "a".repeat(250));
         assert!(long.parse::<EmailAddress>().is_err());
+    }
+
+    #[test]
+    fn goes_out_in_ascii_where_it_can() {
+        for (address, sent) in [
+            ("Ann@Example.com", "Ann@Example.com"),
+            ("ann@예시.한국", "ann@xn--vv4b11d.xn--3e0b707e"),
+            ("김@예시.한국", "김@예시.한국"),
+            ("김@example.com", "김@example.com"),
+        ] {
+            assert_eq!(address.parse::<EmailAddress>().unwrap().for_wire().as_str(), sent);
+        }
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub(super) fn fixed_headers(head: &Head<'_>, content_type: &str) -> Result<Strin
     let at = SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(head.date.millis()).unwrap_or(0));
     let mut headers = Headers::new();
     let name = Some(one_line(head.from_name)).filter(|name| !name.is_empty());
-    headers.set(header::From::from(Mailboxes::from(Mailbox::new(name, head.from.to_lettre()))));
+    headers.set(header::From::from(Mailboxes::from(Mailbox::new(name, head.from.for_wire().to_lettre()))));
     headers.set(header::Subject::from(one_line(head.subject)));
     headers.set(header::Date::new(at));
     for (name, value) in extra_headers(head) {

@@ -91,7 +91,7 @@ impl Mould {
     /// One reader's copy, header and body, signed by each key. The same copy is
     /// the same bytes whenever it is repeated (P5).
     pub fn cast(&self, own: &Own<'_>, keys: &[Dkim]) -> Result<Vec<u8>, ComposeError> {
-        let mut head = format!("To: {}\r\nMessage-ID: <{}>\r\n", own.to, own.message_id);
+        let mut head = format!("To: {}\r\nMessage-ID: <{}>\r\n", own.to.for_wire(), own.message_id);
         if self.is_list {
             let _ = write!(head, "List-Unsubscribe: <{}>\r\n", own.value(token::UNSUBSCRIBE_URL));
         }

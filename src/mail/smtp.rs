@@ -245,16 +245,21 @@ impl SmtpSession {
         if info.supports_feature(Extension::EightBitMime) {
             parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
         }
-        if !message.to.as_str().is_ascii() || !message.from.as_str().is_ascii() {
+        let (from, to) = (message.from.for_wire(), message.to.for_wire());
+        if !from.as_str().is_ascii() || !to.as_str().is_ascii() {
             if !info.supports_feature(Extension::SmtpUtfEight) {
-                return Verdict::Bounced {
-                    reason: "the relay carries no addresses beyond ASCII (SMTPUTF8)".to_owned(),
+                let reason = "the relay carries no addresses beyond ASCII (SMTPUTF8)".to_owned();
+                // The sender's own is no reader's fault.
+                return if from.as_str().is_ascii() {
+                    Verdict::Bounced { reason }
+                } else {
+                    Verdict::RelayTrouble { reason: format!("MAIL FROM: {reason}") }
                 };
             }
             parameters.push(MailParameter::SmtpUtfEight);
         }
-        let mail = Mail::new(Some(message.from.to_lettre()), parameters);
-        let rcpt = Rcpt::new(message.to.to_lettre(), Vec::new());
+        let mail = Mail::new(Some(from.to_lettre()), parameters);
+        let rcpt = Rcpt::new(to.to_lettre(), Vec::new());
         let begun = match self.pipelining {
             true => self.command(format!("{mail}{rcpt}{Data}"), &[250], self.deadlines.command).await,
             false => self.command(mail, &[250], self.deadlines.command).await,

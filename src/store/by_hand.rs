@@ -59,8 +59,9 @@ impl Store {
             // A digest that had ended has not, now.
             each!(&mut tx, |db| {
                 sqlx::query(
-                    "UPDATE digest SET state = 'sending', finished_at = NULL
-                     WHERE state = 'done' AND id IN
+                    "UPDATE digest SET finished_at = NULL, doubt_told = FALSE,
+                         state = CASE WHEN state = 'done' THEN 'sending' ELSE state END
+                     WHERE (state = 'done' OR doubt_told) AND id IN
                          (SELECT digest_id FROM delivery WHERE (id = $1 OR digest_id = $2)
                           AND state IN ('pending', 'deferred', 'unknown'))",
                 )

@@ -92,6 +92,17 @@ pub enum Content {
     },
 }
 
+impl Content {
+    /// The digest whose mail it is; `None` for letters, previews among them.
+    #[must_use]
+    pub fn digest(&self) -> Option<DigestId> {
+        match self {
+            Self::Digest { digest, .. } => Some(*digest),
+            Self::Confirm { .. } | Self::Owner { .. } | Self::Preview { .. } => None,
+        }
+    }
+}
+
 /// An attempt with what came of it.
 #[derive(Debug)]
 pub struct Settled {

@@ -1,14 +1,14 @@
-//! The ledger of mails, read: how a digest stands, when it ends (P3), what stops
-//! it and sets it going again (P10), and what a person says of doubt (P6).
+//! The ledger of mails, read: how a digest stands, when it ends (P3), and what
+//! stops it (P10).
 
 use super::deliveries::{HELD, slug};
+use super::doubts::tell_of_doubts;
 use super::letters::insert_owner_letter;
 use super::results::{BY_DOMAIN, by_domain};
 use super::words::hold_deliveries;
 use super::{Store, StoreError, Tx, each};
 use crate::config::Reports;
-use crate::domain::delivery::Decision;
-use crate::domain::digest::Balance;
+use crate::domain::digest::{Balance, DigestState};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::id::DigestId;
 use crate::domain::picture::Picture;
@@ -16,7 +16,6 @@ use crate::domain::slug::Slug;
 use crate::domain::span;
 use crate::domain::time::Timestamp;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 /// So many domains stand in a report, those with the most readers.
 const REPORTED: usize = 20;
@@ -59,29 +58,48 @@ impl Store {
 
     /// Ends the digests whose balance is closed (P3), and returns them. Who wants
     /// reports is told how each of them ended; of a digest whose time was over
-    /// before all readers had theirs the owner is told in any case.
+    /// before all readers had theirs the owner is told in any case, and of one
+    /// that cannot end before a person has decided on its mails in doubt (P6).
     pub async fn close_digests(&self, reports: &Reports, now: Timestamp) -> Result<Vec<DigestId>, StoreError> {
         let mut tx = self.begin().await?;
-        let rows: Vec<(i64, String, i64)> = each!(&mut tx, |db| {
+        let rows: Vec<(i64, String, i64, String)> = each!(&mut tx, |db| {
             sqlx::query_as(
                 "UPDATE digest SET finished_at = $1, state = CASE WHEN state = 'cancelled' THEN state ELSE 'done' END
                  WHERE state IN ('sending', 'paused', 'cancelled') AND finished_at IS NULL AND NOT EXISTS
                      (SELECT 1 FROM delivery d WHERE d.digest_id = digest.id
                       AND d.state IN ('pending', 'attempting', 'deferred', 'unknown'))
-                 RETURNING id, subject, frozen_at",
+                 RETURNING id, subject, frozen_at, state",
             )
             .bind(now.millis())
             .fetch_all(&mut **db)
             .await
         })?;
         if let Some(owner) = &reports.to {
-            for (id, subject, frozen_at) in &rows {
+            for (id, subject, frozen_at, state) in &rows {
                 let ended = (DigestId(*id), subject.as_str(), Timestamp::from_millis(*frozen_at));
-                report(&mut tx, ended, owner, reports.all, now).await?;
+                report(&mut tx, ended, state, owner, reports.all, now).await?;
             }
         }
+        tell_of_doubts(&mut tx, reports.to.as_ref(), now).await?;
         tx.commit().await?;
         Ok(rows.into_iter().map(|(id, ..)| DigestId(id)).collect())
+    }
+
+    /// Whether any mail of a digest is under way, or due by itself now or later.
+    /// Where none is, it has ended, or waits for a person.
+    pub async fn goes_on(&self, digest: DigestId) -> Result<bool, StoreError> {
+        let some: Option<(i64,)> = each!(&self.reader, |db| {
+            sqlx::query_as(
+                "SELECT id FROM delivery WHERE digest_id = $1
+                 AND state IN ('pending', 'attempting', 'deferred', 'unknown')
+                 AND (state = 'attempting' OR not_before < $2) LIMIT 1",
+            )
+            .bind(digest.0)
+            .bind(HELD)
+            .fetch_optional(db)
+            .await
+        })?;
+        Ok(some.is_some())
     }
 
     /// Where the deliveries of a digest stand.
@@ -145,50 +163,18 @@ impl Store {
         }
         tx.commit().await
     }
-
-    /// Does what a person decided on the mails of a digest whose fate is not
-    /// known and that wait for one (P6). Returns how many there were. Of a digest
-    /// that was called off nothing is mailed again: what did not go out never does.
-    pub async fn decide_doubts(
-        &self,
-        digest: DigestId,
-        decision: Decision,
-        lifetime: Duration,
-        now: Timestamp,
-    ) -> Result<u64, StoreError> {
-        let decided = each!(&self.writer, |db| {
-            sqlx::query(
-                "UPDATE delivery SET
-                     state = CASE WHEN $2 THEN 'sent'
-                                  WHEN (SELECT digest.state FROM digest WHERE digest.id = $1) = 'cancelled' THEN 'suppressed'
-                                  ELSE state END,
-                     settled_at = CASE WHEN $2 OR (SELECT digest.state FROM digest WHERE digest.id = $1) = 'cancelled'
-                                       THEN $3 ELSE settled_at END,
-                     not_before = $3, expires_at = $4, doubts = 1
-                 WHERE digest_id = $1 AND state = 'unknown' AND not_before = $5",
-            )
-            .bind(digest.0)
-            .bind(decision == Decision::Sent)
-            .bind(now.millis())
-            .bind(now.plus(lifetime).millis())
-            .bind(HELD)
-            .execute(db)
-            .await
-            .map(|done| done.rows_affected())
-        })?;
-        Ok(decided)
-    }
 }
 
 /// Tells the owner how a digest ended, domain by domain.
 async fn report(
     tx: &mut Tx,
     (digest, subject, frozen_at): (DigestId, &str, Timestamp),
+    state: &str,
     owner: &EmailAddress,
     all: bool,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let balance = sum(each!(&mut *tx, |db| sqlx::query_as(BALANCE).bind(digest.0).fetch_all(&mut **db).await)?)?;
+    let balance = balance_in(tx, digest).await?;
     if !all && balance.expired == 0 {
         return Ok(());
     }
@@ -203,8 +189,17 @@ async fn report(
         let _ = writeln!(body, "and {rest} more domains");
     }
     let _ = write!(body, "\nWhat became of each mail: syndicated delivery list --digest {digest}\n");
-    let how = if balance.expired > 0 { "ran out of time" } else { "is out" };
+    let how = match balance.expired {
+        _ if state == DigestState::Cancelled.as_str() => "was called off".to_owned(),
+        0 => "is out".to_owned(),
+        expired => format!("has ended, and {expired} of its readers never got it"),
+    };
     insert_owner_letter(tx, owner, &format!("Digest {digest} {how}: {subject}"), &body, now).await
+}
+
+/// Where the deliveries of a digest stand, within a transaction.
+pub(super) async fn balance_in(tx: &mut Tx, digest: DigestId) -> Result<Balance, StoreError> {
+    sum(each!(tx, |db| sqlx::query_as(BALANCE).bind(digest.0).fetch_all(&mut **db).await)?)
 }
 
 fn sum(rows: Vec<(String, i64)>) -> Result<Balance, StoreError> {

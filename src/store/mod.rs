@@ -18,6 +18,7 @@ mod claims;
 mod counts;
 mod deliveries;
 mod digests;
+mod doubts;
 mod due;
 mod erase;
 mod filtered;

@@ -3,7 +3,7 @@
 use super::migrate::migrate;
 use super::together::Together;
 use super::{Db, Engine, StoreError, Tx, each};
-use crate::config::Database;
+use crate::config::{Database, Secret};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -65,13 +65,12 @@ pub enum OpenError {
 #[derive(Debug)]
 pub struct NodeLock {
     name: String,
-    _held: Held,
+    held: Held,
 }
 
 #[derive(Debug)]
-#[expect(dead_code, reason = "held for their locks, which end when they are dropped")]
 enum Held {
-    File(File),
+    File(#[expect(dead_code, reason = "held for its lock, which ends when it is dropped")] File),
     Session(PgConnection),
 }
 
@@ -159,31 +158,22 @@ impl Store {
                 let path = beside(path, ".lock");
                 let file = open_private(&path)?;
                 match file.try_lock() {
-                    Ok(()) => Ok(NodeLock { name: "local".to_owned(), _held: Held::File(file) }),
+                    Ok(()) => Ok(NodeLock { name: "local".to_owned(), held: Held::File(file) }),
                     Err(TryLockError::WouldBlock) => Err(OpenError::Owned(self.place.to_string())),
                     Err(TryLockError::Error(why)) => Err(OpenError::Lock(path, why)),
                 }
             }
             Database::Postgres(url) => {
                 let failed = |error: StoreError| OpenError::Store(self.place.to_string(), error);
-                let mut session = postgres_options(url.expose())
-                    .map_err(failed)?
-                    .connect()
-                    .await
-                    .map_err(|error| failed(error.into()))?;
+                let mut session = session(url).await.map_err(failed)?;
                 let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
                 // Names are taken from the lowest free number, so that a node that was
                 // killed finds its own attempts again when it comes back.
                 for number in 1..=64 {
                     let name = format!("{host}-{number}");
-                    let (free,): (bool,) =
-                        sqlx::query_as("SELECT pg_try_advisory_lock(hashtextextended(current_database() || $1, 7))")
-                            .bind(&name)
-                            .fetch_one(&mut session)
-                            .await
-                            .map_err(|error| failed(error.into()))?;
+                    let free = take_name(&mut session, &name).await.map_err(failed)?;
                     if free {
-                        return Ok(NodeLock { name, _held: Held::Session(session) });
+                        return Ok(NodeLock { name, held: Held::Session(session) });
                     }
                 }
                 // Closing is a courtesy here; the server drops the session either way.
@@ -191,6 +181,23 @@ impl Store {
                 Err(OpenError::Owned(self.place.to_string()))
             }
         }
+    }
+
+    /// Makes sure that the right still holds: a server that restarted has
+    /// forgotten it. Then it is taken again, unless another has it by now: that is
+    /// [`OpenError::Owned`], and this node must go.
+    pub async fn keep(&self, lock: &mut NodeLock) -> Result<(), OpenError> {
+        let (Database::Postgres(url), Held::Session(held)) = (&self.place, &mut lock.held) else { return Ok(()) };
+        if sqlx::query("SELECT 1").execute(&mut *held).await.is_ok() {
+            return Ok(());
+        }
+        let failed = |error: StoreError| OpenError::Store(self.place.to_string(), error);
+        let mut anew = session(url).await.map_err(failed)?;
+        if !take_name(&mut anew, &lock.name).await.map_err(failed)? {
+            return Err(OpenError::Owned(self.place.to_string()));
+        }
+        *held = anew;
+        Ok(())
     }
 
     /// Begins a transaction that will write.
@@ -235,6 +242,20 @@ impl Store {
         })?;
         Ok(())
     }
+}
+
+/// A connection of its own, outside the pool.
+async fn session(url: &Secret) -> Result<PgConnection, StoreError> {
+    Ok(postgres_options(url.expose())?.connect().await?)
+}
+
+/// Takes a node's name, for as long as the session lives, unless another has it.
+async fn take_name(session: &mut PgConnection, name: &str) -> Result<bool, StoreError> {
+    let (free,): (bool,) = sqlx::query_as("SELECT pg_try_advisory_lock(hashtextextended(current_database() || $1, 7))")
+        .bind(name)
+        .fetch_one(session)
+        .await?;
+    Ok(free)
 }
 
 fn postgres_options(url: &str) -> Result<PgConnectOptions, StoreError> {

@@ -8,6 +8,7 @@
 
 use super::deliveries::{Attempt, Courier, Gate, HELD, Results, Settled, Settlement, Turn};
 use super::due::{self, Candidate};
+use super::words::hold_still;
 use super::{Store, StoreError, Tx, counts, each};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::id::DeliveryId;
@@ -16,7 +17,7 @@ use sqlx::AssertSqlSafe;
 use std::collections::HashSet;
 
 /// After so many lost answers a mail waits for a person (P6).
-const MAX_DOUBTS: i64 = 3;
+pub(super) const MAX_DOUBTS: i64 = 3;
 
 /// How often a turn looks for others in the place of those that were put off.
 const LOOKS: usize = 20;
@@ -61,35 +62,13 @@ impl Store {
         tx.commit().await?;
         Ok(Turn { attempts, more, totals })
     }
-
-    /// Puts in doubt what an earlier life of this node, or a node whose lease
-    /// has ended, left in mid-attempt (P4). Returns how many there were.
-    pub async fn recover_attempts(&self, node: &str, hold: bool, now: Timestamp) -> Result<u64, StoreError> {
-        let rows = each!(&self.writer, |db| {
-            sqlx::query(
-                "UPDATE delivery SET state = 'unknown', doubts = doubts + 1, fence = fence + 1,
-                     reply = 'syndicated ended in the middle of this delivery',
-                     not_before = CASE WHEN $3 OR doubts >= $4 OR EXISTS
-                         (SELECT 1 FROM digest WHERE digest.id = delivery.digest_id AND digest.state <> 'sending')
-                         THEN $5 ELSE $2 END
-                 WHERE state = 'attempting' AND (node = $1 OR lease_until < $2)",
-            )
-            .bind(node)
-            .bind(now.millis())
-            .bind(hold)
-            .bind(MAX_DOUBTS)
-            .bind(HELD)
-            .execute(db)
-            .await
-            .map(|done| done.rows_affected())
-        })?;
-        Ok(rows)
-    }
 }
 
 /// Writes what came back: what was sent in one statement, since that is nearly all
 /// of it, and the rest one by one.
 async fn write_settlements(tx: &mut Tx, settled: &[Settled], now: Timestamp) -> Result<(), StoreError> {
+    let open = settled.iter().filter(|Settled { settlement, .. }| !matches!(settlement, Settlement::Sent(_)));
+    hold_still(tx, open.filter_map(|Settled { attempt, .. }| attempt.content.digest())).await?;
     let mut sent = Vec::new();
     for Settled { attempt, settlement } in settled {
         match settlement {

@@ -7,6 +7,7 @@ use crate::config::Reports;
 use crate::domain::digest::DigestState;
 use crate::domain::id::DigestId;
 use crate::domain::time::Timestamp;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What became of a digest that was called off.
@@ -189,5 +190,18 @@ pub(super) async fn hold_deliveries(tx: &mut Tx, digest: DigestId) -> Result<(),
         .await
         .map(drop)
     })?;
+    Ok(())
+}
+
+/// Keeps digests in the state that they are in until the transaction ends, so
+/// that what is written of their deliveries fits it: whoever holds a digest, sets
+/// it going or calls it off meanwhile comes behind, and sees what was written. On
+/// SQLite every transaction that writes is alone.
+pub(super) async fn hold_still(tx: &mut Tx, digests: impl Iterator<Item = DigestId>) -> Result<(), StoreError> {
+    let Tx::Postgres(tx) = tx else { return Ok(()) };
+    // In one order, so that two turns never wait for each other.
+    for digest in digests.collect::<BTreeSet<_>>() {
+        sqlx::query("SELECT 1 FROM digest WHERE id = $1 FOR SHARE").bind(digest.0).execute(&mut **tx).await?;
+    }
     Ok(())
 }

@@ -10,7 +10,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 use syndicated::clock::Chance;
 use syndicated::config::Relay;
-use syndicated::domain::delivery::DeliveryState;
+use syndicated::domain::delivery::{Decision, DeliveryState};
+use syndicated::domain::digest::DigestState;
 use syndicated::flow::digest::Outcome;
 
 /// Every tenth reader is refused: few enough for the digest to go on.
@@ -52,6 +53,9 @@ async fn a_cancelled_send_lends_its_reply_to_no_other() {
             stage.clock.advance(Duration::from_secs(1));
             // PostgreSQL may still be ending what the cancelled one had begun.
             until("the next life begins", async || stage.deliverer().recover().await.ok()).await;
+            let balance = stage.store.balance(digest).await.unwrap();
+            assert_eq!((balance.recipients, balance.attempting), (recipients, 0), "{}: {balance:?}", bench.engine);
+            assert!(balance.sent <= sink.reached().len() as u64, "{}: {balance:?}", bench.engine);
         }
         let waits = stage.store.balance(digest).await.unwrap().open();
         assert!(cancelled > cancels() / 2, "{}: only {cancelled} were cancelled", bench.engine);
@@ -77,6 +81,16 @@ async fn a_cancelled_send_lends_its_reply_to_no_other() {
             .await;
         assert!(!bounced.is_empty() && bounced.iter().all(|to| is_refused(to)), "{bounced:?}");
         assert_eq!(balance.open(), balance.unknown, "{balance:?}");
+        assert_eq!(balance.sent + balance.bounced + balance.unknown, recipients, "{balance:?}");
+        // A person ends what is left, and with it the digest.
+        let now = stage.clock.now();
+        stage.store.decide_doubts(digest, Decision::Again, Duration::from_hours(24), now).await.unwrap();
+        stage.deliverer().drain().await.unwrap();
+        let balance = stage.store.balance(digest).await.unwrap();
+        let refused = (0..cancels() * 2).filter(|number| number % 10 == 9).count() as u64;
+        assert_eq!((balance.bounced, balance.sent), (refused, recipients - refused), "{}: {balance:?}", bench.engine);
+        assert!(balance.is_closed());
+        assert_eq!(stage.store.digest(digest).await.unwrap().unwrap().state, DigestState::Done);
         println!(
             "{}: {cancelled} of {} runs cancelled, {waits} of {recipients} open after them, {} recorded as sent, 0 lacking",
             bench.engine,

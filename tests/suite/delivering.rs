@@ -25,7 +25,7 @@ use syndicated::lifecycle::Stop;
 use syndicated::mail::Deadlines;
 use syndicated::render::Renderer;
 use syndicated::store::{
-    Courier, Freeze, Frozen, Gate, Own, Requested, Results, Settled, Settlement, Store, SubscriptionFilter, Wish,
+    Courier, Freeze, Frozen, Gate, Meant, Own, Requested, Results, Settled, Settlement, Store, SubscriptionFilter, Wish,
 };
 use tokio::sync::Semaphore;
 
@@ -133,6 +133,10 @@ impl World {
         self.live.store(Arc::new(config));
     }
 
+    pub(crate) fn secret(&self) -> SecretKey {
+        self.live.load().secret.clone()
+    }
+
     /// Confirmed readers, by number.
     pub(crate) async fn readers(&self, count: usize) {
         self.confirmed(&(0..count).map(reader).collect::<Vec<_>>()).await;
@@ -157,9 +161,15 @@ impl World {
 
     /// A digest for all of them.
     pub(crate) async fn digest(&self, slot: &str) -> DigestId {
+        self.long_digest(slot, 0).await
+    }
+
+    /// The same with so many bytes of text in it.
+    pub(crate) async fn long_digest(&self, slot: &str, length: usize) -> DigestId {
         let now = self.clock.now();
         let edition = Edition { newsletter: weekly(), cadence: weekly(), slot: slot.to_owned() };
-        let html = format!("<p>안녕하세요</p><a href=\"{}\">leave</a> {}", token::UNSUBSCRIBE_URL, token::EMAIL);
+        let more = "What is written here does not matter.\n".repeat(length / 38);
+        let html = format!("<p>안녕하세요</p><a href=\"{}\">leave</a> {}{more}", token::UNSUBSCRIBE_URL, token::EMAIL);
         let plain = format!(".\n..\n안녕하세요\n{}\n{}\n", token::UNSUBSCRIBE_URL, token::EMAIL);
         let frozen = Frozen {
             posts: &[],
@@ -508,6 +518,93 @@ async fn a_list_of_dead_addresses_stops_itself_and_goes_on_when_told() {
 }
 
 #[tokio::test]
+async fn a_list_of_dead_addresses_stops_itself_however_many_verdicts_come_at_once() {
+    for bench in engines::all().await {
+        let world = World::changed(&bench, |config| config.mail.lanes[0].connections = 64).await;
+        world.readers(200).await;
+        let digest = world.digest("1").await;
+        let permits = Arc::new(Semaphore::new(0));
+        let gate = permits.clone();
+        // All connections wait for their answer, and have it in the same moment.
+        world.sink.script(move |moment| {
+            (moment.phase == Phase::Rcpt).then(|| Act::WaitAndSay(gate.clone(), "550 5.1.1 no such user"))
+        });
+        let draining = world.deliverer.clone();
+        let draining = tokio::spawn(async move { draining.drain().await });
+        world.sink.until_waiting(64).await;
+        permits.add_permits(10_000);
+        let tally = draining.await.unwrap().unwrap();
+        assert_eq!(world.state(digest).await, DigestState::Paused, "{}: {tally:?}", bench.engine);
+        let balance = world.balance(digest).await;
+        assert!(balance.bounced <= 128 && balance.bounced + balance.pending == 200, "{balance:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_relay_that_refuses_everybody_burns_no_short_list() {
+    for bench in engines::all().await {
+        let world = World::changed(&bench, |config| config.mail.lanes[0].connections = 1).await;
+        world.readers(9).await;
+        let digest = world.digest("1").await;
+        world.sink.always(Phase::Rcpt, Act::Say("554 5.7.1 relay access denied"));
+        assert_eq!(world.drain().await, Tally { bounced: 5, ..Tally::default() });
+        assert_eq!(world.state(digest).await, DigestState::Paused);
+        // Once the relay knows the sender, nobody has missed it.
+        world.sink.behave();
+        assert!(world.store.resume_digest(digest, 24 * HOUR, world.clock.now()).await.unwrap());
+        let meant = Meant::All(digest, DeliveryState::Bounced);
+        assert_eq!(world.store.retry_deliveries(meant, 24 * HOUR, world.clock.now()).await.unwrap(), 5);
+        assert_eq!(world.drain().await.sent, 9);
+        assert_eq!(world.state(digest).await, DigestState::Done);
+    }
+}
+
+#[tokio::test]
+async fn the_owner_is_told_once_of_mails_in_doubt_that_nobody_else_can_end() {
+    for bench in engines::all().await {
+        let world = World::changed(&bench, |config| {
+            config.site.owner = Some("owner@example.org".parse().unwrap());
+            config.mail.lifetime = 10 * 24 * HOUR;
+        })
+        .await;
+        world.readers(3).await;
+        let digest = world.digest("1").await;
+        world
+            .sink
+            .script(|moment| (moment.phase == Phase::Dot && moment.to.starts_with("reader1")).then_some(Act::Reset));
+        let told = || -> Vec<Received> {
+            world.sink.taken().into_iter().filter(|mail| mail.to == "owner@example.org").collect()
+        };
+        for _ in 0..4 {
+            assert!(told().is_empty(), "it is tried again");
+            world.drain().await;
+            world.clock.advance(2 * HOUR);
+        }
+        world.drain().await;
+        world.drain().await;
+        let letters = told();
+        assert_eq!(letters.len(), 1, "{}", bench.engine);
+        let text = String::from_utf8(letters[0].bytes.clone()).unwrap().replace("=\r\n", "");
+        assert!(text.contains("2 sent, 1 in doubt of 3") && text.contains("syndicated digest decide 1 sent"), "{text}");
+        assert_eq!(world.state(digest).await, DigestState::Sending);
+
+        // Decided, and in doubt again: it is told again.
+        world.store.decide_doubts(digest, Decision::Again, 10 * 24 * HOUR, world.clock.now()).await.unwrap();
+        for _ in 0..4 {
+            world.drain().await;
+            world.clock.advance(2 * HOUR);
+        }
+        world.drain().await;
+        world.drain().await;
+        assert_eq!(told().len(), 2);
+        world.store.decide_doubts(digest, Decision::Sent, HOUR, world.clock.now()).await.unwrap();
+        world.drain().await;
+        assert_eq!(world.state(digest).await, DigestState::Done);
+        assert_eq!(told().len(), 2);
+    }
+}
+
+#[tokio::test]
 async fn a_message_that_the_relay_will_not_have_burns_no_reader() {
     for bench in engines::all().await {
         let world = World::new(&bench).await;
@@ -688,8 +785,7 @@ async fn a_verdict_counts_only_with_the_fence_it_was_taken_with() {
         world.readers(1).await;
         let digest = world.digest("1").await;
         let now = world.clock.now();
-        let node =
-            |name: &str| Courier { node: name.to_owned(), lease: HOUR, secret: world.live.load().secret.clone() };
+        let node = |name: &str| Courier { node: name.to_owned(), lease: HOUR, secret: world.secret() };
         let first = world.store.turn(NOTHING, 9, &mut Open, &node("one"), now).await.unwrap().attempts.remove(0);
         assert!(
             world.store.turn(NOTHING, 9, &mut Open, &node("two"), now).await.unwrap().attempts.is_empty(),

@@ -54,6 +54,10 @@ async fn a_daemon_killed_in_mid_digest_skips_nobody_and_repeats_only_what_was_in
             let balance = stage.store.balance(digest).await.unwrap();
             // One for each connection, and one that was marked ahead for it.
             assert!(balance.attempting <= 2 * CONNECTIONS as u64, "{}: kill {kill}: {balance:?}", bench.engine);
+            // Nobody fell out, and nothing counts as sent that the relay does not have.
+            assert_eq!(balance.recipients, readers as u64, "{}: kill {kill}: {balance:?}", bench.engine);
+            assert_eq!(balance.bounced + balance.suppressed + balance.expired, 0, "{balance:?}");
+            assert!(balance.sent <= sink.reached().len() as u64, "{}: kill {kill}: {balance:?}", bench.engine);
             marked += balance.attempting;
         }
         let mut daemon = start(&path);
@@ -72,7 +76,7 @@ async fn a_daemon_killed_in_mid_digest_skips_nobody_and_repeats_only_what_was_in
         daemon.kill().await.unwrap();
 
         let balance = stage.store.balance(digest).await.unwrap();
-        assert_eq!(balance.sent, readers as u64, "{balance:?}");
+        assert_eq!((balance.sent, balance.recipients, balance.is_closed()), (readers as u64, readers as u64, true));
         let mut copies: HashMap<String, Vec<Vec<u8>>> = HashMap::new();
         for mail in sink.taken() {
             copies.entry(mail.to).or_default().push(mail.bytes);

@@ -2,13 +2,14 @@
 //! what the hosts of a recipients' domain take, and what a relay offers (P10).
 
 use crate::delivering::World;
-use crate::engines;
 use crate::sink::{Act, Phase, Sink};
+use crate::{crash, engines};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use syndicated::config::{DomainRule, Lane, Pace, WarmUp};
+use syndicated::config::{Config, DomainRule, Lane, Pace, WarmUp};
+use syndicated::domain::delivery::DeliveryState;
 use syndicated::domain::digest::DigestState;
 use syndicated::domain::email_address::EmailAddress;
 use syndicated::flow::deliver::Tally;
@@ -143,6 +144,42 @@ async fn a_relay_that_nobody_knows_yet_warms_up() {
 }
 
 #[tokio::test]
+async fn a_day_and_a_warm_up_outlast_a_crash() {
+    let yesterday = chrono::NaiveDate::from_ymd_opt(2026, 11, 22).unwrap();
+    let warm_up: fn(&mut Config, _) = |config, from| config.mail.lanes[0].warm_up = Some(WarmUp { first: 20, from });
+    let of_a_domain: fn(&mut Config, _) = |config, _| {
+        let pace = Pace { per_minute: None, per_day: Some(25) };
+        config.mail.domains = vec![DomainRule { domain: None, connections: None, pace }];
+    };
+    for (limit, today, tomorrow) in [(warm_up, 30, 45), (of_a_domain, 25, 25)] {
+        for bench in engines::all().await {
+            let mut world = World::changed(&bench, limited(Pace::default())).await;
+            world.change(|config| {
+                config.mail.lanes[0].connections = 1;
+                limit(config, yesterday);
+            });
+            world.readers(100).await;
+            world.digest("1").await;
+            // Each life ends in the middle of its work, as a power cut would end it.
+            let mut in_doubt = 0;
+            for points in (10..).step_by(7).take(12) {
+                crash::after(points, world.deliverer.drain()).await;
+                world = world.reborn(&bench).await;
+                in_doubt += world.deliverer.recover().await.unwrap();
+            }
+            world.drain().await;
+            // What was in hand when a life ended is not counted: at most one mail for each connection.
+            let sent = world.sink.count() as u64;
+            assert!((today..=today + in_doubt).contains(&sent), "{}: {sent}, {in_doubt} in doubt", bench.engine);
+            assert!(in_doubt > 0 && sent > 12, "the lives ended in their work: {sent}, {in_doubt} in doubt");
+            world.clock.advance(DAY);
+            world.drain().await;
+            assert_eq!(world.sink.count() as u64, sent + tomorrow, "{}: the next day", bench.engine);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_domain_has_the_connections_that_it_wants_and_the_others_go_on() {
     for bench in engines::all().await {
         let world = World::changed(&bench, |config| {
@@ -216,6 +253,31 @@ async fn a_domain_that_says_it_is_too_much_rests_and_is_then_asked_by_one() {
     }
 }
 
+#[tokio::test]
+async fn a_relay_that_takes_leave_at_rcpt_says_nothing_of_the_domain() {
+    for bench in engines::all().await {
+        let world = World::changed(&bench, |config| config.mail.lanes[0].connections = 1).await;
+        world.confirmed(&readers("example.com", 12)).await;
+        let digest = world.digest("1").await;
+        // RFC 5321 section 3.8: the channel closes, whatever was asked. The next one is open.
+        world.sink.script(|moment| {
+            (moment.phase == Phase::Rcpt && moment.to.starts_with("r3@"))
+                .then_some(Act::Say("421 4.3.2 shutting down, come again"))
+        });
+        assert_eq!(world.drain().await, Tally { sent: 11, deferred: 1, ..Tally::default() });
+        let deferred = world.store.deliveries(digest, Some(DeliveryState::Deferred), 9).await.unwrap();
+        assert_eq!(deferred[0].reply.as_deref(), Some("said 421: 4.3.2 shutting down, come again"));
+        assert_eq!(world.sink.connections(), 2);
+
+        // One that does nothing else is in trouble, and rests after a few: no reader pays with an attempt.
+        let digest = world.digest("2").await;
+        world.sink.always(Phase::Rcpt, Act::Say("421 4.3.2 shutting down, come again"));
+        assert_eq!(world.drain().await, Tally { deferred: 5, ..Tally::default() });
+        let balance = world.balance(digest).await;
+        assert_eq!((balance.deferred, balance.pending), (5, 7), "{balance:?}");
+    }
+}
+
 /// How often there was something, at least so often, once there comes no more.
 async fn settled(count: &AtomicUsize, least: usize) -> usize {
     let mut seen = (0, 0);
@@ -231,24 +293,45 @@ async fn settled(count: &AtomicUsize, least: usize) -> usize {
 async fn what_a_relay_offers_is_used() {
     for bench in engines::all().await {
         let world = World::changed(&bench, |_| {}).await;
-        world.confirmed(&["사용자@메일.example".parse().unwrap(), "ann@other.example".parse().unwrap()]).await;
+        world
+            .confirmed(
+                &["사용자@메일.example", "ann@other.example", "ben@메일.example"].map(|email| email.parse().unwrap()),
+            )
+            .await;
         world.sink.offer(&["8BITMIME", "SMTPUTF8"]);
         world.digest("1").await;
-        assert_eq!(world.drain().await, Tally { sent: 2, ..Tally::default() });
+        assert_eq!(world.drain().await, Tally { sent: 3, ..Tally::default() });
         let mut said = world.sink.senders();
         said.sort();
-        assert_eq!(
-            said,
-            ["MAIL FROM:<news@example.org> BODY=8BITMIME", "MAIL FROM:<news@example.org> BODY=8BITMIME SMTPUTF8"]
-        );
+        let plain = "MAIL FROM:<news@example.org> BODY=8BITMIME";
+        assert_eq!(said, [plain, plain, "MAIL FROM:<news@example.org> BODY=8BITMIME SMTPUTF8"]);
         assert!(world.sink.heard().iter().any(|mail| mail.header("To") == "사용자@메일.example"));
 
         // A relay that cannot say such an address is no fault of the reader with another.
         world.sink.offer(&[]);
         let digest = world.digest("2").await;
-        assert_eq!(world.drain().await, Tally { sent: 1, bounced: 1, ..Tally::default() });
-        assert_eq!(world.sink.senders()[2..], ["MAIL FROM:<news@example.org>"]);
+        assert_eq!(world.drain().await, Tally { sent: 2, bounced: 1, ..Tally::default() });
+        assert_eq!(world.sink.senders()[3..], ["MAIL FROM:<news@example.org>"; 2]);
         assert!(world.balance(digest).await.is_closed());
+        // What has a form in ASCII goes in it, in the envelope and in the header.
+        let ben = world.sink.heard().into_iter().rfind(|mail| mail.to.starts_with("ben")).unwrap();
+        assert_eq!(
+            (ben.to.as_str(), ben.header("To").as_str()),
+            ("ben@xn--h32bq4v.example", "ben@xn--h32bq4v.example")
+        );
+
+        // The sender's own address is no reader's fault.
+        world.change(|config| config.mail.from = "소식@메일.example".parse().unwrap());
+        let digest = world.digest("3").await;
+        assert_eq!(world.drain().await, Tally::default());
+        let balance = world.balance(digest).await;
+        assert_eq!((balance.pending, balance.bounced), (3, 0), "{balance:?}");
+        world.change(|config| config.mail.from = "news@메일.example".parse().unwrap());
+        assert_eq!(world.drain().await, Tally { sent: 2, bounced: 1, ..Tally::default() });
+        let last = world.sink.heard().pop().unwrap();
+        assert_eq!(last.from, "news@xn--h32bq4v.example");
+        assert!(last.header("From").contains("<news@xn--h32bq4v.example>"), "{last:?}");
+        assert!(last.header("Message-ID").ends_with("@xn--h32bq4v.example>"), "{last:?}");
     }
 }
 

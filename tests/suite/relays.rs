@@ -51,7 +51,7 @@ fn name(verdict: &Verdict) -> &'static str {
     }
 }
 
-fn with_login(relay: Relay) -> Relay {
+pub(crate) fn with_login(relay: Relay) -> Relay {
     match relay {
         Relay::Smtp { host, port, tls, .. } => {
             Relay::Smtp { host, port, tls, login: Some(("anna".to_owned(), Secret::new("open sesame".to_owned()))) }
@@ -61,7 +61,7 @@ fn with_login(relay: Relay) -> Relay {
 }
 
 /// The verdicts as they are written down: a row for each phase, a cell for each fault.
-fn written_verdicts() -> Vec<(String, Vec<String>)> {
+pub(crate) fn written_verdicts() -> Vec<(String, Vec<String>)> {
     let text = include_str!("../../docs/delivery.md");
     let row =
         |line: &str| -> Vec<String> { line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect() };
@@ -72,7 +72,7 @@ fn written_verdicts() -> Vec<(String, Vec<String>)> {
     rows.into_iter().map(|mut row| (row.remove(0), row)).collect()
 }
 
-const FAULTS: [(&str, Act); 10] = [
+pub(crate) const FAULTS: [(&str, Act); 10] = [
     ("4xx", Act::Say("450 4.2.0 not now")),
     ("5xx", Act::Say("550 5.7.1 never")),
     ("421", Act::Say("421 4.3.2 shutting down")),
@@ -85,7 +85,7 @@ const FAULTS: [(&str, Act); 10] = [
     ("lines without end", Act::Endless),
 ];
 
-const PHASES: [(&str, Phase); 11] = [
+pub(crate) const PHASES: [(&str, Phase); 11] = [
     ("connect", Phase::Connect),
     ("banner", Phase::Banner),
     ("EHLO", Phase::Ehlo),
@@ -140,7 +140,7 @@ async fn every_fault_at_every_phase_has_the_verdict_that_is_written_down() {
 }
 
 /// The same, to be spoken to in TLS from the first byte.
-fn encrypted(relay: Relay) -> Relay {
+pub(crate) fn encrypted(relay: Relay) -> Relay {
     match relay {
         Relay::Smtp { host, port, login, .. } => Relay::Smtp { host, port, tls: Tls::Implicit, login },
         other @ Relay::Maildir(_) => other,

@@ -91,6 +91,9 @@ async fn what_we_sign_holds_for_others_and_breaks_when_it_is_touched() {
             assert!(!done && said.contains("is there already"), "{said}");
             assert_eq!(std::fs::read(&file).unwrap(), before, "no key is written over");
         }
+        std::fs::write(&path, format!("{unsigned}{tables}{tables}")).unwrap();
+        let (done, said) = run(folder, &["dkim", "show"]);
+        assert!(!done && said.contains("there is a key `s2026` of `example.org` already"), "{said}");
         std::fs::write(&path, format!("{unsigned}{tables}")).unwrap();
         let (done, said) = run(folder, &["dkim", "show", "--json"]);
         assert!(done, "{said}");

@@ -2,6 +2,7 @@
 //! every message that reached its final dot.
 
 use crate::lint;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -61,6 +62,8 @@ pub(crate) enum Act {
     Endless,
     /// The right answer, once there is a permit.
     Wait(Arc<Semaphore>),
+    /// These lines, once there is a permit.
+    WaitAndSay(Arc<Semaphore>, &'static str),
 }
 
 /// A message that reached its final dot.
@@ -209,6 +212,11 @@ impl Sink {
     /// The messages that it took.
     pub(crate) fn taken(&self) -> Vec<Received> {
         self.ledger().into_iter().filter(|received| received.taken).collect()
+    }
+
+    /// Who has a mail that it took.
+    pub(crate) fn reached(&self) -> HashSet<String> {
+        self.0.ledger.borrow().iter().filter(|mail| mail.taken).map(|mail| mail.to.clone()).collect()
     }
 
     /// Waits until the ledger is as described.
@@ -418,6 +426,10 @@ impl Conversation {
             Act::Wait(permits) => {
                 self.wait(&permits).await;
                 return self.say(right).await;
+            }
+            Act::WaitAndSay(permits, lines) => {
+                self.wait(&permits).await;
+                return self.say(lines).await;
             }
         }
         Ok(false)

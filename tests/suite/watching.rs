@@ -3,18 +3,20 @@
 
 use crate::engines;
 use crate::program;
-use crate::sink::{Act, Phase, Sink};
+use crate::sink::{Act, Phase, Received, Sink};
 use crate::stage::{self, Stage, at};
+use mail_parser::MessageParser;
 use std::process::Stdio;
 use std::time::Duration;
 use syndicated::clock::Clock;
 use syndicated::config::{OnAmbiguous, Relay};
-use syndicated::domain::delivery::DeliveryState;
+use syndicated::domain::delivery::{Decision, DeliveryState};
 use syndicated::domain::digest::DigestState;
 use syndicated::domain::id::{DeliveryId, DigestId};
 use syndicated::domain::time::Timestamp;
 use syndicated::flow::digest::Outcome;
-use syndicated::store::{LedgerFilter, Meant};
+use syndicated::store::{Cancelled, LedgerFilter, Meant};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 const NOW: &str = "2026-11-23T07:00:00Z";
 const LIFETIME: Duration = Duration::from_hours(24);
@@ -47,6 +49,10 @@ async fn begun(bench: &engines::Bench, sink: &Sink, now: Timestamp) -> (Stage, D
     (stage, digest)
 }
 
+fn subject(mail: &Received) -> String {
+    MessageParser::default().parse(&mail.bytes).unwrap().subject().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn a_digest_is_told_by_domain_and_its_end_to_the_owner() {
     for bench in engines::all().await {
@@ -73,8 +79,15 @@ async fn a_digest_is_told_by_domain_and_its_end_to_the_owner() {
         // The end is noticed behind the last mail; the letter goes with the next turn.
         stage.deliverer().drain().await.unwrap();
         let letters: Vec<_> = sink.taken().into_iter().filter(|mail| mail.to == "editor@example.net").collect();
-        assert_eq!(letters.len(), 1);
-        let text = String::from_utf8(letters[0].bytes.clone()).unwrap().replace("=\r\n", "");
+        let subjects: Vec<_> = letters.iter().map(subject).collect();
+        assert_eq!(
+            subjects,
+            [
+                format!("Digest {digest} waits for you: 1 in doubt: Letters: 하나"),
+                format!("Digest {digest} has ended, and 1 of its readers never got it: Letters: 하나")
+            ]
+        );
+        let text = String::from_utf8(letters[1].bytes.clone()).unwrap().replace("=\r\n", "");
         for line in [
             "has ended after 1h 30m: 6 sent, 1 bounced, 1 expired of 8.",
             "big.example: 3 sent, 1 bounced of 4",
@@ -98,7 +111,8 @@ async fn the_ledger_is_looked_through_and_single_mails_are_tried_again_or_given_
             limit: 100,
         };
         let find = async |state, domain: &str| store.ledger(&filter(state, domain)).await.unwrap();
-        assert_eq!(find(None, "").await.len(), 8);
+        // And the letter that tells the owner of the doubt.
+        assert_eq!(find(None, "").await.len(), 8 + 1);
         assert_eq!(find(None, "big.example").await.len(), 4);
         assert_eq!(find(Some(DeliveryState::Sent), "big.example").await.len(), 3);
         let newest = find(None, "").await;
@@ -135,6 +149,29 @@ async fn the_ledger_is_looked_through_and_single_mails_are_tried_again_or_given_
         assert_eq!((balance.sent, balance.recipients, balance.is_closed()), (8, 8, true), "{}", bench.engine);
         assert_eq!(store.digest(digest).await.unwrap().unwrap().state, DigestState::Done);
         assert_eq!(sink.taken().iter().filter(|mail| mail.to == "gone@big.example").count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_digest_that_was_called_off_is_reported_as_such() {
+    for bench in engines::all().await {
+        let sink = Sink::start();
+        let (stage, digest) = begun(&bench, &sink, at(NOW)).await;
+        let (reports, now) = (stage.live.load().reports(), stage.clock.now());
+        assert_eq!(stage.store.cancel_digest(digest, &reports, now).await.unwrap(), Some(Cancelled::Partly));
+        assert!(!stage.store.balance(digest).await.unwrap().is_closed(), "doubt stays doubt");
+        assert_eq!(stage.store.decide_doubts(digest, Decision::Again, LIFETIME, now).await.unwrap(), 1);
+        stage.deliverer().drain().await.unwrap();
+        stage.deliverer().drain().await.unwrap();
+        let balance = stage.store.balance(digest).await.unwrap();
+        assert_eq!((balance.sent, balance.bounced, balance.suppressed, balance.is_closed()), (6, 1, 1, true));
+        let told = sink.taken().into_iter().filter(|mail| mail.to == "editor@example.net");
+        assert_eq!(
+            told.map(|mail| subject(&mail)).last().unwrap(),
+            format!("Digest {digest} was called off: Letters: 하나"),
+            "{}",
+            bench.engine
+        );
     }
 }
 
@@ -188,17 +225,27 @@ async fn the_command_line_shows_follows_and_mends_what_goes_on() {
     }
 
     // Followed while it goes on, to its end.
-    let following = tokio::spawn({
-        let (path, number) = (path.clone(), number.clone());
-        async move { run(&path, &["digest", "show", &number, "--follow"]).await }
-    });
+    let words = ["digest", "show", &number, "--follow"];
+    let mut following = program::command(&path).args(words).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
+    let mut followed = Vec::new();
+    // It says whose turn it is.
+    let turn = format!("`syndicated digest decide {number} sent|again`");
+    while !followed.last().is_some_and(|line: &String| line.contains(&turn)) {
+        let line = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await.unwrap().unwrap();
+        followed.push(line.unwrap_or_else(|| panic!("it ended: {followed:?}")));
+    }
     sink.behave();
     let (code, said) = run(&path, &["delivery", "retry", "--digest", &number, "--state", "unknown"]).await;
     assert!(code == 0 && said.contains("1 mail due now"), "{said}");
     let (code, said) = run(&path, &["delivery", "give-up", "--digest", &number, "--state", "unknown"]).await;
     assert!(code == 0 && said.contains("1 mail given up"), "{said}");
-    let (code, followed) = following.await.unwrap();
-    assert!(code == 0 && followed.contains("6 sent, 1 bounced, 1 expired of 8"), "{followed}");
+    while let Some(line) = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await.unwrap().unwrap() {
+        followed.push(line);
+    }
+    assert!(following.wait().await.unwrap().success());
+    assert!(followed.iter().any(|line| line.contains("6 sent, 1 bounced, 1 expired of 8")), "{followed:?}");
+    assert_eq!(followed.last().unwrap(), &format!("digest {number} is done"), "{followed:?}");
     let balance = stage.store.balance(digest).await.unwrap();
     assert!(balance.is_closed(), "{balance:?}");
 }

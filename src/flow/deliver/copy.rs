@@ -158,7 +158,7 @@ fn cast(
     mould: &Mould,
     tokens: &[(&str, &str)],
 ) -> Result<Message, String> {
-    let message_id = format!("{id}@{}", config.mail.from.domain());
+    let message_id = format!("{id}@{}", config.mail.from.for_wire().domain());
     let own = Own { to, message_id: &message_id, tokens };
     let bytes = mould.cast(&own, &config.mail.dkim).map_err(|error| error.to_string())?;
     Ok(Message { from: config.mail.from.clone(), to: to.clone(), id: message_id, bytes })

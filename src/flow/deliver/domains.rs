@@ -171,20 +171,30 @@ impl Gate for Domains {
     }
 }
 
-/// Whether a host says that it is too much, rather than something of one mail or
-/// mailbox: 421, a policy of the moment (4.7.x, RFC 3463 section 3.8), or in words.
+/// Whether a host says that it is too much, rather than something of one mail,
+/// mailbox or connection: a policy of the moment (4.7.0, 4.7.28: RFC 3463 section
+/// 3.8), or in words.
+///
+/// A 421 alone does not say so, whatever it answers: it closes the channel between
+/// the relay and us (RFC 5321 sections 3.8 and 4.2.3), which is the relay's affair
+/// and no domain's. Nor does greylisting, which wants each mail to come again.
 fn is_too_much(reason: &str) -> bool {
     let reason = reason.to_ascii_lowercase();
-    reason.starts_with("said 421")
-        || reason.contains(" 4.7.0 ")
-        || reason.contains(" 4.7.28 ")
-        || ["too many", "too much", "rate limit", "throttl", "try again more slowly"]
-            .iter()
-            .any(|words| reason.contains(words))
+    let status = reason.split([' ', ':']).find(|word| word.split('.').count() == 3 && word.starts_with("4."));
+    let said = |some: &[&str]| some.iter().any(|words| reason.contains(words));
+    // Of one address, or of one mailbox (RFC 3463 sections 3.2 and 3.3).
+    let of_one = status.is_some_and(|status| status.starts_with("4.1.") || status.starts_with("4.2."));
+    if of_one || said(&["greylist", "graylist"]) {
+        return false;
+    }
+    matches!(status, Some("4.7.0" | "4.7.28"))
+        || said(&["too many", "too much", "rate limit", "throttl", "try again more slowly"])
 }
 
+/// A domain's own rule, or that for every other, in whatever order they stand.
 fn rule<'a>(rules: &'a [DomainRule], name: &str) -> Option<&'a DomainRule> {
-    rules.iter().find(|rule| rule.domain.as_ref().is_none_or(|domain| domain == name))
+    let own = rules.iter().find(|rule| rule.domain.as_deref() == Some(name));
+    own.or_else(|| rules.iter().find(|rule| rule.domain.is_none()))
 }
 
 fn count_name(domain: &str) -> String {
@@ -198,4 +208,50 @@ fn name(to: &EmailAddress) -> String {
         return domain.to_ascii_lowercase();
     }
     url::Host::parse(domain).map_or_else(|_| domain.to_lowercase(), |host| host.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_has_its_own_rule_wherever_the_one_for_all_others_stands() {
+        let of = |domain: Option<&str>, most| DomainRule {
+            domain: domain.map(str::to_owned),
+            connections: Some(most),
+            pace: crate::config::Pace::default(),
+        };
+        let (all, one) = (of(None, 1), of(Some("example.org"), 9));
+        for rules in [[all.clone(), one.clone()], [one.clone(), all.clone()]] {
+            assert_eq!(rule(&rules, "example.org"), Some(&one));
+            assert_eq!(rule(&rules, "example.com"), Some(&all));
+        }
+        assert_eq!(rule(std::slice::from_ref(&one), "example.com"), None);
+    }
+
+    #[test]
+    fn a_domain_says_that_it_is_too_much_by_its_policy_or_in_words() {
+        for (reason, expected) in [
+            ("said 421: 4.7.0 [192.0.2.1 15] our system has detected an unusual rate of mail", true),
+            ("said 450: 4.7.28 gmail has detected an unusual rate", true),
+            ("said 421: 4.7.0", true),
+            ("said 452: 4.5.3 too many recipients", true),
+            ("said 421: too many concurrent SMTP connections; please try again later.", true),
+            ("said 451: 4.4.1 Rate limit exceeded", true),
+            ("said 450: 4.7.1 THROTTLED", true),
+            // The relay's own channel.
+            ("said 421: 4.3.2 shutting down", false),
+            ("said 421: service not available, closing transmission channel", false),
+            ("said 421", false),
+            ("closed the connection", false),
+            // One mailbox, one mail.
+            ("said 452: 4.2.2 mailbox full: too many messages", false),
+            ("said 450: 4.2.1 the user is receiving too much mail right now", false),
+            ("said 450: 4.7.0 greylisted, come again in 300 seconds", false),
+            ("said 451: 4.7.1 greylisting in action", false),
+            ("said 451: 4.3.0 try again", false),
+        ] {
+            assert_eq!(is_too_much(reason), expected, "{reason}");
+        }
+    }
 }

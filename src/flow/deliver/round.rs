@@ -286,6 +286,13 @@ impl<'a> Round<'a> {
                 expired = balance.expired,
                 "digest done"
             );
+            if balance.expired > 0 {
+                tracing::warn!(
+                    digest = digest.0,
+                    expired = balance.expired,
+                    "its time was over before all readers had it"
+                );
+            }
             self.digests.retain(|(of, _), _| *of != digest);
         }
         Ok(())
@@ -323,10 +330,7 @@ impl<'a> Round<'a> {
         }
         self.domains.give_back(&attempt.to, &verdict, took, now);
         self.tally.count(&verdict);
-        let digest = match attempt.content {
-            Content::Digest { digest, .. } => Some(digest),
-            Content::Confirm { .. } | Content::Owner { .. } | Content::Preview { .. } => None,
-        };
+        let digest = attempt.content.digest();
         let settlement = settlement(&verdict, attempt.attempts, &self.config.mail, now, chance);
         self.settled.push(attempt.settle(settlement));
         if let Some(idle) = homeless {

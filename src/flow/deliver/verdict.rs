@@ -23,6 +23,9 @@ const JITTER: f64 = 0.1;
 const SAMPLE: u64 = 50;
 /// More refusals than this share of the sample pause the digest.
 const WORST_SHARE: f64 = 0.2;
+/// So many refusals before anybody was reached pause it too: on a short list, a
+/// relay that does not know the sender would burn every reader.
+const NOBODY_REACHED: u64 = 5;
 /// So many refusals after the final dot in a row are the message's own fault.
 const REFUSED_IN_A_ROW: u32 = 5;
 
@@ -56,6 +59,8 @@ struct Record {
     refused_in_a_row: u32,
     /// Whether the sample has spoken: whoever sets a digest going again has seen it.
     judged: bool,
+    /// Why it must stop. Many verdicts may come back before anybody asks.
+    trouble: Option<String>,
 }
 
 impl Health {
@@ -84,27 +89,12 @@ impl Health {
             Verdict::Refused { .. } => record.refused_in_a_row += 1,
             Verdict::Deferred { .. } | Verdict::Unknown { .. } | Verdict::RelayTrouble { .. } => {}
         }
+        record.trouble = record.trouble.take().or_else(|| record.judge());
     }
 
     /// The digests that must stop now, and why.
     pub(super) fn verdicts(&self) -> Vec<(DigestId, String)> {
-        let mut condemned = Vec::new();
-        for (digest, record) in &self.0 {
-            let trouble = if record.refused_in_a_row >= REFUSED_IN_A_ROW {
-                format!(
-                    "the relay refused {REFUSED_IN_A_ROW} copies in a row after reading them: the message is at fault"
-                )
-            } else if !record.judged && record.tried <= SAMPLE && too_many(record.bounced) {
-                format!(
-                    "{} of the first {} recipients were refused: is the list, or the sender's standing, in order?",
-                    record.bounced, record.tried
-                )
-            } else {
-                continue;
-            };
-            condemned.push((*digest, trouble));
-        }
-        condemned
+        self.0.iter().filter_map(|(digest, record)| Some((*digest, record.trouble.clone()?))).collect()
     }
 
     /// The digest was stopped. When a person sets it going again, a message that
@@ -113,6 +103,33 @@ impl Health {
         let record = self.0.entry(digest).or_default();
         record.judged = true;
         record.refused_in_a_row = 0;
+        record.trouble = None;
+    }
+}
+
+impl Record {
+    /// Why the digest must stop, as things stand.
+    fn judge(&self) -> Option<String> {
+        if self.refused_in_a_row >= REFUSED_IN_A_ROW {
+            return Some(format!(
+                "the relay refused {REFUSED_IN_A_ROW} copies in a row after reading them: the message is at fault"
+            ));
+        }
+        if self.judged || self.tried > SAMPLE {
+            return None;
+        }
+        if self.bounced == self.tried && self.tried >= NOBODY_REACHED {
+            return Some(format!(
+                "the first {} recipients were all refused: does the relay carry mails of this sender?",
+                self.tried
+            ));
+        }
+        too_many(self.bounced).then(|| {
+            format!(
+                "{} of the first {} recipients were refused: is the list, or the sender's standing, in order?",
+                self.bounced, self.tried
+            )
+        })
     }
 }
 
@@ -131,13 +148,19 @@ mod tests {
     fn eleven_of_the_first_fifty_stop_a_digest_once_and_later_ones_do_not() {
         let (mut health, digest) = (Health::default(), DigestId(1));
         let (sent, bounced) = (Verdict::Sent { reply: String::new() }, Verdict::Bounced { reason: String::new() });
+        health.count(digest, &sent);
         for _ in 0..10 {
             health.count(digest, &bounced);
         }
         assert!(health.verdicts().is_empty());
-        health.count(digest, &bounced);
-        assert_eq!(health.verdicts().len(), 1);
+        // All of these come back before anybody asks.
+        for _ in 0..100 {
+            health.count(digest, &bounced);
+        }
+        let trouble = health.verdicts().remove(0).1;
+        assert!(trouble.starts_with("11 of the first 12 recipients"), "{trouble}");
         health.stopped(digest);
+        health.count(digest, &bounced);
         assert!(health.verdicts().is_empty());
         let other = DigestId(2);
         for _ in 0..50 {
@@ -147,6 +170,22 @@ mod tests {
             health.count(other, &bounced);
         }
         assert!(health.verdicts().is_empty());
+    }
+
+    #[test]
+    fn a_relay_that_refuses_everybody_stops_a_digest_however_short_it_is() {
+        let (mut health, digest) = (Health::default(), DigestId(1));
+        let bounced = Verdict::Bounced { reason: String::new() };
+        for _ in 0..4 {
+            health.count(digest, &bounced);
+            assert!(health.verdicts().is_empty());
+        }
+        health.count(digest, &bounced);
+        let trouble = health.verdicts().remove(0).1;
+        assert!(trouble.starts_with("the first 5 recipients were all refused"), "{trouble}");
+        health.stopped(digest);
+        health.count(digest, &bounced);
+        assert!(health.verdicts().is_empty(), "whoever set it going again has seen it");
     }
 
     #[test]
