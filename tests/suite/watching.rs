@@ -167,7 +167,7 @@ async fn a_digest_that_was_called_off_is_reported_as_such() {
         assert_eq!((balance.sent, balance.bounced, balance.suppressed, balance.is_closed()), (6, 1, 1, true));
         let told = sink.taken().into_iter().filter(|mail| mail.to == "editor@example.net");
         assert_eq!(
-            told.map(|mail| subject(&mail)).last().unwrap(),
+            told.map(|mail| subject(&mail)).next_back().unwrap(),
             format!("Digest {digest} was called off: Letters: 하나"),
             "{}",
             bench.engine
