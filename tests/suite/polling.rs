@@ -619,6 +619,41 @@ async fn a_source_that_fails_for_a_day_is_told_once_and_once_when_it_is_well() {
     }
 }
 
+/// While nothing ran, nobody asked: that it failed once is no reason for a mail.
+#[tokio::test]
+async fn a_source_that_nobody_asked_for_a_day_has_not_failed_for_one() {
+    for bench in engines::all().await {
+        let origin = Origin::start().await;
+        let world = World::following(&bench, &origin.url("/feed")).await;
+        world.failed().await;
+        world.clock.advance(48 * HOUR);
+        assert_eq!(world.poller.tell_of_health().await.unwrap(), 0, "{}", bench.engine);
+        // Still failing when it is asked again, it has.
+        world.failed().await;
+        assert_eq!(world.poller.tell_of_health().await.unwrap(), 1, "{}", bench.engine);
+        assert_eq!(letters(&bench).await, ["owner@example.org: syndicated cannot read blog"]);
+    }
+}
+
+#[tokio::test]
+async fn an_owner_who_is_named_later_is_told_then() {
+    for bench in engines::all().await {
+        let origin = Origin::start().await;
+        let mut nobody = config(vec![source("blog", &origin.url("/feed"))]);
+        nobody.site.owner = None;
+        let world = World::new(&bench, nobody).await;
+        for _ in 0..2 {
+            world.clock.advance(25 * HOUR);
+            world.failed().await;
+            world.poller.tell_of_health().await.unwrap();
+        }
+        assert!(letters(&bench).await.is_empty());
+        world.live.store(Arc::new(config(vec![source("blog", &origin.url("/feed"))])));
+        world.poller.tell_of_health().await.unwrap();
+        assert_eq!(letters(&bench).await, ["owner@example.org: syndicated cannot read blog"]);
+    }
+}
+
 #[tokio::test]
 async fn a_feed_that_had_to_be_mended_says_so_until_it_is_sound() {
     for bench in engines::all().await {
