@@ -71,7 +71,9 @@ impl People {
     fn take_text(&mut self, text: &str) {
         let each: Vec<&str> = text.split([',', ';']).collect();
         if each.len() > 1 && each.iter().all(|one| one.contains('@')) {
-            each.into_iter().for_each(|one| self.take_one(one));
+            for one in each {
+                self.take_one(one);
+            }
         } else {
             self.take_one(text);
         }

@@ -762,6 +762,33 @@ async fn what_cannot_be_read_advances_nothing() {
     }
 }
 
+/// What no index takes, or no column: both engines store it, and know it again.
+#[tokio::test]
+async fn odd_identities_are_stored_and_known_again() {
+    for bench in engines::all().await {
+        let origin = Origin::start().await;
+        // Nothing in it repeats, so that no database makes it shorter.
+        let words = (0..400_u32).map(|number| number.wrapping_mul(2_654_435_761).to_string());
+        let long = words.collect::<Vec<_>>().concat();
+        let odd = |end: &str| Item {
+            guid: format!("{long}{end}"),
+            link: format!("https://blog.example.com/?{long}{end}"),
+            ..Item::number(1)
+        };
+        origin.set("/feed", Answer::ok(rss(&[odd("a"), Item { title: "Another".to_owned(), ..odd("b") }], "")));
+        let world = World::following(&bench, &origin.url("/feed")).await;
+        assert_eq!(world.read().await.seeded.len(), 2, "{}", bench.engine);
+        world.next().await;
+        assert_eq!(world.read().await.same, 2, "{}", bench.engine);
+        let json = "{\"version\": \"https://jsonfeed.org/version/1.1\", \"title\": \"a\\u0000\", \"language\": \"e\\u0000\", \"items\": \
+                    [{\"id\": \"n\\u0000\", \"title\": \"b\\u0000\", \"content_text\": \"c\\u0000\", \"tags\": [\"d\\u0000\"], \
+                    \"attachments\": [{\"url\": \"/x\", \"mime_type\": \"e\\u0000\"}]}]}";
+        origin.set("/feed", Answer::ok(json));
+        world.next().await;
+        assert_eq!(world.read().await.new.len(), 1, "{}", bench.engine);
+    }
+}
+
 #[tokio::test]
 async fn what_was_cut_short_is_kept_and_asked_for_again() {
     for bench in engines::all().await {

@@ -160,9 +160,10 @@ fn a_post_in_a_language_of_its_own_says_so() {
     for (language, tag) in [(Some("ko"), Some("ko")), (Some("see below"), None), (None, None)] {
         let own = Entry { language: language.map(str::to_owned), ..entry("g", "T") };
         let bare = post(1, Entry { authors: Vec::new(), ..own.clone() });
-        let item: serde_json::Value = serde_json::from_str(&text_of(Format::Json, &[bare.clone()])).unwrap();
+        let bare = [bare];
+        let item: serde_json::Value = serde_json::from_str(&text_of(Format::Json, &bare)).unwrap();
         assert_eq!(item["items"][0]["language"].as_str(), tag);
-        let text = text_of(Format::Rss, &[bare]);
+        let text = text_of(Format::Rss, &bare);
         assert_eq!(text.contains("<dc:language>ko</dc:language>"), tag.is_some(), "{text}");
         let text = text_of(Format::Atom, &[post(1, own)]);
         assert_eq!(text.contains("<content xml:lang=\"ko\" type=\"html\">"), tag.is_some(), "{text}");

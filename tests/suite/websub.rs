@@ -81,8 +81,8 @@ fn feed(numbers: std::ops::RangeInclusive<u32>, hub: &str) -> String {
 /// The same with several hubs.
 fn feed_at(numbers: std::ops::RangeInclusive<u32>, hubs: &[&str]) -> String {
     let items: Vec<_> = numbers.rev().map(Item::number).collect();
-    let hubs: String = hubs.iter().map(|hub| format!("<atom:link rel=\"hub\" href=\"{hub}\"/>")).collect();
-    rss(&items, &format!("{hubs}<atom:link rel=\"self\" href=\"{TOPIC}\"/>"))
+    let hubs: Vec<_> = hubs.iter().map(|hub| format!("<atom:link rel=\"hub\" href=\"{hub}\"/>")).collect();
+    rss(&items, &format!("{}<atom:link rel=\"self\" href=\"{TOPIC}\"/>", hubs.concat()))
 }
 
 impl World {

@@ -133,7 +133,7 @@ fn say_direction(node: &NodeRef<'_>) {
 /// What stands beside another form of the same formula, for machines only.
 const TWINS: [&str; 3] = ["katex-mathml", "MJX_Assistive_MathML", "mjx-assistive-mml"];
 
-/// Mails and readers know no MathML: a formula is its words. As its author wrote
+/// Mails and readers know no `MathML`: a formula is its words. As its author wrote
 /// it where that is told.
 fn formula(node: &NodeRef<'_>) {
     let is_twin = node.ancestors_it(None).any(|outer| {
