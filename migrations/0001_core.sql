@@ -61,6 +61,9 @@ CREATE TABLE hub (
     topic        TEXT    NOT NULL,
     -- FALSE: the hub is to be told that it is over; then the row goes.
     wanted       BOOLEAN NOT NULL DEFAULT TRUE,
+    -- It failed, and another hub of the same feed is wanted in its stead: it is asked
+    -- nothing, and comes back at `next_at` when that one fails too.
+    spare        BOOLEAN NOT NULL DEFAULT FALSE,
     -- The site at which the hub was told to call back.
     site         TEXT,
     -- When it was asked last, and when it last said yes or no to that.
@@ -72,7 +75,9 @@ CREATE TABLE hub (
     pushed_at    BIGINT,
     -- When it is asked next.
     next_at      BIGINT  NOT NULL,
+    -- How often it was asked in vain since it last confirmed, and since it is wanted.
     failures     BIGINT  NOT NULL DEFAULT 0,
+    tries        BIGINT  NOT NULL DEFAULT 0,
     trouble      TEXT,
     lease_until  BIGINT  NOT NULL DEFAULT 0,
     fence        BIGINT  NOT NULL DEFAULT 0,
@@ -91,6 +96,8 @@ CREATE TABLE post (
     url_key       TEXT,
     title         TEXT    NOT NULL,
     authors       TEXT    NOT NULL,
+    -- What the post itself declares; NULL when only its feed does.
+    language      TEXT,
     published_at  BIGINT,
     updated_at    BIGINT,
     -- What the post is shown and sorted by: see `Post::date`.

@@ -174,6 +174,9 @@ struct ShownEntry<'a> {
     url: Option<&'a HttpUrl>,
     title: Option<&'a str>,
     authors: &'a [String],
+    /// There only when the entry declares one of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<&'a str>,
     published: Option<Timestamp>,
     updated: Option<Timestamp>,
     summary_html: Option<&'a str>,
@@ -218,6 +221,7 @@ fn shown_entry<'a>(entry: &'a Entry, raw: Option<&'a RawHtml>) -> ShownEntry<'a>
         url: entry.url.as_ref(),
         title: Some(entry.title.as_str()).filter(|title| !title.is_empty()),
         authors: &entry.authors,
+        language: entry.language.as_deref(),
         published: entry.published,
         updated: entry.updated,
         summary_html,

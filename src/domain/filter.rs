@@ -377,15 +377,21 @@ impl Look<'_> {
     }
 
     /// Whether its language is `tag` or a kind of it (RFC 4647 section 3.3.1).
-    /// Feeds often declare what their program was installed with: the text itself
-    /// counts where it tells its language for sure.
+    /// Feeds often declare what their program was installed with, and some put the
+    /// same into each entry: the text itself counts where it tells its language for
+    /// sure, then what the entry declares, then what its feed does.
     fn is_in(&self, tag: &str) -> bool {
-        let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_owned();
-        let declared = self.language.map(|tag| tag.replace('_', "-").to_ascii_lowercase());
+        // Both kinds of Norwegian are often declared as one.
+        let primary = |tag: &str| match tag.split('-').next().unwrap_or_default() {
+            "nb" | "nn" => "no".to_owned(),
+            primary => primary.to_owned(),
+        };
+        let declared =
+            self.entry.language.as_deref().or(self.language).map(|tag| tag.replace('_', "-").to_ascii_lowercase());
         let Texts { title, body, .. } = self.texts();
         let told = language(&format!("{title}\n{body}").chars().take(SAMPLE).collect::<String>());
         let actual = match (told, declared) {
-            (Some(told), Some(declared)) if primary(&declared) != told => Some(told),
+            (Some(told), Some(declared)) if primary(&declared) != primary(&told) => Some(told),
             (told, declared) => declared.or(told),
         };
         actual
@@ -411,6 +417,7 @@ mod tests {
             url: None,
             title: title.into(),
             authors: vec!["Kim Min-su".into(), "Deploy Bot".into()],
+            language: None,
             published: Some(seen().minus(Duration::from_hours(24 * 40))),
             updated: None,
             summary: None,
@@ -501,6 +508,13 @@ mod tests {
         ] {
             assert_eq!(matches(rule, post, declared), expected, "{rule} of {declared:?}");
         }
+        let finnish = "<p>Hitaasti kirjoitettuja kirjeitä rakastavat ihmiset kokoontuvat kerran kuukaudessa lukemaan toistensa tekstejä.</p>";
+        assert!(matches("language: fi", &entry("Kirje", finnish), Some("fi")));
+        // An entry's own word counts more than its feed's, and less than its text.
+        let of = |post: &Entry, language: &str| Entry { language: Some(language.to_owned()), ..post.clone() };
+        assert!(matches("language: pt", &of(&silent, "pt-BR"), Some("en")));
+        assert!(!matches("language: en", &of(&silent, "pt-BR"), Some("en")));
+        assert!(matches("language: ko", &of(&korean, "en"), Some("en")));
     }
 
     #[test]

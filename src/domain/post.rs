@@ -44,6 +44,8 @@ pub struct Entry {
     pub title: String,
     /// Names, in the feed's order.
     pub authors: Vec<String>,
+    /// BCP 47 tag, where the entry itself declares its language.
+    pub language: Option<String>,
     /// When the feed says it was published.
     pub published: Option<Timestamp>,
     /// When the feed says it was last changed.
@@ -66,7 +68,8 @@ impl Entry {
     pub fn size(&self) -> usize {
         let html = [&self.summary, &self.content].into_iter().flatten().map(|html| html.as_str().len());
         let words = self.authors.iter().chain(&self.categories).map(|word| word.len() + size_of::<String>());
-        let files = self.enclosures.iter().map(|file| file.url.as_str().len() + size_of::<Enclosure>());
+        let file = |file: &Enclosure| file.url.as_str().len() + file.media_type.as_ref().map_or(0, String::len);
+        let files = self.enclosures.iter().map(|one| file(one) + size_of::<Enclosure>());
         let own = self.guid.len() + self.title.len() + self.url.as_ref().map_or(0, |url| url.as_str().len());
         size_of::<Self>() + own + html.chain(words).chain(files).sum::<usize>()
     }
@@ -124,6 +127,12 @@ impl Post {
     #[must_use]
     pub fn date(&self) -> Timestamp {
         self.entry.published.map_or(self.first_seen, |published| published.min(self.first_seen))
+    }
+
+    /// Its language as it declares it, else as its feed does.
+    #[must_use]
+    pub fn language(&self) -> Option<&str> {
+        self.entry.language.as_deref().or(self.source_language.as_deref())
     }
 
     /// Why a filter leaves it out, if it does; its age is that at first sight.

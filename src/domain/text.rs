@@ -240,41 +240,121 @@ pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
+/// A language as somebody declares it, as a BCP 47 tag; `None` where it has not
+/// the shape of one. `ko_KR.UTF-8` is `ko-KR`.
+#[must_use]
+pub fn language_tag(declared: &str) -> Option<String> {
+    let locale = declared.trim().split(['.', '@']).next().unwrap_or_default();
+    let tag = locale.replace('_', "-");
+    let mut parts = tag.split('-');
+    let first = parts.next().is_some_and(|first| (2..=8).contains(&first.len()) && is_made_of_letters(first));
+    let rest = parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
+    (first && rest && tag.len() <= LONGEST_TAG).then_some(tag)
+}
+
+fn is_made_of_letters(part: &str) -> bool {
+    part.bytes().all(|b| b.is_ascii_alphabetic())
+}
+
+/// Longer tags need not be understood (RFC 5646 section 4.4.1).
+const LONGEST_TAG: usize = 35;
+
 /// The ISO 639-1 tag of a text's language, where the detector is sure of it.
 #[must_use]
 pub fn language(text: &str) -> Option<String> {
     let found = whatlang::detect(text).filter(whatlang::Info::is_reliable)?;
     let code = found.lang().code();
     // whatlang speaks ISO 639-3; feeds and pages speak two letters.
-    let two = match code {
-        "eng" => "en",
-        "kor" => "ko",
-        "jpn" => "ja",
-        "cmn" => "zh",
-        "deu" => "de",
-        "fra" => "fr",
-        "spa" => "es",
-        "ita" => "it",
-        "por" => "pt",
-        "nld" => "nl",
-        "rus" => "ru",
-        "ukr" => "uk",
-        "pol" => "pl",
-        "tur" => "tr",
-        "ara" => "ar",
-        "hin" => "hi",
-        "vie" => "vi",
-        "swe" => "sv",
-        "ell" => "el",
-        "heb" => "he",
-        other => other,
-    };
+    let two = TWO_LETTERS.iter().find(|(three, _)| *three == code).map_or(code, |(_, two)| two);
     Some(two.to_owned())
 }
+
+/// Languages in three letters and in two (ISO 639).
+const TWO_LETTERS: [(&str, &str); 70] = [
+    ("afr", "af"),
+    ("aka", "ak"),
+    ("amh", "am"),
+    ("ara", "ar"),
+    ("aze", "az"),
+    ("bel", "be"),
+    ("ben", "bn"),
+    ("bul", "bg"),
+    ("cat", "ca"),
+    ("ces", "cs"),
+    ("cmn", "zh"),
+    ("cym", "cy"),
+    ("dan", "da"),
+    ("deu", "de"),
+    ("ell", "el"),
+    ("eng", "en"),
+    ("epo", "eo"),
+    ("est", "et"),
+    ("fin", "fi"),
+    ("fra", "fr"),
+    ("guj", "gu"),
+    ("heb", "he"),
+    ("hin", "hi"),
+    ("hrv", "hr"),
+    ("hun", "hu"),
+    ("hye", "hy"),
+    ("ind", "id"),
+    ("ita", "it"),
+    ("jav", "jv"),
+    ("jpn", "ja"),
+    ("kan", "kn"),
+    ("kat", "ka"),
+    ("khm", "km"),
+    ("kor", "ko"),
+    ("lat", "la"),
+    ("lav", "lv"),
+    ("lit", "lt"),
+    ("mal", "ml"),
+    ("mar", "mr"),
+    ("mkd", "mk"),
+    ("mya", "my"),
+    ("nep", "ne"),
+    ("nld", "nl"),
+    ("nob", "nb"),
+    ("ori", "or"),
+    ("pan", "pa"),
+    ("pes", "fa"),
+    ("pol", "pl"),
+    ("por", "pt"),
+    ("ron", "ro"),
+    ("rus", "ru"),
+    ("sin", "si"),
+    ("slk", "sk"),
+    ("slv", "sl"),
+    ("sna", "sn"),
+    ("spa", "es"),
+    ("srp", "sr"),
+    ("swe", "sv"),
+    ("tam", "ta"),
+    ("tel", "te"),
+    ("tgl", "tl"),
+    ("tha", "th"),
+    ("tuk", "tk"),
+    ("tur", "tr"),
+    ("ukr", "uk"),
+    ("urd", "ur"),
+    ("uzb", "uz"),
+    ("vie", "vi"),
+    ("yid", "yi"),
+    ("zul", "zu"),
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_language_that_is_told_has_two_letters() {
+        for language in whatlang::Lang::all() {
+            assert!(TWO_LETTERS.iter().any(|(three, two)| *three == language.code() && two.len() == 2), "{language:?}");
+        }
+        let finnish = "Hitaasti kirjoitettuja kirjeitä rakastavat ihmiset kokoontuvat kerran kuukaudessa lukemaan toistensa tekstejä.";
+        assert_eq!(language(finnish).as_deref(), Some("fi"));
+    }
 
     #[test]
     fn what_only_looks_like_a_tag_is_words() {
@@ -288,6 +368,24 @@ mod tests {
         ] {
             assert_eq!(plain_title(title), text, "{title}");
         }
+    }
+
+    #[test]
+    fn a_declared_language_is_a_tag_or_nothing() {
+        for (declared, tag) in [
+            (" ko ", Some("ko")),
+            ("pt_BR", Some("pt-BR")),
+            ("ko_KR.UTF-8", Some("ko-KR")),
+            ("zh-Hant-TW", Some("zh-Hant-TW")),
+            ("x-default", None),
+            ("Deutsch und Französisch", None),
+            ("en, ko", None),
+            ("1", None),
+            ("", None),
+        ] {
+            assert_eq!(language_tag(declared).as_deref(), tag, "{declared}");
+        }
+        assert_eq!(language_tag(&"en-abcdefgh".repeat(9)), None);
     }
 
     #[test]

@@ -17,11 +17,30 @@ pub struct Channel {
     pub topic: HttpUrl,
 }
 
-impl Pace {
-    /// The first hub that the feed names, when it says its own name as well.
+impl Channel {
+    /// Whether this is the channel of that hub and topic.
     #[must_use]
-    pub fn channel(&self) -> Option<Channel> {
-        Some(Channel { hub: self.hubs.first()?.clone(), topic: self.self_url.clone()? })
+    pub fn is(&self, hub: &str, topic: &str) -> bool {
+        self.hub.as_str() == hub && self.topic.as_str() == topic
+    }
+}
+
+/// So many hubs of a feed are of use: no publisher tells more.
+const MOST_HUBS: usize = 8;
+
+impl Pace {
+    /// The hubs that the feed names, each once and in its order, when it says its
+    /// own name as well. A subscriber may choose among them (section 4).
+    #[must_use]
+    pub fn channels(&self) -> Vec<Channel> {
+        let Some(topic) = &self.self_url else { return Vec::new() };
+        let mut channels: Vec<Channel> = Vec::new();
+        for hub in &self.hubs {
+            if channels.len() < MOST_HUBS && !channels.iter().any(|known| known.hub == *hub) {
+                channels.push(Channel { hub: hub.clone(), topic: topic.clone() });
+            }
+        }
+        channels
     }
 }
 

@@ -10,6 +10,7 @@ mod list;
 mod look;
 mod pages;
 mod rest;
+mod room;
 mod rounds;
 
 use crate::clock::{Chance, Clock};
@@ -20,11 +21,12 @@ use crate::domain::slug::Slug;
 use crate::domain::source::Source;
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
-use crate::flow::websub::channel;
+use crate::flow::websub::channels;
 use crate::net::{Client, shown};
 use crate::store::{Admitted, Arrival, PollEnd, Push, SourceClaim, Store, StoreError};
 use look::{Arrived, Found};
 use rest::{is_concealed, next_slot};
+use room::Room;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,8 +53,8 @@ pub struct Poller {
     chance: Chance,
     config: Live,
     readers: Arc<Semaphore>,
-    /// What was read and not yet stored, in KiB.
-    waiting: Arc<Semaphore>,
+    /// For what was read and is not stored yet.
+    waiting: Room,
     /// Told when the plan changed, so that `run` looks at it at once.
     changed: Arc<Notify>,
 }
@@ -99,8 +101,8 @@ impl Poller {
     #[must_use]
     pub fn new(store: Store, client: Client, clock: Clock, chance: Chance, config: Live) -> Self {
         let readers = Arc::new(Semaphore::new(READERS));
-        let waiting = Arc::new(Semaphore::new(look::WAITING as usize));
-        Self { store, client, clock, chance, config, readers, waiting, changed: Arc::new(Notify::new()) }
+        let changed = Arc::new(Notify::new());
+        Self { store, client, clock, chance, config, readers, waiting: Room::new(), changed }
     }
 
     /// Makes the store and the HTTP client match the configuration: at the
@@ -111,8 +113,8 @@ impl Poller {
         self.client.reconfigure(&config.fetch, &config.site.base_url);
         self.store.sync_sources(&config.sources, now).await?;
         let plans = self.store.plans(now).await?;
-        let channels: Vec<_> = plans.iter().filter_map(|plan| Some((plan.id, channel(&config, &plan.pace)?))).collect();
-        self.store.sync_hubs(&channels, &config.site.base_url, now).await?;
+        let named: Vec<_> = plans.iter().map(|plan| (plan.id, channels(&config, &plan.pace))).collect();
+        self.store.sync_hubs(&named, &config.site.base_url, now).await?;
         let sources: HashMap<&Slug, &Source> = config.sources.iter().map(|source| (&source.name, source)).collect();
         let mut earlier = Vec::new();
         for plan in plans.into_iter().filter(|plan| plan.is_well && plan.next_poll_at > now) {
@@ -144,7 +146,12 @@ impl Poller {
 
     /// What a hub does for a source of this pace.
     async fn push_of(&self, config: &Config, id: SourceId, pace: &Pace) -> Result<Option<Push>, StoreError> {
-        if channel(config, pace).is_some() { self.store.push_of(id).await } else { Ok(None) }
+        let channels = channels(config, pace);
+        if channels.is_empty() {
+            return Ok(None);
+        }
+        // Another channel than before promises nothing yet.
+        Ok(self.store.push_of(id).await?.filter(|push| channels.contains(&push.channel)))
     }
 
     /// One poll, from the claim to its end.
@@ -235,9 +242,7 @@ impl Poller {
             }
         };
         let pace = arrived.feed.reading.pace;
-        let channel = channel(config, &pace);
-        // Another channel than before promises nothing yet.
-        let push = if channel == claim.pace.channel() { self.push_of(config, claim.id, &pace).await? } else { None };
+        let push = self.push_of(config, claim.id, &pace).await?;
         let dates: Vec<_> = entries.iter().filter_map(|arriving| arriving.entry.published).collect();
         let distance = self.distance(source, claim.id, push.as_ref(), &dates, started).await?;
         let concealed = push.filter(|push| is_concealed(push, claim.ok_at, &dates, started));
@@ -255,8 +260,8 @@ impl Poller {
             last_modified: arrived.last_modified.filter(|_| !pages.pending),
             repaired,
             next_poll_at: next_slot(&source.schedule, started, distance, &pace),
+            channels: channels(config, &pace),
             pace,
-            channel,
             harvest,
             seed: source.seed,
             filter: source.filter.clone(),

@@ -4,12 +4,14 @@
 //!
 //! Kept here: what is announced is fetched from the source itself, so that a hub
 //! can make us look and never make us believe; a question is confirmed only when
-//! it was asked; polling never ends, it only becomes rarer while a hub keeps its
-//! promise.
+//! it was asked; of several hubs the next is asked when one fails; polling never
+//! ends, it only becomes rarer while a hub keeps its promise.
 
 use crate::clock::{Chance, Clock};
 use crate::config::{Config, Live};
+use crate::domain::id::HubId;
 use crate::domain::pace::Pace;
+use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
 use crate::domain::websub::{Channel, Question, is_signed};
 use crate::net::{Client, FetchError, Guard, shown};
@@ -36,6 +38,8 @@ const FIRST_RETRY: Duration = Duration::from_mins(10);
 const LONGEST_RETRY: Duration = Duration::from_hours(24);
 /// When a hub that said no is asked again.
 const AFTER_REFUSAL: Duration = Duration::from_hours(7 * 24);
+/// A hub that took so many questions in a row and confirmed none has failed.
+const UNANSWERED: u32 = 3;
 /// How long a question is kept from other nodes: longer than its deadlines.
 const CLAIMED_FOR: Duration = Duration::from_mins(5);
 /// How many hubs are asked at once.
@@ -66,10 +70,13 @@ pub enum Taken {
     Unknown,
 }
 
-/// The channel at which a feed's changes can be announced to us, if there is one.
+/// The channels at which a feed's changes can be announced to us, the feed's
+/// favourite first.
 #[must_use]
-pub fn channel(config: &Config, pace: &Pace) -> Option<Channel> {
-    pace.channel().filter(|channel| config.fetch.websub && can_call_back(config, &channel.hub))
+pub fn channels(config: &Config, pace: &Pace) -> Vec<Channel> {
+    let mut channels = if config.fetch.websub { pace.channels() } else { Vec::new() };
+    channels.retain(|channel| can_call_back(config, &channel.hub));
+    channels
 }
 
 /// Whether a hub can reach the site: when that has a public address, or the hub
@@ -103,6 +110,19 @@ fn is_public_name(name: &str) -> bool {
     name.contains('.') && !private.iter().any(|end| name.strip_suffix(end).is_some_and(|rest| rest.ends_with('.')))
 }
 
+/// See [`Hubs`]; polls turn away from a hub that did not announce a post.
+pub(super) async fn turn_away(
+    store: &Store,
+    config: &Config,
+    from: HubId,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let Some(pace) = store.pace_at_hub(from).await? else { return Ok(false) };
+    let channels = channels(config, &pace);
+    if channels.len() > 1 { store.turn_away(from, &channels, until, now).await } else { Ok(false) }
+}
+
 impl Hubs {
     /// Subscriptions of the sources in `config`; `due` is told when one of them
     /// became due.
@@ -131,9 +151,16 @@ impl Hubs {
     }
 
     async fn ask(&self, config: &Config, claim: HubClaim, stop: &CancellationToken) -> Result<(), StoreError> {
+        let (hub, retry) = (shown(&claim.channel.hub), self.retry(claim.failures));
+        let failed_before = claim.failures > claim.tries;
+        let unheard = claim.wanted && claim.tries >= if failed_before { 1 } else { UNANSWERED };
+        if unheard && self.turn_away(config, claim.id, self.clock.now().plus(retry)).await? {
+            tracing::warn!(%hub, "a hub takes questions and confirms none; another of the feed's hubs is asked");
+            return Ok(());
+        }
         let callback = config.url(&format!("{CALLBACK}{}", config.secret.callback_token(claim.id)));
         let (secret, lease) = (config.secret.push_secret(claim.id), LEASE_WANTED.as_secs().to_string());
-        let Channel { hub, topic } = &claim.channel;
+        let Channel { hub: address, topic } = &claim.channel;
         let mut fields = vec![
             ("hub.callback", callback.as_str()),
             ("hub.mode", if claim.wanted { "subscribe" } else { "unsubscribe" }),
@@ -143,10 +170,9 @@ impl Hubs {
             fields.extend([("hub.secret", secret.as_str()), ("hub.lease_seconds", lease.as_str())]);
         }
         let answer = tokio::select! {
-            answer = self.client.send_form(hub, &fields) => answer,
+            answer = self.client.send_form(address, &fields) => answer,
             () = stop.cancelled() => return Ok(()),
         };
-        let (hub, retry) = (shown(hub), self.retry(claim.failures));
         let (trouble, rest) = match answer {
             Ok(()) => {
                 tracing::debug!(%hub, wanted = claim.wanted, "a hub was asked");
@@ -163,7 +189,18 @@ impl Hubs {
                 (Some(error.to_string()), rest)
             }
         };
-        self.store.finish_asking(claim, trouble.as_deref(), self.clock.now().plus(rest)).await
+        let (id, wanted, again_at) = (claim.id, claim.wanted, self.clock.now().plus(rest));
+        self.store.finish_asking(claim, trouble.as_deref(), again_at).await?;
+        if wanted && trouble.is_some() {
+            self.turn_away(config, id, again_at).await?;
+        }
+        Ok(())
+    }
+
+    /// Turns to another hub of the same feed when this one promises nothing, and
+    /// leaves it alone until then. Returns whether there was another.
+    async fn turn_away(&self, config: &Config, from: HubId, until: Timestamp) -> Result<bool, StoreError> {
+        turn_away(&self.store, config, from, until, self.clock.now()).await
     }
 
     fn retry(&self, failures: u32) -> Duration {
@@ -199,6 +236,7 @@ impl Hubs {
                 let (again_at, distance) = (now.plus(AFTER_REFUSAL), config.fetch.min_interval);
                 let known = self.store.end_push(id, Some(&topic), &why, again_at, (now, distance)).await?;
                 if known {
+                    self.turn_away(&config, id, again_at).await?;
                     tracing::warn!(topic = %shown(&topic), why, "the source is polled on its schedule");
                     self.due.notify_one();
                 }

@@ -39,8 +39,8 @@ pub struct Fetched {
     pub last_modified: Option<String>,
     /// How long it stays as it is, says its `Cache-Control`.
     pub max_age: Option<Duration>,
-    /// Where its changes are announced, says its `Link`.
-    pub channel: Option<Channel>,
+    /// Where its changes are announced, says its `Link`: the same topic at each hub.
+    pub channels: Vec<Channel>,
     /// Held while a large document is in memory, so that there are few of them.
     pub(super) room: Option<OwnedSemaphorePermit>,
 }

@@ -48,14 +48,15 @@ fn fresh_for(control: &str) -> Option<Duration> {
 /// Where a document's changes are announced: its links of the relations `hub`
 /// and `self` (RFC 8288), which count before those in the document (WebSub
 /// section 4).
-pub(super) fn channel(headers: &HeaderMap, base: &HttpUrl) -> Option<Channel> {
+pub(super) fn channels(headers: &HeaderMap, base: &HttpUrl) -> Vec<Channel> {
     let lines = headers.get_all(LINK).iter().filter_map(|line| line.to_str().ok());
     let links: Vec<(&str, &str)> = lines.flat_map(links).collect();
-    let related = |wanted: &str| {
-        let mut found = links.iter().filter(|(_, rels)| rels.split(' ').any(|rel| rel.eq_ignore_ascii_case(wanted)));
-        found.find_map(|(target, _)| base.join(target))
+    let related = |wanted: &'static str| {
+        let is = move |rels: &str| rels.split(' ').any(|rel| rel.eq_ignore_ascii_case(wanted));
+        links.iter().filter(move |(_, rels)| is(rels)).filter_map(|(target, _)| base.join(target))
     };
-    Some(Channel { hub: related("hub")?, topic: related("self")? })
+    let Some(topic) = related("self").next() else { return Vec::new() };
+    related("hub").map(|hub| Channel { hub, topic: topic.clone() }).collect()
 }
 
 /// The targets of a `Link` line, each with its relations.
@@ -118,24 +119,36 @@ mod tests {
     #[test]
     fn links_to_a_hub_are_read_in_every_usual_form() {
         let base: HttpUrl = "https://blog.example.com/a/feed".parse().unwrap();
-        let both = Some(("https://hub.example.com/", "https://blog.example.com/feed"));
+        let (one, two) = ("https://hub.example.com/", "https://hub2.example.com/");
+        let both = vec![one];
         for (lines, expected) in [
-            (vec!["<https://hub.example.com/>; rel=\"hub\", <https://blog.example.com/feed>; rel=\"self\""], both),
-            (vec!["<https://hub.example.com/>;rel=hub", "</feed>; title=\"a, <b>\"; REL=Self; type=\"x\""], both),
+            (
+                vec!["<https://hub.example.com/>; rel=\"hub\", <https://blog.example.com/feed>; rel=\"self\""],
+                both.clone(),
+            ),
+            (
+                vec!["<https://hub.example.com/>;rel=hub", "</feed>; title=\"a, <b>\"; REL=Self; type=\"x\""],
+                both.clone(),
+            ),
             (vec!["<x>; rel=next, <https://hub.example.com/>; rel=\"preconnect hub\", <../feed>; rel=self"], both),
-            (vec!["<https://hub.example.com/>; rel=\"hub\""], None),
-            (vec!["<https://hub.example.com/>; rel=\"hubs\", </feed>; rel=self"], None),
-            (vec!["<ftp://hub.example.com/>; rel=hub, </feed>; rel=self"], None),
-            (vec!["<https://hub.example.com/; rel=hub", "", "<>", "\"", ",;="], None),
-            (vec![], None),
+            (
+                vec!["<https://hub.example.com/>; rel=hub, </feed>; rel=self", "<https://hub2.example.com/>; rel=hub"],
+                vec![one, two],
+            ),
+            (vec!["<https://hub.example.com/>; rel=\"hub\""], vec![]),
+            (vec!["<https://hub.example.com/>; rel=\"hubs\", </feed>; rel=self"], vec![]),
+            (vec!["<ftp://hub.example.com/>; rel=hub, </feed>; rel=self"], vec![]),
+            (vec!["<https://hub.example.com/; rel=hub", "", "<>", "\"", ",;="], vec![]),
+            (vec![], vec![]),
         ] {
             let mut headers = HeaderMap::new();
             for line in &lines {
                 headers.append(LINK, line.parse().unwrap());
             }
-            let expected =
-                expected.map(|(hub, topic)| Channel { hub: hub.parse().unwrap(), topic: topic.parse().unwrap() });
-            assert_eq!(channel(&headers, &base), expected, "{lines:?}");
+            let topic: HttpUrl = "https://blog.example.com/feed".parse().unwrap();
+            let channel = |hub: &str| Channel { hub: hub.parse().unwrap(), topic: topic.clone() };
+            let expected: Vec<_> = expected.into_iter().map(channel).collect();
+            assert_eq!(channels(&headers, &base), expected, "{lines:?}");
         }
     }
 

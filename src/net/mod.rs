@@ -259,7 +259,7 @@ impl Client {
                 let etag = headers::text(headers, &header::ETAG);
                 let last_modified = headers::text(headers, &header::LAST_MODIFIED);
                 let max_age = headers::max_age(headers);
-                let channel = headers::channel(headers, url);
+                let channels = headers::channels(headers, url);
                 let body = self.rooms.read(answer, limits.max_bytes, self.deadlines.grace).await?;
                 Ok(Hop::Fresh(Box::new(Fetched {
                     bytes: body.bytes,
@@ -269,7 +269,7 @@ impl Client {
                     etag,
                     last_modified,
                     max_age,
-                    channel,
+                    channels,
                     room: body.room,
                 })))
             }

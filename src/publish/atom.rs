@@ -1,6 +1,6 @@
 //! Atom 1.0 (RFC 4287).
 
-use super::{Channel, Format, Item, content, identity, item_updated, language, legal, media_type, updated};
+use super::{Channel, Format, Item, content, identity, item_updated, language, legal, media_type, tag, updated};
 use crate::domain::time::Timestamp;
 use atom_syndication::{
     Category, Content, Entry, Feed, FixedDateTime, Generator, Link, Person, Source, Text, TextType,
@@ -69,6 +69,7 @@ fn write_entry(channel: &Channel, item: &Item<'_>) -> Entry {
         content: Some(Content {
             value: Some(html.map_or(String::new(), |html| legal(html.as_str()).into_owned())),
             content_type: html.map(|_| "html".to_owned()),
+            lang: entry.language.as_deref().and_then(tag).map(str::to_owned),
             ..Content::default()
         }),
         source: item.origin.map(|origin| Source {

@@ -1,6 +1,6 @@
 //! JSON Feed 1.1 (jsonfeed.org/version/1.1).
 
-use super::{Channel, Item, content, identity, item_updated, language, legal, media_type};
+use super::{Channel, Item, content, identity, item_updated, language, legal, media_type, tag};
 use crate::domain::html::CleanHtml;
 use serde_json::{Map, Value, json};
 
@@ -44,6 +44,9 @@ fn write_item(channel: &Channel, item: &Item<'_>) -> Value {
     set("date_modified", item_updated(item.post).to_rfc3339().into());
     if !entry.authors.is_empty() {
         set("authors", entry.authors.iter().map(|name| json!({ "name": legal(name) })).collect());
+    }
+    if let Some(tag) = entry.language.as_deref().and_then(tag) {
+        set("language", tag.into());
     }
     if !entry.categories.is_empty() {
         set("tags", entry.categories.iter().map(|name| legal(name)).collect());

@@ -162,8 +162,13 @@ fn identity(channel: &Channel, post: &Post) -> String {
 
 /// The language, where it has the shape of a BCP 47 tag: feeds declare anything.
 fn language(channel: &Channel) -> Option<&str> {
+    tag(&channel.language)
+}
+
+/// Likewise, of a post's own.
+fn tag(language: &str) -> Option<&str> {
     let part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
-    Some(channel.language.as_str()).filter(|tag| tag.split('-').all(part))
+    Some(language).filter(|tag| tag.split('-').all(part))
 }
 
 /// The media type of a file, where one is told that can stand in a feed.

@@ -1,7 +1,7 @@
 //! RSS 2.0 (rssboard.org/rss-specification), with `content`, `dc` and `atom`
 //! as the RSS Profile recommends.
 
-use super::{Channel, Format, Item, content, identity, language, legal, media_type, updated};
+use super::{Channel, Format, Item, content, identity, language, legal, media_type, tag, updated};
 use crate::domain::html::CleanHtml;
 use rss::extension::atom::{AtomExtension, Link};
 use rss::extension::dublincore::DublinCoreExtension;
@@ -44,6 +44,7 @@ fn write_item(channel: &Channel, item: &Item<'_>) -> rss::Item {
     let entry = &item.post.entry;
     let guid = identity(channel, item.post);
     let permalink = entry.url.as_ref().is_some_and(|url| url.as_str() == guid);
+    let languages: Vec<String> = entry.language.as_deref().and_then(tag).map(str::to_owned).into_iter().collect();
     let creators: Vec<String> = entry.authors.iter().map(|author| legal(author).into_owned()).collect();
     rss::Item {
         title: (!entry.title.is_empty()).then(|| legal(&entry.title).into_owned()),
@@ -76,8 +77,11 @@ fn write_item(channel: &Channel, item: &Item<'_>) -> rss::Item {
         source: item
             .origin
             .map(|origin| rss::Source { url: origin.url.clone(), title: Some(legal(&origin.title).into_owned()) }),
-        dublin_core_ext: (!creators.is_empty())
-            .then(|| DublinCoreExtension { creators, ..DublinCoreExtension::default() }),
+        dublin_core_ext: (!creators.is_empty() || !languages.is_empty()).then(|| DublinCoreExtension {
+            creators,
+            languages,
+            ..DublinCoreExtension::default()
+        }),
         ..rss::Item::default()
     }
 }

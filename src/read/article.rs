@@ -6,6 +6,7 @@ use super::also_at::also_at;
 use super::head::Head;
 use super::platforms::Known;
 use super::text::plain_text;
+use super::url_key::shortened;
 use super::{Input, RawHtml, ReadError, Repairs, chrome, dates, decode, fingerprint, packed};
 use crate::domain::html::{CleanHtml, bounded};
 use crate::domain::post::{Enclosure, Entry};
@@ -107,10 +108,11 @@ impl<'a> Page<'a> {
         // A lead image that the text does not show goes along as a file of it.
         let lead = head.image.filter(|_| !content.as_str().contains("<img"));
         let mut entry = Entry {
-            guid: url.as_ref().map(ToString::to_string).unwrap_or_default(),
+            guid: shortened(url.as_ref().map(ToString::to_string).unwrap_or_default()),
             also_at: also_at(content.as_str()),
             title: head.title.or_else(|| found.as_ref().map(|found| plain_text(&found.title))).unwrap_or_default(),
             authors,
+            language: head.language,
             published: head.published.or_else(|| dates::parse(found.as_ref()?.published_time.as_deref()?)),
             updated: head.modified.or_else(|| dates::parse(found.as_ref()?.modified_time.as_deref()?)),
             summary: head.summary.map(|text| CleanHtml::from_text(&text)),

@@ -4,7 +4,7 @@
 
 use super::MAX_ENTRIES;
 use super::entities::Entities;
-use super::names::{Ns, holds_elements, is_entry, split};
+use super::names::{Ns, holds_elements, is_entry, is_inline, is_person, split};
 use super::repair::{Repair, Repairs};
 use super::tags::name_of;
 use super::tree::{Attribute, Element, Tree, escaped};
@@ -109,7 +109,7 @@ impl<'a> Builder<'a> {
         let (_, name) = split(name);
         let outer = self.inner.last().map(|inner| inner.base).or_else(|| self.open.last().map(|open| open.base));
         let base = self.base_in(&attributes, outer.unwrap_or(0));
-        if self.leaf().is_some() {
+        if self.leaf().is_some() || self.marks_up_a_name(ns, name) {
             self.open_inner(name, base, &attributes);
         } else {
             // An entry inside an entry is one whose end was forgotten.
@@ -124,6 +124,12 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// Whether this element is no part of a person, but markup of its name.
+    fn marks_up_a_name(&self, ns: Ns, name: &str) -> bool {
+        let in_person = || self.open.last().is_some_and(|top| is_person(top.ns, top.name));
+        (is_inline(ns, name) || !self.inner.is_empty()) && !is_entry(ns, name) && in_person()
+    }
+
     /// Characters, their references resolved.
     pub(super) fn text(&mut self, text: Cow<'a, str>) {
         let in_markup = !self.inner.is_empty();
@@ -133,8 +139,8 @@ impl<'a> Builder<'a> {
             }
             return;
         };
-        // White space between elements is nobody's text.
-        if text.is_empty() || (text.trim().is_empty() && holds_elements(top.ns, top.name)) {
+        // White space between elements is nobody's text, but in a name that is marked up.
+        if text.is_empty() || (text.trim().is_empty() && holds_elements(top.ns, top.name) && !top.markup) {
             return;
         }
         let text = if in_markup || top.markup { escaped(text) } else { text };
@@ -171,12 +177,16 @@ impl<'a> Builder<'a> {
     /// `false` when none is open.
     pub(super) fn close_named(&mut self, name: &str) -> bool {
         let (_, name) = split(name);
+        if self.too_deep == 0 && self.inner.last().is_some_and(|inner| inner.name.eq_ignore_ascii_case(name)) {
+            self.close();
+            return true;
+        }
         let Some(place) = self.open.iter().rposition(|open| open.name.eq_ignore_ascii_case(name)) else { return false };
         if place + 1 != self.open.len() {
             self.repairs.note(Repair::Markup);
         }
-        (self.too_deep, self.inner) = (0, Vec::new());
-        while self.open.len() > place {
+        self.too_deep = 0;
+        while !self.inner.is_empty() || self.open.len() > place {
             self.close();
         }
         true

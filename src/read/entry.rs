@@ -4,8 +4,9 @@
 use super::also_at::also_at;
 use super::names::Ns;
 use super::people::push;
-use super::text::{fold, plain_title};
+use super::text::{fold, language_tag, plain_title};
 use super::tree::{Element, Tree};
+use super::url_key::shortened;
 use super::{RawHtml, dates, field, files, links, people};
 use crate::domain::html::CleanHtml;
 use crate::domain::post::Entry;
@@ -81,13 +82,14 @@ pub(super) fn read(context: &Context<'_, '_>, element: &Element<'_>) -> (Entry, 
     let groups = element.all(Ns::Media, "group").flat_map(|group| children(group, &TITLES));
     let own_authors = people::of_entry(element);
     let mut entry = Entry {
-        guid: id.map(fold).unwrap_or_default(),
+        guid: shortened(id.map(fold).unwrap_or_default()),
         title: children(element, &TITLES)
             .chain(groups)
             .map(|field| field::title(field, context.is_atom))
             .find(|title| !title.is_empty())
             .unwrap_or_default(),
         authors: if own_authors.is_empty() { context.authors.clone() } else { own_authors },
+        language: language(element, full.as_ref().or(short.as_ref())),
         published: date_of(element, &PUBLISHED),
         updated: date_of(element, &UPDATED).or_else(|| dates::parse(element.attribute("lastmod")?)),
         summary,
@@ -98,9 +100,11 @@ pub(super) fn read(context: &Context<'_, '_>, element: &Element<'_>) -> (Entry, 
         url,
     };
     if entry.guid.is_empty() {
-        entry.guid = match &entry.url {
-            Some(url) => url.to_string(),
-            // Without id and address an entry is what it says.
+        // An episode without either is known by its file, as podcast directories have it.
+        let file = entry.enclosures.first().map(|file| &file.url);
+        entry.guid = match entry.url.as_ref().or(file) {
+            Some(url) => shortened(url.to_string()),
+            // Without all of these an entry is what it says.
             None => format!("text:{}", sha256_hex(super::fingerprint(&entry).as_bytes())),
         };
     }
@@ -122,6 +126,14 @@ fn two_texts<'t, 'a>(context: &Context<'_, '_>, element: &'t Element<'a>) -> Opt
         Ordering::Greater => Some((two, one)),
         _ => Some((one, two)),
     }
+}
+
+/// The language that an entry declares: in a field, or by `xml:lang` on itself or
+/// on its text. What stands further out is its feed's.
+fn language(element: &Element<'_>, text: Option<&Said<'_, '_>>) -> Option<String> {
+    let field = || element.text_of(Ns::Dc, "language").or_else(|| element.text_of(Ns::Feed, "language"));
+    let said = || text?.0.attribute_in(Ns::Xml, "lang");
+    field().or_else(|| element.attribute_in(Ns::Xml, "lang")).or_else(said).and_then(language_tag)
 }
 
 /// The date that tells the order of entries.
@@ -150,9 +162,13 @@ fn categories(element: &Element<'_>) -> Vec<String> {
     let mut terms = Vec::new();
     for (ns, name) in [(Ns::Feed, "category"), (Ns::Dc, "subject"), (Ns::Media, "category")] {
         for category in element.all(ns, name) {
-            let text = || Some(category.text.trim()).filter(|text| !text.is_empty());
-            let term = category.attribute("label").or_else(text).or_else(|| category.attribute("term"));
-            push(&mut terms, &plain_title(term.unwrap_or_default()));
+            match category.attribute("label") {
+                Some(label) => push(&mut terms, &plain_title(label)),
+                None if category.text.trim().is_empty() => {
+                    push(&mut terms, &plain_title(category.attribute("term").unwrap_or_default()));
+                }
+                None => field::names(category).for_each(|name| push(&mut terms, &name)),
+            }
         }
     }
     // Apple's categories may hold one that is narrower.

@@ -36,12 +36,14 @@ fn said<'t>(field: &'t Element<'_>, is_atom: bool) -> Option<Said<'t>> {
     let in_base64 = field.attribute("mode").is_some_and(|mode| mode.eq_ignore_ascii_case("base64"))
         || matches!(kind.as_str(), "base64" | "application/octet-stream")
         // Other media types are in base64 too (section 4.1.3.3).
-        || in_atom && kind.contains('/') && !kind.starts_with("text/") && !kind.ends_with("xml");
+        || in_atom && kind.contains('/') && !["text/", "multipart/"].iter().any(|known| kind.starts_with(known))
+            && !kind.ends_with("xml");
     if in_base64 {
         let text = decoded(text)?.into();
         return Some(if is_plain { Said::Text(text) } else { Said::Html(text) });
     }
     Some(match kind.as_str() {
+        "multipart/alternative" if field.markup => Said::Html(richest(text)),
         _ if field.markup => Said::Html(text.into()),
         "html" | "text/html" => Said::Html(text.into()),
         "xhtml" | "application/xhtml+xml" => Said::Text(text.into()),
@@ -49,6 +51,15 @@ fn said<'t>(field: &'t Element<'_>, is_atom: bool) -> Option<Said<'t>> {
         _ if in_atom => Said::Html(text.into()),
         _ => Said::Either(text),
     })
+}
+
+/// Of the same content in several forms, which Atom had before its version 1.0, the
+/// last: they begin with the plainest.
+fn richest(forms: &str) -> Cow<'_, str> {
+    let last = forms.rsplit_once("<content").and_then(|(_, last)| last.split_once('>'));
+    let Some((attributes, text)) = last else { return forms.into() };
+    let text = text.rsplit_once("</content").map_or(text, |(text, _)| text);
+    if attributes.contains("mode=\"escaped\"") { plain_text(text).into() } else { text.into() }
 }
 
 /// Base64, when it holds a text.
@@ -65,6 +76,14 @@ pub(super) fn title(field: &Element<'_>, is_atom: bool) -> String {
         Some(Said::Html(html)) => plain_text(&html),
         Some(Said::Either(text)) => plain_title(text),
     }
+}
+
+/// The names in a field of a person or a term: one, nearly always. RDF lists
+/// several, or has them stand in elements of another vocabulary.
+pub(super) fn names<'t>(field: &'t Element<'_>) -> impl Iterator<Item = String> + 't {
+    let has_elements = field.markup && field.text.contains("</");
+    let pieces: Vec<&str> = if has_elements { field.text.split("</li>").collect() } else { vec![&field.text] };
+    pieces.into_iter().map(move |piece| if has_elements { plain_text(piece) } else { plain_title(piece) })
 }
 
 /// A text, as HTML; where nobody says, it is HTML already unless nothing in it is.

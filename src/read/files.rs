@@ -17,6 +17,9 @@ fn contents<'t, 'a>(element: &'t Element<'a>) -> impl Iterator<Item = &'t Elemen
     element.all(Ns::Media, "content")
 }
 
+/// No media type is longer (RFC 6838 section 4.2).
+pub(super) const LONGEST_TYPE: usize = 255;
+
 /// Each file once.
 pub(super) fn enclosures(tree: &Tree<'_>, element: &Element<'_>) -> Vec<Enclosure> {
     let enclosed = element.all(Ns::Feed, "enclosure").chain(related(element, "enclosure"));
@@ -37,7 +40,7 @@ fn enclosure(tree: &Tree<'_>, file: &Element<'_>, length: &str) -> Option<Enclos
     let place = file.attribute("url").or_else(|| file.attribute("href"))?;
     Some(Enclosure {
         url: resolve(place, tree.base(file))?,
-        media_type: file.attribute("type").map(str::to_owned),
+        media_type: file.attribute("type").filter(|kind| kind.len() <= LONGEST_TYPE).map(str::to_owned),
         length: file.attribute(length).and_then(|length| length.parse().ok()),
     })
 }

@@ -55,6 +55,7 @@ mod tests {
             url: None,
             title: title.into(),
             authors: vec![],
+            language: None,
             published: None,
             updated: None,
             summary: None,

@@ -4,10 +4,12 @@
 use super::also_at::also_at;
 use super::feed::detect_language;
 use super::field::html_of_text;
+use super::files::LONGEST_TYPE;
 use super::links::resolve;
 use super::people::{MOST, push};
 use super::repair::{Repair, Repairs};
-use super::text::plain_title;
+use super::text::{fold, language_tag, plain_title};
+use super::url_key::shortened;
 use super::{MAX_ENTRIES, RawHtml, ReadError, Reading, dates, json, lenient_json};
 use crate::domain::html::CleanHtml;
 use crate::domain::pace::Pace;
@@ -51,7 +53,9 @@ pub(super) fn read(text: &str, base: Option<&HttpUrl>, mut repairs: Repairs) -> 
         document: Document {
             kind: DocumentKind::Feed,
             title: text_of(&feed, "title").map(plain_title).filter(|title| !title.is_empty()),
-            language: text_of(&feed, "language").map(|tag| tag.replace('_', "-")).or_else(|| detect_language(&entries)),
+            language: text_of(&feed, "language")
+                .map(|tag| fold(tag).replace('_', "-"))
+                .or_else(|| detect_language(&entries)),
             link,
             entries,
         },
@@ -92,9 +96,10 @@ fn entry(item: &Value, base: Option<&HttpUrl>, feed_authors: &[String]) -> (Entr
         }
     }
     let mut entry = Entry {
-        guid: id,
+        guid: shortened(fold(&id)),
         title: text_of(item, "title").map(plain_title).unwrap_or_default(),
         authors: if own_authors.is_empty() { feed_authors.to_vec() } else { own_authors },
+        language: text_of(item, "language").and_then(language_tag),
         published: date(item, "date_published"),
         updated: date(item, "date_modified"),
         categories,
@@ -106,7 +111,7 @@ fn entry(item: &Value, base: Option<&HttpUrl>, feed_authors: &[String]) -> (Entr
     };
     if entry.guid.is_empty() {
         entry.guid = match &entry.url {
-            Some(url) => url.to_string(),
+            Some(url) => shortened(url.to_string()),
             None => format!("text:{}", sha256_hex(super::fingerprint(&entry).as_bytes())),
         };
     }
@@ -138,7 +143,7 @@ fn authors(value: &Value) -> Vec<String> {
 fn attachment(file: &Value, base: Option<&HttpUrl>) -> Option<Enclosure> {
     Some(Enclosure {
         url: resolve(text_of(file, "url")?, base)?,
-        media_type: text_of(file, "mime_type").map(str::to_owned),
+        media_type: text_of(file, "mime_type").filter(|kind| kind.len() <= LONGEST_TYPE).map(str::to_owned),
         length: file.get("size_in_bytes").and_then(Value::as_u64),
     })
 }

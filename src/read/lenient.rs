@@ -7,7 +7,7 @@
 //! goes back further than it has paid for, so that it stays linear (P15).
 
 use super::builder::Builder;
-use super::names::Ns;
+use super::names::{Ns, is_person};
 use super::repair::Repair;
 use super::shape::document_type;
 use super::tags::{
@@ -181,11 +181,11 @@ impl<'a> Scan<'a> {
     fn tag(&mut self, tag: &'a str) {
         let closed = tag.ends_with('/');
         let name = name_of(tag);
-        let in_person =
-            self.builder.innermost().is_some_and(|top| top.is(Ns::Feed, "author") || top.is(Ns::Feed, "contributor"));
-        if in_person && (is_field(name) || known_prefix(name)) {
-            self.builder.repairs.note(Repair::Markup);
-            self.builder.close();
+        if is_field(name) || known_prefix(name) {
+            while self.builder.innermost().is_some_and(|top| is_person(top.ns, top.name)) {
+                self.builder.repairs.note(Repair::Markup);
+                self.builder.close();
+            }
         }
         self.builder.open(tag.strip_suffix('/').unwrap_or(tag));
         if closed {

@@ -129,6 +129,22 @@ pub(super) fn holds_elements(ns: Ns, name: &str) -> bool {
     }
 }
 
+/// Whether an element is a person: RSS writes a name into it, Atom elements with
+/// the name, the address and more.
+pub(super) fn is_person(ns: Ns, name: &str) -> bool {
+    ns == Ns::Feed && (name.eq_ignore_ascii_case("author") || name.eq_ignore_ascii_case("contributor"))
+}
+
+/// Whether an element is markup of a name: HTML that stands among words.
+pub(super) fn is_inline(ns: Ns, name: &str) -> bool {
+    let inline = [
+        "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "br", "center", "cite", "code", "div", "em", "font", "i",
+        "img", "ins", "mark", "nobr", "p", "q", "rp", "rt", "ruby", "s", "small", "span", "strike", "strong", "sub",
+        "sup", "u",
+    ];
+    matches!(ns, Ns::Feed | Ns::Xhtml) && inline.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
 /// Whether an element is one post.
 pub(super) fn is_entry(ns: Ns, name: &str) -> bool {
     ns == Ns::Feed && (name.eq_ignore_ascii_case("item") || name.eq_ignore_ascii_case("entry"))

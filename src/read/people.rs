@@ -1,6 +1,7 @@
 //! Who wrote an entry: names in the many forms that feeds write them, of the
 //! entry itself, of the feed that it was taken from, or of the whole feed.
 
+use super::field;
 use super::files::media;
 use super::names::Ns;
 use super::text::plain_title;
@@ -61,13 +62,25 @@ impl People {
             match (name, email) {
                 (Some(name), _) => push(&mut self.names, &name),
                 (None, Some(email)) => push(&mut self.addresses, &email),
-                (None, None) => self.take_text(&plain_title(&person.text)),
+                (None, None) => field::names(person).for_each(|name| self.take_text(&name)),
             }
         }
     }
 
-    /// `mail@example.org (Name)`, `Name (mail@example.org)`, `Name <mail@example.org>`.
+    /// One person, or several with a mail address each.
     fn take_text(&mut self, text: &str) {
+        let each: Vec<&str> = text.split([',', ';']).collect();
+        if each.len() > 1 && each.iter().all(|one| one.contains('@')) {
+            for one in each {
+                self.take_one(one);
+            }
+        } else {
+            self.take_one(text);
+        }
+    }
+
+    /// `mail@example.org (Name)`, `Name (mail@example.org)`, `Name <mail@example.org>`.
+    fn take_one(&mut self, text: &str) {
         let (name, address) = match bracketed(text) {
             Some((inside, outside)) if is_address(&outside) => (inside, outside),
             Some((inside, outside)) if is_address(&inside) => (outside, inside),

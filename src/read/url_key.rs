@@ -1,5 +1,6 @@
 //! Which addresses are the same place.
 
+use crate::domain::token::sha256_hex;
 use crate::domain::url::HttpUrl;
 
 /// Query parameters that say where a reader came from, not what they read.
@@ -44,7 +45,21 @@ pub fn url_key(url: &HttpUrl) -> String {
         key.push('#');
         key.push_str(route);
     }
-    key
+    shortened(key)
+}
+
+/// What tells posts apart stands in an index, where the databases want no more
+/// than about this many bytes.
+const LONGEST: usize = 1_000;
+
+/// A key or an identity; of one that is longer than any sane one its beginning,
+/// and a digest of all of it.
+pub(super) fn shortened(key: String) -> String {
+    if key.len() <= LONGEST {
+        return key;
+    }
+    let begin = key.get(..key.floor_char_boundary(LONGEST / 2)).unwrap_or_default();
+    format!("{begin}…{}", sha256_hex(key.as_bytes()))
 }
 
 #[cfg(test)]
@@ -71,5 +86,7 @@ mod tests {
         ] {
             assert_ne!(key(one), key(other), "{one} {other}");
         }
+        let long = |end: &str| key(&format!("https://example.com/{}{end}", "가".repeat(2_000)));
+        assert!(long("a").len() <= LONGEST && long("a").starts_with("example.com/%EA") && long("a") != long("b"));
     }
 }

@@ -5,7 +5,7 @@
 
 use super::claims::SourceClaim;
 use super::filtered::judge_again;
-use super::hubs::want_hub;
+use super::hub_choice::want_hub;
 use super::identity::{Match, Matcher};
 use super::known::known_posts;
 use super::together::{Ending, How};
@@ -47,8 +47,8 @@ pub struct Arrival {
     pub repaired: Option<String>,
     /// What the feed asks of those who poll it.
     pub pace: Pace,
-    /// Where its changes are to be announced to us.
-    pub channel: Option<Channel>,
+    /// Where its changes can be announced to us, the favourite first.
+    pub channels: Vec<Channel>,
     /// What a page source's reading gave; `None` for feeds.
     pub harvest: Option<Harvest>,
     /// What a first poll may mail.
@@ -107,8 +107,8 @@ pub(super) async fn write_arrival(
     if !advance_source(tx, claim, arrival, now).await? {
         return Ok(Admitted { fenced_out: true, ..Admitted::default() });
     }
-    if arrival.channel.is_some() || claim.pace.channel().is_some() {
-        want_hub(tx, claim.id, arrival.channel.as_ref(), now).await?;
+    if !arrival.channels.is_empty() || !claim.pace.hubs.is_empty() {
+        want_hub(tx, claim.id, &arrival.channels, now).await?;
     }
     let known = known_posts(tx, claim.id, &arrival.entries).await?;
     let mut matcher = Matcher::new(known, &arrival.entries);
@@ -250,8 +250,9 @@ async fn insert_post(
         sqlx::query_as(
             "INSERT INTO post (source_id, guid, url, url_key, title, authors, published_at, updated_at, dated_at,
                  summary, content, categories, enclosures, also_at, fingerprint, first_seen_at, changed_at, standing,
-                 filtered_by)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17, $18) RETURNING id",
+                 filtered_by, language)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17, $18, $19)
+             RETURNING id",
         )
         .bind(source.0)
         .bind(guid)
@@ -271,6 +272,7 @@ async fn insert_post(
         .bind(now.millis())
         .bind(standing.as_str())
         .bind(filtered.as_ref().map(Reason::as_str))
+        .bind(&entry.language)
         .fetch_one(&mut **db)
         .await
     })?;
@@ -304,7 +306,7 @@ async fn update_post(tx: &mut Tx, id: PostId, arriving: &Arriving, now: Timestam
         sqlx::query(
             "UPDATE post SET url = $2, url_key = $3, title = $4, authors = $5, updated_at = $6, summary = $7,
                  content = $8, categories = $9, enclosures = $10, also_at = $11, fingerprint = $12, changed_at = $13,
-                 published_at = COALESCE(published_at, $14)
+                 published_at = COALESCE(published_at, $14), language = $15
              WHERE id = $1",
         )
         .bind(id.0)
@@ -321,6 +323,7 @@ async fn update_post(tx: &mut Tx, id: PostId, arriving: &Arriving, now: Timestam
         .bind(&arriving.fingerprint)
         .bind(now.millis())
         .bind(entry.published.map(Timestamp::millis))
+        .bind(&entry.language)
         .execute(&mut **db)
         .await
         .map(drop)
@@ -338,10 +341,10 @@ async fn refresh_post(tx: &mut Tx, id: PostId, arriving: &Arriving) -> Result<bo
     let changed = each!(tx, |db| {
         sqlx::query(
             "UPDATE post SET url = $2, url_key = $3, title = $4, authors = $5, updated_at = $6, summary = $7,
-                 content = $8, categories = $9, enclosures = $10, also_at = $11
+                 content = $8, categories = $9, enclosures = $10, also_at = $11, language = $12
              WHERE id = $1 AND (url IS DISTINCT FROM $2 OR url_key IS DISTINCT FROM $3 OR title <> $4 OR authors <> $5
                  OR updated_at IS DISTINCT FROM $6 OR summary IS DISTINCT FROM $7 OR content IS DISTINCT FROM $8
-                 OR categories <> $9 OR enclosures <> $10 OR also_at <> $11)",
+                 OR categories <> $9 OR enclosures <> $10 OR also_at <> $11 OR language IS DISTINCT FROM $12)",
         )
         .bind(id.0)
         .bind(entry.url.as_ref().map(HttpUrl::as_str))
@@ -354,6 +357,7 @@ async fn refresh_post(tx: &mut Tx, id: PostId, arriving: &Arriving) -> Result<bo
         .bind(&categories)
         .bind(&enclosures)
         .bind(&also_at)
+        .bind(&entry.language)
         .execute(&mut **db)
         .await
         .map(|done| done.rows_affected())

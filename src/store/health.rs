@@ -17,15 +17,21 @@ impl Store {
     /// of those whose page broke, and of those that are well again; each once.
     /// Returns of how many.
     pub async fn tell_of_health(&self, owner: Option<&EmailAddress>, now: Timestamp) -> Result<usize, StoreError> {
+        // Nobody is told, and nobody counts as told: an owner may be named later.
+        let Some(owner) = owner else { return Ok(0) };
         let mut tx = self.begin().await?;
-        // What is marked here is marked with its letter, or not at all.
+        // What is marked here is marked with its letter, or not at all. Of a source that
+        // is due nothing is known: it may be well since the daemon was stopped, or the
+        // source was.
         let failing: Vec<(String, Option<String>, bool)> = each!(&mut tx, |db| {
             sqlx::query_as(
                 "UPDATE source SET told = TRUE
                  WHERE NOT told AND NOT removed AND state = 'active' AND (broken OR failing_since <= $1)
+                   AND next_poll_at > $2
                  RETURNING name, trouble, broken",
             )
             .bind(now.minus(WORTH_TELLING).millis())
+            .bind(now.millis())
             .fetch_all(&mut **db)
             .await
         })?;
@@ -39,7 +45,7 @@ impl Store {
             .await
         })?;
         let told = failing.len() + well.len();
-        if let (Some(owner), true) = (owner, told > 0) {
+        if told > 0 {
             let (subject, body) = letter(&failing, &well);
             insert_owner_letter(&mut tx, owner, &subject, &body, now).await?;
         }

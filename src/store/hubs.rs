@@ -6,6 +6,7 @@
 //! question's end was written is not lost; an announcement brings a poll forward
 //! and never closer to the last one than the operator allows.
 
+use super::hub_choice::want_hub;
 use super::{Engine, Store, StoreError, Tx, each};
 use crate::domain::id::{HubId, SourceId};
 use crate::domain::time::Timestamp;
@@ -25,8 +26,10 @@ pub struct HubClaim {
     pub channel: Channel,
     /// Whether to announce, or to stop announcing.
     pub wanted: bool,
-    /// How often it was asked in vain.
+    /// How often it was asked in vain since it last confirmed.
     pub failures: u32,
+    /// How often since it was turned to: another hub may have been asked before.
+    pub tries: u32,
     fence: i64,
 }
 
@@ -35,8 +38,8 @@ pub struct HubClaim {
 pub struct Push {
     /// The subscription's row.
     pub id: HubId,
-    /// The hub's address.
-    pub hub: String,
+    /// Which hub, and what the feed is called there.
+    pub channel: Channel,
     /// When it last answered.
     pub answered_at: Option<Timestamp>,
     /// Until when it promised to announce changes.
@@ -62,6 +65,7 @@ struct ClaimRow {
     topic: String,
     wanted: bool,
     failures: i64,
+    tries: i64,
     fence: i64,
 }
 
@@ -69,6 +73,7 @@ struct ClaimRow {
 struct PushRow {
     id: i64,
     hub: String,
+    topic: String,
     answered_at: Option<i64>,
     pushed_until: Option<i64>,
     pushed_at: Option<i64>,
@@ -87,12 +92,12 @@ macro_rules! claim_due {
     ($lock:literal) => {
         concat!(
             "WITH pick AS MATERIALIZED (
-                 SELECT id FROM hub WHERE lease_until <= $1 AND next_at <= $1 AND (NOT wanted OR EXISTS (
+                 SELECT id FROM hub WHERE lease_until <= $1 AND next_at <= $1 AND NOT spare AND (NOT wanted OR EXISTS (
                      SELECT 1 FROM source s WHERE s.id = hub.source_id AND s.state = 'active' AND NOT s.removed))
                  ORDER BY next_at LIMIT $3",
             $lock,
             ") UPDATE hub SET lease_until = $2, fence = fence + 1, asked_at = $1, site = $4
-             WHERE id IN (SELECT id FROM pick) RETURNING id, hub, topic, wanted, failures, fence"
+             WHERE id IN (SELECT id FROM pick) RETURNING id, hub, topic, wanted, failures, tries, fence"
         )
     };
 }
@@ -102,7 +107,7 @@ impl Store {
     /// know under another `site`: at the start, and after each reload.
     pub async fn sync_hubs(
         &self,
-        wanted: &[(SourceId, Channel)],
+        wanted: &[(SourceId, Vec<Channel>)],
         site: &HttpUrl,
         now: Timestamp,
     ) -> Result<(), StoreError> {
@@ -111,16 +116,17 @@ impl Store {
         })?;
         let known: HashMap<i64, (String, String)> =
             known.into_iter().map(|(source, hub, topic)| (source, (hub, topic))).collect();
-        let wanted: HashMap<i64, &Channel> = wanted.iter().map(|(source, channel)| (source.0, channel)).collect();
+        let wanted = wanted.iter().filter(|(_, channels)| !channels.is_empty());
+        let wanted: HashMap<i64, &[Channel]> = wanted.map(|(source, channels)| (source.0, &channels[..])).collect();
         let mut tx = self.begin().await?;
-        for (source, channel) in &wanted {
-            let asked = known.get(source);
-            if asked.is_none_or(|(hub, topic)| *hub != channel.hub.as_str() || *topic != channel.topic.as_str()) {
-                want_hub(&mut tx, SourceId(*source), Some(channel), now).await?;
+        for (source, channels) in &wanted {
+            let is_one = |(hub, topic): &(String, String)| channels.iter().any(|channel| channel.is(hub, topic));
+            if !known.get(source).is_some_and(is_one) {
+                want_hub(&mut tx, SourceId(*source), channels, now).await?;
             }
         }
         for source in known.keys().filter(|source| !wanted.contains_key(source)) {
-            want_hub(&mut tx, SourceId(*source), None, now).await?;
+            want_hub(&mut tx, SourceId(*source), &[], now).await?;
         }
         each!(&mut tx, |db| {
             sqlx::query("UPDATE hub SET pushed_until = NULL, next_at = $2 WHERE wanted AND site <> $1")
@@ -148,7 +154,7 @@ impl Store {
         };
         let rows: Vec<ClaimRow> = each!(&self.writer, |db| {
             sqlx::query(
-                "DELETE FROM hub WHERE NOT wanted AND lease_until <= $1 AND next_at <= $1
+                "DELETE FROM hub WHERE NOT wanted AND NOT spare AND lease_until <= $1 AND next_at <= $1
                      AND (pushed_until IS NULL OR pushed_until <= $1 OR failures >= $2)",
             )
             .bind(now.millis())
@@ -163,14 +169,14 @@ impl Store {
                 .fetch_all(db)
                 .await
         })?;
-        let url = |text: String| text.parse::<HttpUrl>().map_err(|why| StoreError::Corrupt(why.to_string()));
         rows.into_iter()
             .map(|row| {
                 Ok(HubClaim {
                     id: HubId(row.id),
-                    channel: Channel { hub: url(row.hub)?, topic: url(row.topic)? },
+                    channel: channel(&row.hub, &row.topic)?,
                     wanted: row.wanted,
                     failures: u32::try_from(row.failures).unwrap_or(u32::MAX),
+                    tries: u32::try_from(row.tries).unwrap_or(u32::MAX),
                     fence: row.fence,
                 })
             })
@@ -190,6 +196,7 @@ impl Store {
                 "UPDATE hub SET lease_until = 0,
                      next_at = CASE WHEN answered_at >= asked_at THEN next_at ELSE $3 END,
                      failures = CASE WHEN answered_at >= asked_at THEN failures ELSE failures + 1 END,
+                     tries = CASE WHEN answered_at >= asked_at THEN tries ELSE tries + 1 END,
                      trouble = CASE WHEN answered_at >= asked_at THEN trouble ELSE $4 END
                  WHERE id = $1 AND fence = $2",
             )
@@ -207,9 +214,11 @@ impl Store {
     /// When the next question may be due; `None` when there is none.
     pub async fn next_hub_at(&self) -> Result<Option<Timestamp>, StoreError> {
         let (next,): (Option<i64>,) = each!(&self.reader, |db| {
-            sqlx::query_as("SELECT MIN(CASE WHEN lease_until > next_at THEN lease_until ELSE next_at END) FROM hub")
-                .fetch_one(db)
-                .await
+            sqlx::query_as(
+                "SELECT MIN(CASE WHEN lease_until > next_at THEN lease_until ELSE next_at END) FROM hub WHERE NOT spare",
+            )
+            .fetch_one(db)
+            .await
         })?;
         Ok(next.map(Timestamp::from_millis))
     }
@@ -225,7 +234,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let confirmed = each!(&self.writer, |db| {
             sqlx::query(
-                "UPDATE hub SET answered_at = $6, failures = 0, trouble = NULL, next_at = $5,
+                "UPDATE hub SET answered_at = $6, failures = 0, tries = 0, trouble = NULL, next_at = $5,
                      pushed_until = CASE WHEN wanted THEN $4 ELSE NULL END
                  WHERE id = $1 AND wanted = $2 AND topic = $3 AND asked_at >= $7",
             )
@@ -304,64 +313,30 @@ impl Store {
     pub async fn push_of(&self, source: SourceId) -> Result<Option<Push>, StoreError> {
         let row: Option<PushRow> = each!(&self.reader, |db| {
             sqlx::query_as(
-                "SELECT id, hub, answered_at, pushed_until, pushed_at, trouble FROM hub
+                "SELECT id, hub, topic, answered_at, pushed_until, pushed_at, trouble FROM hub
                  WHERE source_id = $1 AND wanted",
             )
             .bind(source.0)
             .fetch_optional(db)
             .await
         })?;
-        Ok(row.map(|row| Push {
-            id: HubId(row.id),
-            hub: row.hub,
-            answered_at: row.answered_at.map(Timestamp::from_millis),
-            until: row.pushed_until.map(Timestamp::from_millis),
-            pushed_at: row.pushed_at.map(Timestamp::from_millis),
-            trouble: row.trouble,
-        }))
+        row.map(|row| {
+            Ok(Push {
+                id: HubId(row.id),
+                channel: channel(&row.hub, &row.topic)?,
+                answered_at: row.answered_at.map(Timestamp::from_millis),
+                until: row.pushed_until.map(Timestamp::from_millis),
+                pushed_at: row.pushed_at.map(Timestamp::from_millis),
+                trouble: row.trouble,
+            })
+        })
+        .transpose()
     }
 }
 
-/// Makes `channel` the one at which a source is subscribed: another one is left,
-/// this one is asked for.
-pub(super) async fn want_hub(
-    tx: &mut Tx,
-    source: SourceId,
-    channel: Option<&Channel>,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let (hub, topic) = channel.map_or(("", ""), |channel| (channel.hub.as_str(), channel.topic.as_str()));
-    each!(&mut *tx, |db| {
-        sqlx::query(
-            "UPDATE hub SET wanted = FALSE, failures = 0, next_at = $4
-             WHERE source_id = $1 AND wanted AND NOT (hub = $2 AND topic = $3)",
-        )
-        .bind(source.0)
-        .bind(hub)
-        .bind(topic)
-        .bind(now.millis())
-        .execute(&mut **db)
-        .await
-        .map(drop)
-    })?;
-    if channel.is_none() {
-        return Ok(());
-    }
-    each!(tx, |db| {
-        sqlx::query(
-            "INSERT INTO hub (source_id, hub, topic, next_at) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (source_id, hub, topic) DO UPDATE
-             SET wanted = TRUE, failures = 0, pushed_until = NULL, next_at = $4 WHERE NOT hub.wanted",
-        )
-        .bind(source.0)
-        .bind(hub)
-        .bind(topic)
-        .bind(now.millis())
-        .execute(&mut **db)
-        .await
-        .map(drop)
-    })?;
-    Ok(())
+fn channel(hub: &str, topic: &str) -> Result<Channel, StoreError> {
+    let url = |text: &str| text.parse::<HttpUrl>().map_err(|why| StoreError::Corrupt(why.to_string()));
+    Ok(Channel { hub: url(hub)?, topic: url(topic)? })
 }
 
 /// Makes a source due now, or as soon as its distance allows; one that is being

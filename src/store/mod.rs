@@ -24,6 +24,7 @@ mod erase;
 mod filtered;
 mod freeze;
 mod health;
+mod hub_choice;
 mod hubs;
 mod identity;
 mod key;

@@ -34,6 +34,7 @@ struct PostRow {
     url: Option<String>,
     title: String,
     authors: String,
+    language: Option<String>,
     published_at: Option<i64>,
     dated_at: i64,
     updated_at: Option<i64>,
@@ -53,7 +54,7 @@ struct PostRow {
 macro_rules! select_posts {
     ($rest:literal) => {
         concat!(
-            "SELECT p.id, p.source_id, s.name AS source_name, s.language AS source_language, p.guid, p.url, p.title, p.authors, p.published_at,
+            "SELECT p.id, p.source_id, s.name AS source_name, s.language AS source_language, p.guid, p.url, p.title, p.authors, p.language, p.published_at,
                     p.dated_at, p.updated_at, p.summary, p.content, p.categories, p.enclosures, p.also_at, p.fingerprint,
                     p.first_seen_at, p.changed_at, p.standing, p.filtered_by
              FROM post p JOIN source s ON s.id = p.source_id ",
@@ -77,6 +78,7 @@ impl TryFrom<PostRow> for Post {
                 url: row.url.and_then(|url| url.parse().ok()),
                 title: row.title,
                 authors: from_json(&row.authors)?,
+                language: row.language,
                 published: row.published_at.map(Timestamp::from_millis),
                 updated: row.updated_at.map(Timestamp::from_millis),
                 summary: row.summary.map(CleanHtml::from_store),

@@ -147,6 +147,31 @@ async fn a_post_that_changes_is_judged_again_but_not_by_another_filter() {
 }
 
 #[tokio::test]
+async fn a_post_has_a_language_of_its_own_and_may_declare_it_later() {
+    for bench in engines::all().await {
+        let stage = stage(&bench, filter(&["language: pt"], &[])).await;
+        let declaring = |tags: [Option<&'static str>; 2]| {
+            move |arrival: &mut Arrival| {
+                for (arriving, tag) in arrival.entries.iter_mut().zip(tags) {
+                    arriving.entry.summary = None;
+                    arriving.entry.language = tag.map(str::to_owned);
+                }
+            }
+        };
+        let all = ["1 2", "3 4"];
+        admit(&stage, &all, &Filter::default(), declaring([Some("pt-BR"), None])).await;
+        assert_eq!(post(&stage, "1 2").await.language(), Some("pt-BR"));
+        assert_eq!(post(&stage, "3 4").await.language(), Some("en"), "its feed's");
+        assert_eq!(shown(&stage, FeedKind::Newsletter, "letter").await, ["1 2"]);
+        let strict = filter(&[], &["language: de"]);
+        let admitted = admit(&stage, &all, &strict, declaring([Some("pt-BR"), Some("de")])).await;
+        assert_eq!(admitted.same, 2);
+        assert_eq!(shown(&stage, FeedKind::Source, "essays").await, ["1 2"]);
+        assert_eq!(mailed(&stage).await, ["1 2"]);
+    }
+}
+
+#[tokio::test]
 async fn a_posts_age_is_that_at_first_sight() {
     for bench in engines::all().await {
         let stage = stage(&bench, Filter::default()).await;

@@ -352,7 +352,7 @@ pub(crate) fn arrival(items: &[Item], now: Timestamp) -> Arrival {
         repaired: None,
         harvest: None,
         pace: Pace::default(),
-        channel: None,
+        channels: Vec::new(),
         seed: Seed::None,
         filter: Filter::default(),
         next_poll_at: now.plus(Duration::from_hours(1)),

@@ -28,6 +28,7 @@ mod essays;
 mod filtering;
 mod full_disk;
 mod guarding;
+mod health;
 mod hostile;
 mod hub;
 mod identity;

@@ -619,6 +619,41 @@ async fn a_source_that_fails_for_a_day_is_told_once_and_once_when_it_is_well() {
     }
 }
 
+/// While nothing ran, nobody asked: that it failed once is no reason for a mail.
+#[tokio::test]
+async fn a_source_that_nobody_asked_for_a_day_has_not_failed_for_one() {
+    for bench in engines::all().await {
+        let origin = Origin::start().await;
+        let world = World::following(&bench, &origin.url("/feed")).await;
+        world.failed().await;
+        world.clock.advance(48 * HOUR);
+        assert_eq!(world.poller.tell_of_health().await.unwrap(), 0, "{}", bench.engine);
+        // Still failing when it is asked again, it has.
+        world.failed().await;
+        assert_eq!(world.poller.tell_of_health().await.unwrap(), 1, "{}", bench.engine);
+        assert_eq!(letters(&bench).await, ["owner@example.org: syndicated cannot read blog"]);
+    }
+}
+
+#[tokio::test]
+async fn an_owner_who_is_named_later_is_told_then() {
+    for bench in engines::all().await {
+        let origin = Origin::start().await;
+        let mut nobody = config(vec![source("blog", &origin.url("/feed"))]);
+        nobody.site.owner = None;
+        let world = World::new(&bench, nobody).await;
+        for _ in 0..2 {
+            world.clock.advance(25 * HOUR);
+            world.failed().await;
+            world.poller.tell_of_health().await.unwrap();
+        }
+        assert!(letters(&bench).await.is_empty());
+        world.live.store(Arc::new(config(vec![source("blog", &origin.url("/feed"))])));
+        world.poller.tell_of_health().await.unwrap();
+        assert_eq!(letters(&bench).await, ["owner@example.org: syndicated cannot read blog"]);
+    }
+}
+
 #[tokio::test]
 async fn a_feed_that_had_to_be_mended_says_so_until_it_is_sound() {
     for bench in engines::all().await {
@@ -724,6 +759,33 @@ async fn what_cannot_be_read_advances_nothing() {
         world.clock.advance(25 * HOUR);
         assert_eq!(world.read().await.new.len(), 1);
         assert_eq!(origin.asked().pop().unwrap().headers.get("if-none-match"), None);
+    }
+}
+
+/// What no index takes, or no column: both engines store it, and know it again.
+#[tokio::test]
+async fn odd_identities_are_stored_and_known_again() {
+    for bench in engines::all().await {
+        let origin = Origin::start().await;
+        // Nothing in it repeats, so that no database makes it shorter.
+        let words = (0..400_u32).map(|number| number.wrapping_mul(2_654_435_761).to_string());
+        let long = words.collect::<Vec<_>>().concat();
+        let odd = |end: &str| Item {
+            guid: format!("{long}{end}"),
+            link: format!("https://blog.example.com/?{long}{end}"),
+            ..Item::number(1)
+        };
+        origin.set("/feed", Answer::ok(rss(&[odd("a"), Item { title: "Another".to_owned(), ..odd("b") }], "")));
+        let world = World::following(&bench, &origin.url("/feed")).await;
+        assert_eq!(world.read().await.seeded.len(), 2, "{}", bench.engine);
+        world.next().await;
+        assert_eq!(world.read().await.same, 2, "{}", bench.engine);
+        let json = "{\"version\": \"https://jsonfeed.org/version/1.1\", \"title\": \"a\\u0000\", \"language\": \"e\\u0000\", \"items\": \
+                    [{\"id\": \"n\\u0000\", \"title\": \"b\\u0000\", \"content_text\": \"c\\u0000\", \"tags\": [\"d\\u0000\"], \
+                    \"attachments\": [{\"url\": \"/x\", \"mime_type\": \"e\\u0000\"}]}]}";
+        origin.set("/feed", Answer::ok(json));
+        world.next().await;
+        assert_eq!(world.read().await.new.len(), 1, "{}", bench.engine);
     }
 }
 

@@ -51,6 +51,7 @@ fn entry(guid: &str, title: &str) -> Entry {
         url: Some(url("https://blog.example.com/a?b=1&c=2")),
         title: title.to_owned(),
         authors: vec!["김하늘".to_owned(), "Ada <Moss> & Sons".to_owned()],
+        language: None,
         published: Some(at(-60)),
         updated: None,
         summary: Some(CleanHtml::sanitise("<p>In <b>short</b> &amp; sweet</p>", None)),
@@ -152,6 +153,21 @@ fn json_feed_is_written_to_the_letter() {
         }],
     });
     assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), expected);
+}
+
+#[test]
+fn a_post_in_a_language_of_its_own_says_so() {
+    for (language, tag) in [(Some("ko"), Some("ko")), (Some("see below"), None), (None, None)] {
+        let own = Entry { language: language.map(str::to_owned), ..entry("g", "T") };
+        let bare = post(1, Entry { authors: Vec::new(), ..own.clone() });
+        let bare = [bare];
+        let item: serde_json::Value = serde_json::from_str(&text_of(Format::Json, &bare)).unwrap();
+        assert_eq!(item["items"][0]["language"].as_str(), tag);
+        let text = text_of(Format::Rss, &bare);
+        assert_eq!(text.contains("<dc:language>ko</dc:language>"), tag.is_some(), "{text}");
+        let text = text_of(Format::Atom, &[post(1, own)]);
+        assert_eq!(text.contains("<content xml:lang=\"ko\" type=\"html\">"), tag.is_some(), "{text}");
+    }
 }
 
 #[test]
@@ -294,6 +310,7 @@ fn a_feed_without_posts_and_a_post_without_anything_are_valid() {
         url: None,
         title: String::new(),
         authors: Vec::new(),
+        language: None,
         published: None,
         updated: None,
         summary: None,
@@ -433,7 +450,7 @@ async fn arrive(store: &Store, source: &str, now: Timestamp, entries: Vec<Entry>
         repaired: None,
         harvest: None,
         pace: Pace::default(),
-        channel: None,
+        channels: Vec::new(),
         seed: Seed::None,
         filter: Filter::default(),
         next_poll_at: now.plus(Duration::from_hours(1)),

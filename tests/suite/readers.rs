@@ -45,6 +45,7 @@ fn entries() -> Vec<Entry> {
         url: None,
         title: String::new(),
         authors: Vec::new(),
+        language: None,
         published: None,
         updated: None,
         summary: None,

@@ -14,13 +14,17 @@ use syndicated::store::PostFilter;
 /// A stored post in the words of `read --json`.
 fn in_its_words(post: &Post) -> Value {
     let entry = &post.entry;
-    json!({
+    let mut said = json!({
         "id": entry.guid, "url": entry.url, "title": Some(&entry.title).filter(|title| !title.is_empty()),
         "authors": entry.authors, "published": entry.published, "updated": entry.updated,
         "summary_html": entry.summary.as_ref().map(CleanHtml::as_str),
         "content_html": entry.content.as_ref().map(CleanHtml::as_str),
         "categories": entry.categories, "enclosures": entry.enclosures, "also_at": entry.also_at,
-    })
+    });
+    if let Some(language) = &entry.language {
+        said["language"] = json!(language);
+    }
+    said
 }
 
 /// The entries of a document that are posts of their own. One item that is listed

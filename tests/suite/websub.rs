@@ -75,8 +75,14 @@ fn source(origin: &Origin) -> String {
 
 /// A feed of the posts of these numbers that names `hub`.
 fn feed(numbers: std::ops::RangeInclusive<u32>, hub: &str) -> String {
+    feed_at(numbers, &[hub])
+}
+
+/// The same with several hubs.
+fn feed_at(numbers: std::ops::RangeInclusive<u32>, hubs: &[&str]) -> String {
     let items: Vec<_> = numbers.rev().map(Item::number).collect();
-    rss(&items, &format!("<atom:link rel=\"hub\" href=\"{hub}\"/><atom:link rel=\"self\" href=\"{TOPIC}\"/>"))
+    let hubs: Vec<_> = hubs.iter().map(|hub| format!("<atom:link rel=\"hub\" href=\"{hub}\"/>")).collect();
+    rss(&items, &format!("{}<atom:link rel=\"self\" href=\"{TOPIC}\"/>", hubs.concat()))
 }
 
 impl World {
@@ -419,6 +425,119 @@ async fn a_hub_that_is_down_changes_nothing_for_the_polls() {
         let trouble = world.push().await.unwrap().trouble.unwrap();
         assert!(trouble.starts_with("http://127.0.0.1:1/: it cannot be connected to"), "{trouble}");
         assert_eq!(world.rest().await, 15 * MINUTE);
+        world.end().await;
+    }
+}
+
+/// A world whose feed names two hubs, polled once; and the second of them.
+async fn of_two_hubs(bench: &Bench) -> (World, Hub) {
+    let world = World::new(bench).await;
+    let second = Hub::start(world.web).await;
+    world.origin.set("/feed", Answer::ok(feed_at(1..=3, &[&world.hub.url, &second.url])));
+    world.poll().await;
+    (world, second)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_a_hub_refuses_the_feeds_next_one_is_asked() {
+    for bench in engines::all().await {
+        let (world, second) = of_two_hubs(&bench).await;
+        let refused_at = world.clock.now();
+        world.hub.answers(403);
+        world.wish().await;
+        assert_eq!(world.ask_due().await, 1);
+        let wish = second.wishes().remove(0);
+        assert_eq!((wish.field("hub.mode"), wish.field("hub.topic")), ("subscribe", TOPIC));
+        assert!(second.asks_back(&wish, 10 * DAY).await);
+        for _ in 0..2 {
+            world.next().await;
+            world.poll().await;
+            assert_eq!(world.rest().await, 6 * HOUR, "it is not left for the first one again");
+            assert_eq!(world.ask_due().await, 0);
+        }
+        world.clock.advance(10 * MINUTE);
+        let document = feed_at(1..=4, &[&world.hub.url, &second.url]);
+        world.origin.set("/feed", Answer::ok(document.clone()));
+        assert_eq!(second.announces(&wish, "sha256", &document).await, 202);
+        assert_eq!(new_posts(&world.poll().await), 1);
+
+        // The second will not announce any more; the first is asked again a week after it refused.
+        assert_eq!(second.question(&wish, "denied", TOPIC, "").await.status, 200);
+        assert_eq!(world.ask_due().await, 0);
+        assert_eq!(world.store.next_hub_at().await.unwrap(), Some(refused_at.plus(7 * 24 * HOUR)));
+        world.next().await;
+        world.poll().await;
+        assert!(world.rest().await <= 15 * MINUTE);
+        world.clock.set(refused_at.plus(7 * 24 * HOUR));
+        world.hub.answers(202);
+        let again = world.wish().await;
+        assert!(world.hub.asks_back(&again, 10 * DAY).await);
+        assert!(second.wishes().is_empty(), "it is told nothing: it had said that it is over");
+
+        // A feed that names one hub, and another one than before, is subscribed there.
+        world.origin.set("/feed", Answer::ok(feed(1..=4, &second.url)));
+        world.poll().await;
+        assert_eq!(world.ask_due().await, 2);
+        assert_eq!(second.wishes().remove(0).field("hub.mode"), "subscribe");
+        assert_eq!(world.hub.wishes().remove(0).field("hub.mode"), "unsubscribe");
+        world.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_whose_promise_holds_is_left_for_no_other() {
+    for bench in engines::all().await {
+        let (world, second) = of_two_hubs(&bench).await;
+        let wish = world.wish().await;
+        assert!(world.hub.asks_back(&wish, DAY).await);
+        let until = world.push().await.unwrap().until.unwrap();
+        world.hub.answers(500);
+        while world.clock.now() < until {
+            assert!(second.wishes().is_empty() && world.push().await.unwrap().until == Some(until));
+            world.until_asked().await;
+            assert_eq!(world.ask_due().await, 1);
+        }
+        // It is over, and was not renewed.
+        assert!(world.hub.wishes().len() > 3);
+        assert_eq!(world.ask_due().await, 1);
+        let wish = second.wishes().remove(0);
+        assert!(second.asks_back(&wish, DAY).await);
+        // Whoever promises and says nothing is left as well.
+        world.poll().await;
+        let own = Timestamp::from_millis(1_790_000_000_000 + 4 * 86_400_000).to_rfc2822();
+        world.clock.advance(7 * HOUR);
+        let hidden = world.clock.now().minus(3 * HOUR).to_rfc2822();
+        let document = feed_at(1..=4, &[&world.hub.url, &second.url]).replace(&own, &hidden);
+        world.origin.set("/feed", Answer::ok(document));
+        assert_eq!(new_posts(&world.poll().await), 1);
+        world.until_asked().await;
+        world.hub.answers(202);
+        world.wish().await;
+        assert_eq!(second.announces(&wish, "sha256", "x").await, 410);
+        world.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_that_never_asks_back_has_failed() {
+    for bench in engines::all().await {
+        let (world, second) = of_two_hubs(&bench).await;
+        let mut asked = 0;
+        while second.wishes().is_empty() {
+            world.until_asked().await;
+            world.ask_due().await;
+            asked += world.hub.wishes().len();
+            assert!(asked <= 3, "{}", bench.engine);
+        }
+        assert_eq!(asked, 3);
+        // Neither does the other one: they are asked by turns, more and more rarely.
+        let (began, mut questions) = (world.clock.now(), 0);
+        while world.clock.now() < began.plus(14 * 24 * HOUR) {
+            world.until_asked().await;
+            world.ask_due().await;
+            questions += world.hub.wishes().len() + second.wishes().len();
+        }
+        assert!((10..=40).contains(&questions), "{questions}");
         world.end().await;
     }
 }

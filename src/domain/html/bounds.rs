@@ -40,6 +40,14 @@ pub fn bounded(html: &str) -> Cow<'_, str> {
         let name = name(rest.get(usize::from(closes)..).unwrap_or_default());
         if name.is_empty() {
             at = begin + 1;
+            // Not the beginning of a declaration or a section: an author's own words, which a parser would
+            // take for a comment.
+            if rest
+                .strip_prefix('!')
+                .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '['))
+            {
+                bounds.replace(begin, at, "&lt;");
+            }
             continue;
         }
         tags += 1;
@@ -192,6 +200,14 @@ mod tests {
             "<p title='never closed",
         ] {
             assert!(matches!(bounded(html), Cow::Borrowed(_)), "{html}");
+        }
+    }
+
+    #[test]
+    fn what_only_begins_like_a_declaration_is_words() {
+        assert_eq!(bounded("a <!' b <b>c</b>"), "a &lt;!' b <b>c</b>");
+        for html in ["<!DOCTYPE html>a", "<![CDATA[a]]>", "<![if x]>a<![endif]>", "<!-- a -->", "<!--"] {
+            assert_eq!(bounded(html), html);
         }
     }
 

@@ -6,22 +6,26 @@ use crate::domain::url::HttpUrl;
 use dom_query::NodeRef;
 
 /// Where pages keep the real address of a picture that a script would load.
-const LATE: [&str; 9] = [
+const LATE: [&str; 11] = [
     "data-src",
     "data-lazy-src",
     "data-original",
     "data-original-src",
     "data-lazy",
     "data-actualsrc",
-    "data-hi-res-src",
-    "data-orig-file",
+    "data-ezsrc",
+    "data-cfsrc",
+    "nitro-lazy-src",
+    "data-image",
     "data-url",
 ];
+/// Where they keep a larger picture than the one that is shown: for want of that only.
+const LARGER: [&str; 3] = ["data-hi-res-src", "data-large-file", "data-orig-file"];
 /// The same for a set of sizes.
 const SETS: [&str; 4] = ["srcset", "data-srcset", "data-lazy-srcset", "data-original-set"];
 
 /// Pictures that nobody sees: they count who reads. Parts of addresses.
-const COUNTERS: [&str; 25] = [
+const COUNTERS: [&str; 53] = [
     "/~r/",
     "/~ff/",
     "feedsportal.com/",
@@ -47,6 +51,34 @@ const COUNTERS: [&str; 25] = [
     "/piwik.php?",
     "/matomo.php?",
     "pheedo.com/",
+    "statcounter.com/",
+    "getclicky.com/",
+    "goatcounter.com/count",
+    "simpleanalyticscdn.com/",
+    "counter.theconversation.com/",
+    "pixel.propublica.org/",
+    "pixel.newscred.com/",
+    "hits.seeyoufarm.com/",
+    "hits.dwyl.com/",
+    "hitwebcounter.com/",
+    "wcs.naver.net/",
+    "wcs.naver.com/",
+    "substackcdn.com/open",
+    "ct.pinterest.com/",
+    "tr.snapchat.com/",
+    "t.co/i/adsct",
+    "mc.yandex.ru/watch",
+    "counter.yadro.ru/",
+    "mail.ru/counter",
+    "hm.baidu.com/",
+    "cnzz.com/",
+    "googlesyndication.com/",
+    "amazon-adsystem.com/e/ir",
+    "assoc-amazon.com/e/ir",
+    "awin1.com/cshow",
+    "linksynergy.com/fs-bin/show",
+    "anrdoezrs.net/image-",
+    "tqlkg.com/image-",
 ];
 
 /// A picture inside the text itself (`data:`) may be this long, in bytes of its address.
@@ -78,7 +110,11 @@ pub(super) fn counts_readers(address: &str) -> bool {
 
 /// Where a picture that loads late really is.
 pub(super) fn late_address(node: &NodeRef<'_>) -> Option<String> {
-    let values = LATE.iter().filter_map(|name| node.attr(name)).map(|value| value.trim().to_owned());
+    address_in(node, &LATE)
+}
+
+fn address_in(node: &NodeRef<'_>, names: &[&str]) -> Option<String> {
+    let values = names.iter().filter_map(|name| node.attr(name)).map(|value| value.trim().to_owned());
     values.filter(|value| !value.starts_with("data:") && !value.starts_with(['{', '['])).find(|value| !value.is_empty())
 }
 
@@ -87,7 +123,9 @@ pub(super) fn picture(node: &NodeRef<'_>, base: Option<&HttpUrl>) {
     let src = node.attr("src").map(|src| src.trim().to_owned()).filter(|src| !src.is_empty());
     let in_text = src.as_deref().is_some_and(|src| src.get(..5).is_some_and(|head| head.eq_ignore_ascii_case("data:")));
     let best = || SETS.iter().find_map(|name| largest(&node.attr(name)?));
-    let address = late_address(node).or_else(|| src.clone().filter(|_| !in_text)).or_else(best).or(src);
+    let shown = || src.clone().filter(|_| !in_text);
+    let address =
+        late_address(node).or_else(shown).or_else(best).or_else(|| address_in(node, &LARGER)).or_else(|| src.clone());
     let address = address.filter(|address| absolute(address, base).is_some() || is_small_picture(address));
     match address {
         Some(address) if !is_counter(node, &address) => {

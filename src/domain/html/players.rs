@@ -6,15 +6,34 @@ use crate::domain::url::HttpUrl;
 use dom_query::NodeRef;
 
 /// Elements that play something, or show another page.
-pub(super) const PLAYERS: [&str; 5] = ["iframe", "embed", "object", "video", "audio"];
+pub(super) const PLAYERS: [&str; 10] = [
+    "iframe",
+    "embed",
+    "object",
+    "video",
+    "audio",
+    "amp-iframe",
+    "amp-video",
+    "amp-audio",
+    "amp-youtube",
+    "lite-youtube",
+];
 
 /// Puts a link with a title in a player's place.
 pub(super) fn player(node: &NodeRef<'_>, base: Option<&HttpUrl>) {
     let inner = node.descendants();
-    let inner = inner.iter().filter(|inner| inner.has_name("source") || inner.has_name("embed"));
+    let inner = inner.iter().filter_map(|inner| match inner.node_name().as_deref()? {
+        "source" | "embed" => inner.attr("src"),
+        "param" => inner.attr("value").filter(|_| inner.attr("name").is_some_and(|name| is_address(&name))),
+        _ => None,
+    });
     let own = ["src", "data", "data-src", "data-lazy-src"].iter().filter_map(|name| node.attr(name));
+    // Stand-ins for a player, which load it when they are clicked.
+    let video = ["videoid", "data-videoid"].iter().find_map(|name| node.attr(name)).filter(|id| is_video(id));
+    let video = video.map(|id| format!("https://www.youtube.com/embed/{id}").into());
     let address = own
-        .chain(inner.filter_map(|inner| inner.attr("src")))
+        .chain(inner)
+        .chain(video)
         .find_map(|address| absolute(address.trim(), base))
         .filter(|url| !counts_readers(url.as_str()));
     let Some(address) = address else {
@@ -22,7 +41,10 @@ pub(super) fn player(node: &NodeRef<'_>, base: Option<&HttpUrl>) {
         return;
     };
     let (url, site) = watchable(&address).unwrap_or_else(|| (address.clone(), address.host()));
-    let title = ["title", "aria-label"].iter().filter_map(|name| node.attr(name)).map(|title| title.trim().to_owned());
+    let title = ["title", "aria-label", "data-title"]
+        .iter()
+        .filter_map(|name| node.attr(name))
+        .map(|title| title.trim().to_owned());
     let title = title.into_iter().find(|title| !title.is_empty()).unwrap_or_else(|| site.to_owned());
     let link = format!(
         "<a href=\"{}\">{}</a>",
@@ -33,6 +55,15 @@ pub(super) fn player(node: &NodeRef<'_>, base: Option<&HttpUrl>) {
     let inline = node.ancestors_it(None).any(|outer| outer.has_name("p"));
     let link = if inline { format!(" {link} ") } else { format!("<p>{link}</p>") };
     node.replace_with_html(link);
+}
+
+/// Whether an object's parameter of this name says what it plays.
+fn is_address(name: &str) -> bool {
+    ["movie", "src", "url", "filename"].iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+fn is_video(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// The page where a person watches or hears what a known player embeds, and what

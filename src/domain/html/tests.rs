@@ -95,6 +95,10 @@ fn counters_and_what_is_hidden_go() {
         "<img src=\"https://x.example/matomo.php?idsite=1\">",
         "<img src=\"https://medium.com/_/stat?event=post\">",
         "<figure><img src=\"https://stats.wordpress.com/b.gif\"></figure>",
+        "<img src=\"https://c.statcounter.com/1/0/abc/1/\">",
+        "<img src=\"https://counter.theconversation.com/content/1/count.gif\">",
+        "<img src=\"https://hits.seeyoufarm.com/api/count/incr/badge.svg?url=x\">",
+        "<amp-img src=/p width=1 height=1></amp-img>",
     ] {
         assert_eq!(clean(&format!("a{html}")), "a", "{html}");
     }
@@ -118,6 +122,12 @@ fn a_picture_that_loads_late_has_its_address_once() {
         "<noscript><img src=/r.jpg></noscript>",
         "<noscript>&lt;img src=/r.jpg&gt;</noscript>",
         "<img src=/r.jpg data-src='{\"a\":1}'>",
+        "<img src=/blank.gif data-ezsrc=/r.jpg>",
+        "<img src=/blank.gif data-image=/r.jpg>",
+        "<img src=/r.jpg data-orig-file=/four-times-as-large.jpg>",
+        "<img data-orig-file=/r.jpg>",
+        "<img src=\"data:image/gif;base64,R0\" data-orig-file=/r.jpg>",
+        "<amp-img src=/r.jpg layout=fill><noscript><img src=/r.jpg></noscript></amp-img>",
     ] {
         assert_eq!(clean(html), real, "{html}");
     }
@@ -188,6 +198,13 @@ fn a_player_becomes_a_link_with_a_title() {
         ("<video src=/v.mp4 aria-label=\"A clock\"></video>", "https://blog.example.com/v.mp4", "A clock"),
         ("<audio controls><source src=/s.mp3></audio>", "https://blog.example.com/s.mp3", "blog.example.com"),
         ("<object data=/o.pdf></object>", "https://blog.example.com/o.pdf", "blog.example.com"),
+        (
+            "<object><param name=wmode value=x><param name=Movie value=\"//www.youtube.com/v/abc\"></object>",
+            "https://www.youtube.com/watch?v=abc",
+            "YouTube",
+        ),
+        ("<lite-youtube videoid=abc></lite-youtube>", "https://www.youtube.com/watch?v=abc", "YouTube"),
+        ("<amp-youtube data-videoid=abc></amp-youtube>", "https://www.youtube.com/watch?v=abc", "YouTube"),
     ] {
         let linked = format!("<p><a href=\"{link}\" rel=\"noopener noreferrer\">{title}</a></p>");
         assert_eq!(clean(player), linked, "{player}");
@@ -223,6 +240,36 @@ fn what_the_text_is_made_of_stays() {
         ("<blockquote cite=/q>q</blockquote>", "<blockquote cite=\"https://blog.example.com/q\">q</blockquote>"),
     ] {
         assert_eq!(clean(html), clean_html, "{html}");
+    }
+}
+
+#[test]
+fn a_formula_is_kept_in_words_once() {
+    let math = "<math><semantics><mrow><mi>x</mi><mo>&lt;</mo><mn>1</mn></mrow><annotation encoding=tex>x&lt;1</annotation></semantics></math>";
+    for (html, words) in [
+        (format!("<p>If {math}, then</p>"), "<p>If x&lt;1, then</p>"),
+        ("<p><math alttext=\"E=mc^{2}\"><mi>E</mi></math></p>".to_owned(), "<p>E=mc^{2}</p>"),
+        (
+            format!(
+                "<p><span class=katex><span class=katex-mathml>{math}</span><span class=katex-html aria-hidden=true>x&lt;1</span></span></p>"
+            ),
+            "<p>x&lt;1</p>",
+        ),
+        ("<math></math>".to_owned(), ""),
+    ] {
+        assert_eq!(clean(&html), words, "{html}");
+    }
+}
+
+#[test]
+fn a_direction_that_a_style_says_stays() {
+    for (html, kept) in [
+        ("<p style=\"text-align:right; direction: RTL\">שלום</p>", "<p dir=\"rtl\">שלום</p>"),
+        ("<span style=\"direction:rtl !important\">ש</span>", "<span dir=\"rtl\">ש</span>"),
+        ("<p dir=ltr style=\"direction:rtl\">a</p>", "<p dir=\"ltr\">a</p>"),
+        ("<p style=\"flex-direction:row\">a</p>", "<p>a</p>"),
+    ] {
+        assert_eq!(clean(html), kept, "{html}");
     }
 }
 

@@ -5,15 +5,17 @@
 use super::anchors;
 use super::pictures::{late_address, picture, source_set};
 use super::players::{PLAYERS, player};
+use crate::domain::text::fold;
 use crate::domain::url::HttpUrl;
 use dom_query::{Document, NodeRef};
 use std::borrow::Cow;
 use std::collections::HashSet;
 
 /// Elements that this pass always has something to do with.
-const OF_INTEREST: [&str; 9] = ["iframe", "embed", "object", "video", "audio", "img", "source", "noscript", "span"];
+const OF_INTEREST: [&str; 12] =
+    ["iframe", "embed", "object", "video", "audio", "img", "source", "noscript", "span", "math", "amp", "lite"];
 /// Words in tags that it may have something to do with.
-const WORDS_OF_INTEREST: [&str; 5] = ["hidden", "display", "gutter", "lineno", "line-numbers"];
+const WORDS_OF_INTEREST: [&str; 6] = ["hidden", "display", "gutter", "lineno", "line-numbers", "direction"];
 /// Blocks that mean nothing when nothing stands in them.
 const BLOCKS: [&str; 12] = ["p", "div", "section", "figure", "blockquote", "ul", "ol", "h2", "h3", "h4", "h5", "h6"];
 /// The numbers beside lines of code, which are none of it.
@@ -41,6 +43,14 @@ pub(super) fn tidy<'a>(html: &'a str, base: Option<&HttpUrl>, prefix: &str) -> C
     }
     for node in all().filter(is_hidden) {
         node.remove_from_parent();
+    }
+    for node in all() {
+        say_direction(&node);
+        match node.node_name().as_deref().unwrap_or_default() {
+            "math" => formula(&node),
+            "amp-img" | "amp-anim" => plain_picture(&node),
+            _ => {}
+        }
     }
     if named {
         anchors::name_anew(&all().collect::<Vec<_>>(), base, prefix);
@@ -106,6 +116,51 @@ fn fall_back(node: &NodeRef<'_>, late: &HashSet<String>) {
         before.remove_from_parent();
     }
     node.replace_with_html(inner);
+}
+
+/// A style that says in which direction a text runs, as the attribute that does.
+fn say_direction(node: &NodeRef<'_>) {
+    let Some(style) = node.attr("style").filter(|_| !node.has_attr("dir")) else { return };
+    let style = style.replace(|c: char| c.is_ascii_whitespace(), "").to_ascii_lowercase();
+    let said = style.split(';').find_map(|rule| rule.strip_prefix("direction:"));
+    match said.map(|said| said.trim_end_matches("!important")) {
+        Some("rtl") => node.set_attr("dir", "rtl"),
+        Some("ltr") => node.set_attr("dir", "ltr"),
+        _ => {}
+    }
+}
+
+/// What stands beside another form of the same formula, for machines only.
+const TWINS: [&str; 3] = ["katex-mathml", "MJX_Assistive_MathML", "mjx-assistive-mml"];
+
+/// Mails and readers know no `MathML`: a formula is its words. As its author wrote
+/// it where that is told.
+fn formula(node: &NodeRef<'_>) {
+    let is_twin = node.ancestors_it(None).any(|outer| {
+        outer.has_name("mjx-assistive-mml")
+            || outer.attr("class").is_some_and(|class| class.split_whitespace().any(|class| TWINS.contains(&class)))
+    });
+    let written = node.attr("alttext").map(|text| text.to_string()).filter(|text| !text.trim().is_empty());
+    for inner in node.descendants() {
+        if inner.has_name("annotation") || inner.has_name("annotation-xml") {
+            inner.remove_from_parent();
+        }
+    }
+    let words = fold(&written.unwrap_or_else(|| node.text().to_string()));
+    if is_twin {
+        node.remove_from_parent();
+    } else {
+        node.replace_with_html(ammonia::clean_text(&words).replace("&#32;", " "));
+    }
+}
+
+/// A picture of AMP as one that everybody knows.
+fn plain_picture(node: &NodeRef<'_>) {
+    let attributes: String = ["src", "srcset", "alt", "width", "height"]
+        .iter()
+        .filter_map(|name| Some(format!(" {name}=\"{}\"", ammonia::clean_text(&node.attr(name)?))))
+        .collect();
+    node.replace_with_html(format!("<img{attributes}>"));
 }
 
 /// An address made absolute; `None` when it is none of the web's.

@@ -306,7 +306,7 @@ impl Composer<'_> {
         DigestPost {
             title: entry.title.clone(),
             url: entry.url.as_ref().map(ToString::to_string),
-            language: post.source_language.clone(),
+            language: post.language().map(str::to_owned),
             byline: byline.join(" · "),
             excerpt: beginning.map(|html| cut(&plain_text(html.as_str()), most)).unwrap_or_default(),
             text: self.text(post).cloned(),

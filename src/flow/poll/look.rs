@@ -3,6 +3,7 @@
 //! cut it anywhere.
 
 use super::Poller;
+use super::room::{Full, Part};
 use crate::domain::post::DocumentKind;
 use crate::domain::source::{ListRules, Source};
 use crate::domain::url::HttpUrl;
@@ -12,17 +13,9 @@ use crate::read::{self, ReadError, Reading};
 use crate::store::{Arriving, SourceClaim};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
 
 /// How many archive pages are followed to close a gap (RFC 5005 section 4).
 const MAX_ARCHIVES: usize = 5;
-/// What was read waits for the database in memory, at the most so much of it, in
-/// KiB. Feeds of ordinary size are not counted (P15).
-pub(super) const WAITING: u32 = 64 * 1024;
-const LARGE: usize = 1024 * 1024;
-/// How long a large one waits for its room before it is given back.
-const ROOM_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the origin had to say.
 pub(super) enum Found {
@@ -46,7 +39,7 @@ pub(super) struct Feed {
     pub(super) entries: Vec<Arriving>,
     pub(super) reading: Reading,
     /// Its part of what may wait, as long as it waits.
-    room: Vec<OwnedSemaphorePermit>,
+    room: Vec<Part>,
 }
 
 /// Why nothing was found.
@@ -128,9 +121,9 @@ impl Poller {
         };
         let wishes = &mut feed.reading.pace;
         wishes.at_least = wishes.at_least.max(fetched.max_age);
-        if let Some(Channel { hub, topic }) = fetched.channel {
-            wishes.hubs.insert(0, hub);
-            wishes.self_url = Some(topic);
+        if let Some(Channel { topic, .. }) = fetched.channels.first() {
+            wishes.self_url = Some(topic.clone());
+            wishes.hubs.splice(..0, fetched.channels.into_iter().map(|channel| channel.hub));
         }
         // What was cut short is asked for again: its validators would hide the rest (P1).
         let whole = feed.reading.is_whole();
@@ -238,15 +231,9 @@ impl Poller {
     }
 
     /// Room for what was read, where it needs some.
-    async fn room(&self, entries: &[Arriving]) -> Result<Option<OwnedSemaphorePermit>, Trouble> {
+    async fn room(&self, entries: &[Arriving]) -> Result<Option<Part>, Trouble> {
         let size = entries.iter().map(|arriving| arriving.entry.size()).sum::<usize>();
-        if size < LARGE {
-            return Ok(None);
-        }
-        let wanted = u32::try_from(size / 1024).unwrap_or(WAITING).min(WAITING);
-        let room = timeout(ROOM_PATIENCE, Arc::clone(&self.waiting).acquire_many_owned(wanted)).await;
-        // The semaphore is never closed; should it be, nothing is counted.
-        room.map(Result::ok).map_err(|_| Trouble {
+        self.waiting.take(size, &self.clock).await.map_err(|Full| Trouble {
             deferred: true,
             ..Trouble::document(
                 "not stored yet, since several other large feeds were waiting for the database".to_owned(),

@@ -214,6 +214,7 @@ fn fill(entry: &mut Entry, page: Entry) {
     entry.also_at = page.also_at;
     entry.published = entry.published.or(page.published);
     entry.updated = entry.updated.or(page.updated);
+    entry.language = entry.language.take().or(page.language);
     if entry.title.is_empty() {
         entry.title = page.title;
     }

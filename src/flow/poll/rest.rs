@@ -7,6 +7,7 @@ use crate::domain::pace::{Pace, TELLING_POSTS, adapted_rest};
 use crate::domain::schedule::Schedule;
 use crate::domain::source::Source;
 use crate::domain::time::Timestamp;
+use crate::flow::websub::turn_away;
 use crate::store::{Push, StoreError};
 use std::time::Duration;
 
@@ -47,12 +48,15 @@ impl Poller {
         Ok(distance)
     }
 
-    /// Relies on the schedule again where a hub did not announce a post.
+    /// Relies on the schedule again, or on another hub, where one did not announce
+    /// a post.
     pub(super) async fn distrust(&self, source: &Source, push: &Push) -> Result<(), StoreError> {
         let why = "its hub did not announce a post within an hour";
         tracing::warn!(source = %source.name, why, "the source is polled on its schedule");
-        let (now, distance) = (self.clock.now(), self.config.load().fetch.min_interval);
-        self.store.end_push(push.id, None, why, now.plus(TRUSTED_AGAIN_AFTER), (now, distance)).await.map(drop)
+        let (now, config) = (self.clock.now(), self.config.load_full());
+        let again_at = now.plus(TRUSTED_AGAIN_AFTER);
+        self.store.end_push(push.id, None, why, again_at, (now, config.fetch.min_interval)).await?;
+        turn_away(&self.store, &config, push.id, again_at, now).await.map(drop)
     }
 
     /// How long a source rests after a failure: doubled each time up to a day,

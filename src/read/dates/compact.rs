@@ -58,6 +58,8 @@ pub(super) fn full_year(digits: &str) -> Option<i32> {
     let year: i32 = digits.parse().ok()?;
     match digits.len() {
         1 | 2 => Some(if year < 90 { 2000 + year } else { 1900 + year }),
+        // Programs that count from 1900, as C does, and forget to add it.
+        3 => Some(1900 + year).filter(|year| (2000..2100).contains(year)),
         4 => Some(year),
         _ => None,
     }

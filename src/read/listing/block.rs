@@ -7,7 +7,7 @@ use crate::domain::post::Entry;
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
 use crate::read::text::{fold, plain_text};
-use crate::read::url_key::url_key;
+use crate::read::url_key::{shortened, url_key};
 use crate::read::{RawHtml, dates};
 use dom_query::{NodeRef, Selection};
 use regex::Regex;
@@ -79,11 +79,12 @@ pub(super) fn read(block: &NodeRef<'_>, fields: &Fields<'_>, page: &Page<'_>) ->
     let raw = summary.and_then(|found| found.nodes().first().map(|node| node.inner_html().to_string()));
     let clean = raw.as_deref().map(|raw| CleanHtml::sanitise(raw, page.base)).filter(|html| !html.is_empty());
     let entry = Entry {
-        guid: url.to_string(),
+        guid: shortened(url.to_string()),
         url: Some(url),
         title,
         authors: author.into_iter().collect(),
         published: date,
+        language: None,
         updated: None,
         summary: clean,
         content: None,

@@ -7,6 +7,7 @@ use crate::domain::html::CleanHtml;
 use crate::domain::post::Entry;
 use crate::read::json::linked_data;
 use crate::read::text::plain_text;
+use crate::read::url_key::shortened;
 use crate::read::{MAX_ENTRIES, RawHtml, dates};
 use dom_query::Document as Html;
 use serde_json::{Map, Value};
@@ -88,11 +89,12 @@ fn post(object: &Map<String, Value>, page: &Page<'_>) -> Option<Listed> {
     let authors = object.get("author").map_or(&[][..], as_list).iter().filter_map(words).map(|name| plain_text(&name));
     let raw = ["description", "abstract"].iter().find_map(|name| words(object.get(*name)?));
     let entry = Entry {
-        guid: url.to_string(),
+        guid: shortened(url.to_string()),
         url: Some(url),
         title: text(&["headline", "name"]).unwrap_or_default(),
         authors: authors.filter(|name| !name.is_empty()).collect(),
         published: date(&["datePublished", "dateCreated"]),
+        language: None,
         updated: date(&["dateModified"]),
         summary: raw.as_deref().map(|raw| CleanHtml::from_text(&plain_text(raw))).filter(|html| !html.is_empty()),
         content: None,
