@@ -45,6 +45,8 @@ CREATE TABLE source (
     repaired      TEXT,
     -- What the feed asks of those who poll it; NULL when it asks for nothing.
     pace          TEXT,
+    -- When a feed was looked for in vain where sites keep theirs; 0 when it is to be looked for again.
+    sought_at     BIGINT,
     -- A permanent redirect that is being watched before it is believed.
     moved_to      TEXT,
     moved_since   BIGINT

@@ -7,12 +7,13 @@ use super::output::{Out, count};
 use super::setting::local;
 use crate::config::{Config, Fetch};
 use crate::domain::platform::Platforms;
-use crate::domain::post::{Document, DocumentKind};
+use crate::domain::post::{Document, DocumentKind, Entry};
 use crate::domain::source::ListRules;
 use crate::domain::url::HttpUrl;
 use crate::net::{Client, Fetched, Names, Outcome, Request};
 use crate::read::{Input, Reading, listing, read};
 use anyhow::{Context as _, bail};
+use std::cmp::Reverse;
 use std::io::{IsTerminal as _, Write as _};
 
 /// What stands at an address.
@@ -50,34 +51,45 @@ pub(super) async fn look(config: &Config, url: &HttpUrl, list: bool, setting: &S
     if page.reading.document.kind == DocumentKind::Feed {
         return Ok(vec![page]);
     }
-    let named: Vec<HttpUrl> = page.reading.feeds.into_iter().map(|link| link.url).collect();
-    let (is_named, places) = if named.is_empty() { (false, page.reading.guesses) } else { (true, named) };
-    let tried = places.len();
+    let Reading { feeds, guesses, .. } = page.reading;
+    let (named, tried) = (feeds.len(), guesses.len());
     let mut found: Vec<Found> = Vec::new();
-    for (at, place) in places.iter().take(if is_named { MOST_FEEDS } else { tried }).enumerate() {
-        match fetch(&client, place, &config.platforms).await {
-            Ok(feed) if feed.reading.document.kind == DocumentKind::Feed => {
-                let stands = if at == 0 || !is_named { Stands::First } else { Stands::Elsewhere };
+    let mut refused = None;
+    for (at, place) in feeds.iter().map(|link| &link.url).take(MOST_FEEDS).enumerate() {
+        match feed_at(&client, place, &config.platforms).await {
+            Ok(feed) => {
+                let stands = if at == 0 { Stands::First } else { Stands::Elsewhere };
                 found.push(Found { stands, ..feed });
-                if !is_named {
-                    break;
-                }
             }
-            Err(why) if is_named && tried == 1 => return Err(why),
-            Ok(_) | Err(_) => {}
+            Err(why) => refused = refused.or(Some(why)),
         }
     }
-    if found.is_empty() && is_named {
-        bail!("{} names feeds, and none of them can be read: give the feed's own address", page.feed);
+    // One without posts is seldom the one that is meant.
+    found.sort_by_key(|feed| feed.reading.document.entries.is_empty());
+    for place in guesses.iter().filter(|_| found.is_empty()) {
+        if let Ok(feed) = feed_at(&client, place, &config.platforms).await {
+            let stands = if named == 0 { Stands::First } else { Stands::Elsewhere };
+            found.push(Found { stands, ..feed });
+            break;
+        }
     }
     if found.is_empty() {
-        let listed = fetch_list(&client, url, &config.platforms).await.with_context(|| {
-            format!(
-                "{} is a page that names no feed, and none of {tried} usual addresses has one: give the feed's own address",
-                page.feed
-            )
-        })?;
-        found.push(listed);
+        let nowhere = if named == 0 {
+            format!("is a page that names no feed, and none of {tried} usual addresses has one")
+        } else {
+            "names feeds, and none of them can be read".to_owned()
+        };
+        let listed = fetch_list(&client, url, &config.platforms).await.map_err(|why| refused.unwrap_or(why));
+        found.push(listed.with_context(|| format!("{} {nowhere}: give the feed's own address", page.feed))?);
+    }
+    Ok(found)
+}
+
+/// Fetches what must be a feed.
+async fn feed_at(client: &Client, url: &HttpUrl, platforms: &Platforms) -> anyhow::Result<Found> {
+    let found = fetch(client, url, platforms).await?;
+    if found.reading.document.kind != DocumentKind::Feed {
+        bail!("{url} is a page, and no feed");
     }
     Ok(found)
 }
@@ -91,7 +103,7 @@ async fn fetch_list(client: &Client, url: &HttpUrl, platforms: &Platforms) -> an
 }
 
 /// The feed to follow: asked on a terminal when there are several, else the first.
-pub(super) fn choose(mut found: Vec<Found>, out: &mut Out) -> anyhow::Result<Found> {
+pub(super) fn choose(mut found: Vec<Found>, config: &Config, out: &mut Out) -> anyhow::Result<Found> {
     if found.len() == 1 {
         let found = found.remove(0);
         if found.stands == Stands::Listed {
@@ -102,8 +114,11 @@ pub(super) fn choose(mut found: Vec<Found>, out: &mut Out) -> anyhow::Result<Fou
     out.line(format!("there are {} feeds:", found.len()))?;
     for (at, feed) in found.iter().enumerate() {
         let Document { title, entries, .. } = &feed.reading.document;
-        let newest = entries.first().map(|entry| format!(", newest: {}", entry.title)).unwrap_or_default();
-        out.line(format!("  {}  {}  {}{newest}", at + 1, feed.feed, title.as_deref().unwrap_or_default()))?;
+        let title = title.as_deref().unwrap_or_default();
+        out.line(format!("  {}  {}  {title}, {}", at + 1, feed.feed, count(entries.len(), "entry", "entries")))?;
+        for (at, entry) in newest(entries, 3).enumerate() {
+            out.line(format!("       {}{}", if at == 0 { "newest: " } else { "" }, line_of(entry, config)))?;
+        }
     }
     let answer = ask("Which one? [1] ")?;
     let number = if answer.is_empty() { 1 } else { answer.parse().unwrap_or(0) };
@@ -161,9 +176,22 @@ pub(super) fn tell(found: &Found, config: &Config, out: &mut Out) -> anyhow::Res
         ("language", language.clone().unwrap_or_default()),
         ("entries", format!("{} in {} kB", count(entries.len(), "entry", "entries"), found.bytes.div_ceil(1000))),
     ])?;
-    for entry in entries.iter().take(5) {
-        let date = entry.published.or(entry.updated).map(|at| local(config.site.timezone, at)).unwrap_or_default();
-        out.line(format!("  {}  {date}", if entry.title.is_empty() { "(no title)" } else { &entry.title }))?;
+    for entry in newest(entries, 5) {
+        out.line(format!("  {}", line_of(entry, config)))?;
     }
     Ok(())
+}
+
+/// The newest posts, as far as they say when they are from.
+fn newest(entries: &[Entry], count: usize) -> impl Iterator<Item = &Entry> {
+    let mut order: Vec<&Entry> = entries.iter().collect();
+    order.sort_by_key(|entry| Reverse(entry.published.or(entry.updated)));
+    order.into_iter().take(count)
+}
+
+/// A post in a line.
+fn line_of(entry: &Entry, config: &Config) -> String {
+    let date = entry.published.or(entry.updated).map(|at| local(config.site.timezone, at)).unwrap_or_default();
+    let title = if entry.title.is_empty() { "(no title)" } else { &entry.title };
+    format!("{title}  {date}").trim_end().to_owned()
 }

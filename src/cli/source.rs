@@ -90,7 +90,7 @@ async fn add(add: Add, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     if !add.no_fetch {
         let found =
             look(&config, &url, add.page, setting).await.context("nothing was added (--no-fetch adds it anyway)")?;
-        let chosen = choose(found, out)?;
+        let chosen = choose(found, &config, out)?;
         tell(&chosen, &config, out)?;
         if !add.page {
             agree(&chosen)?;

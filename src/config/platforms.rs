@@ -53,6 +53,7 @@ fn profile(mut table: Table<'_>) -> Platform {
         path: table.parsed("path", regex),
         page: table.parsed("page", regex),
         feeds: items(&mut table, "feeds", feed),
+        last: table.flag("last").unwrap_or_default(),
         content: table.parsed("content", str::parse::<TextFrom>),
         article: table.parsed("article", selector),
         remove: items(&mut table, "remove", selector),
@@ -68,6 +69,7 @@ fn profile(mut table: Table<'_>) -> Platform {
         faults.add_hint(&spot, "is for every page", "say which with `host`, `path` or `page`");
     }
     if profile.feeds.is_empty()
+        && !profile.last
         && profile.content.is_none()
         && profile.list.is_none()
         && !profile.knows_articles()

@@ -27,6 +27,8 @@ pub struct Platform {
     /// scheme and host, `{domain}` the host without `www.`, `{folder}` the
     /// address up to its last slash.
     pub feeds: Vec<String>,
+    /// Its feeds are nowhere else: those of profiles behind it are not tried.
+    pub last: bool,
     /// Where the text of its posts is taken from unless the source says it.
     pub content: Option<TextFrom>,
     /// Where the text of an article stands.

@@ -12,6 +12,7 @@ mod pages;
 mod rest;
 mod room;
 mod rounds;
+mod seek;
 
 use crate::clock::{Chance, Clock};
 use crate::config::{Config, Live};
@@ -24,7 +25,7 @@ use crate::domain::url::HttpUrl;
 use crate::flow::websub::channels;
 use crate::net::{Client, shown};
 use crate::store::{Admitted, Arrival, PollEnd, Push, SourceClaim, Store, StoreError};
-use look::{Arrived, Found};
+use look::{Arrived, Found, Missing, Trouble};
 use rest::{is_concealed, next_slot};
 use room::Room;
 use std::collections::HashMap;
@@ -211,10 +212,11 @@ impl Poller {
             }
             Err(trouble) => {
                 let rest = self.rest(claim.failures, config.fetch.min_interval, trouble.retry_after);
-                let end = match (trouble.broken, trouble.wrong_address && claim.feed_url.is_some()) {
-                    (true, _) => PollEnd::Broken,
-                    (false, true) => PollEnd::Lost,
-                    (false, false) => PollEnd::Failed,
+                let end = match &trouble {
+                    Trouble { missing: Some(Missing::Habit), .. } => PollEnd::Broken,
+                    Trouble { wrong_address: true, .. } if claim.feed_url.is_some() => PollEnd::Lost,
+                    Trouble { missing: Some(Missing::Feed), .. } => PollEnd::Sought,
+                    _ => PollEnd::Failed,
                 };
                 self.finish(claim, &config, end(trouble.why), self.clock.now().plus(rest)).await
             }
@@ -305,7 +307,9 @@ impl Poller {
     ) -> Result<PollOutcome, StoreError> {
         let outcome = match &end {
             PollEnd::Unchanged => PollOutcome::Unchanged,
-            PollEnd::Failed(why) | PollEnd::Lost(why) | PollEnd::Broken(why) => PollOutcome::Failed(why.clone()),
+            PollEnd::Failed(why) | PollEnd::Lost(why) | PollEnd::Broken(why) | PollEnd::Sought(why) => {
+                PollOutcome::Failed(why.clone())
+            }
             PollEnd::Gone(why) => PollOutcome::Gone(why.clone()),
             PollEnd::GivenBack => lost_claim(),
         };

@@ -29,7 +29,7 @@ use politeness::Politeness;
 use reqwest::cookie::{CookieStore as _, Jar};
 use reqwest::header;
 use reqwest::{RequestBuilder, Response};
-use robots::Robots;
+use robots::{Manners, Robots};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -134,22 +134,27 @@ impl Client {
 
     /// Fetches a document, through redirects, with a cookie jar of its own.
     pub async fn fetch(&self, request: Request<'_>) -> Result<Outcome, FetchError> {
-        self.fetch_with(request, false).await
+        self.fetch_with(request, Manners::Invited).await
     }
 
     /// The same of at most `most` bytes, whatever the configuration allows.
     pub async fn fetch_within(&self, request: Request<'_>, most: u64) -> Result<Outcome, FetchError> {
         let limits = Limits::clone(&self.limits.load());
         let limits = Limits { max_bytes: limits.max_bytes.min(most), ..limits };
-        self.fetch_by(Arc::new(limits), request, false).await
+        self.fetch_by(Arc::new(limits), request, Manners::Invited).await
     }
 
-    /// The same, and `invited` by the robots.txt of each host on the way.
-    async fn fetch_with(&self, request: Request<'_>, invited: bool) -> Result<Outcome, FetchError> {
-        self.fetch_by(self.limits.load_full(), request, invited).await
+    /// The same, with regard to what the robots.txt of each host on the way asks for.
+    async fn fetch_with(&self, request: Request<'_>, manners: Manners) -> Result<Outcome, FetchError> {
+        self.fetch_by(self.limits.load_full(), request, manners).await
     }
 
-    async fn fetch_by(&self, limits: Arc<Limits>, request: Request<'_>, invited: bool) -> Result<Outcome, FetchError> {
+    async fn fetch_by(
+        &self,
+        limits: Arc<Limits>,
+        request: Request<'_>,
+        manners: Manners,
+    ) -> Result<Outcome, FetchError> {
         let jar = Jar::default();
         let mut url = request.url.clone();
         let mut permanent_to = None;
@@ -157,12 +162,10 @@ impl Client {
         // Time spent waiting for a host is not the origin's fault.
         let mut left = limits.timeout;
         for _ in 0..=MAX_REDIRECTS {
-            if invited {
-                self.invited(&url).await.map_err(|error| error.at(&url))?;
-            }
+            self.mind(&url, manners).await.map_err(|error| error.at(&url))?;
             let (_turn, _slot) = self.wait(&url).await.map_err(|error| error.at(&url))?;
             let started = Instant::now();
-            let hop = timeout(left, self.hop(&limits, &jar, request, &url)).await.unwrap_or_else(|_| {
+            let hop = timeout(left, self.hop(&limits, &jar, (request, manners), &url)).await.unwrap_or_else(|_| {
                 Err(FetchError::temporary(format!("it took longer than {} s", limits.timeout.as_secs_f32())))
             });
             left = left.saturating_sub(started.elapsed());
@@ -206,11 +209,17 @@ impl Client {
     }
 
     /// One request and its answer.
-    async fn hop(&self, limits: &Limits, jar: &Jar, request: Request<'_>, url: &HttpUrl) -> Result<Hop, FetchError> {
+    async fn hop(
+        &self,
+        limits: &Limits,
+        jar: &Jar,
+        (request, manners): (Request<'_>, Manners),
+        url: &HttpUrl,
+    ) -> Result<Hop, FetchError> {
         let mut asked = self
             .http
             .get(url.as_url().clone())
-            .header(header::ACCEPT, ACCEPT)
+            .header(header::ACCEPT, if manners == Manners::Invited { ACCEPT } else { ACCEPT_PAGE })
             .header(header::ACCEPT_ENCODING, body::ACCEPT_ENCODING);
         if let Some(cookies) = jar.cookies(url.as_url()) {
             asked = asked.header(header::COOKIE, cookies);
@@ -301,6 +310,9 @@ impl Client {
 /// What is preferred, most wanted first; anything is taken.
 const ACCEPT: &str = "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml, \
                       application/xml;q=0.9, text/xml;q=0.9, application/json;q=0.8, text/html;q=0.7, */*;q=0.5";
+
+/// The same where a page is wanted, and not what stands for it.
+const ACCEPT_PAGE: &str = "text/html, application/xhtml+xml, application/xml;q=0.9, */*;q=0.5";
 
 /// One answer on the way to a document.
 enum Hop {

@@ -25,6 +25,17 @@ const MOST_RULES: usize = 5_000;
 /// When the table has grown to this, what is no longer fresh is dropped.
 const TIDY_AT: usize = 1024;
 
+/// What regard is paid to a host's robots.txt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manners {
+    /// None: what is asked for is there for programs.
+    Invited,
+    /// Its pauses are kept.
+    Paced,
+    /// Only what it lets programs read is read, and its pauses are kept.
+    Guest,
+}
+
 /// What is known of the hosts, by origin.
 #[derive(Debug, Default)]
 pub(super) struct Robots(Mutex<HashMap<String, Known>>);
@@ -42,13 +53,28 @@ impl Client {
     /// Fetches a page as a program that was invited by nobody does: on every hop
     /// only what the host's robots.txt lets it read, at the pace that it asks for.
     pub async fn fetch_page(&self, request: Request<'_>) -> Result<Outcome, FetchError> {
-        self.fetch_with(request, true).await
+        self.fetch_with(request, Manners::Guest).await
+    }
+
+    /// Fetches a page to which a feed leads, at the pace that the host's
+    /// robots.txt asks for: whoever publishes a feed invites programs, but not all
+    /// at once.
+    pub async fn fetch_at_pace(&self, request: Request<'_>) -> Result<Outcome, FetchError> {
+        self.fetch_with(request, Manners::Paced).await
     }
 
     /// Waits until a page may be asked for; an error says why it may not.
-    pub(super) async fn invited(&self, url: &HttpUrl) -> Result<(), FetchError> {
-        let rules = self.rules_of(url).await?;
-        if !rules.allow(target(url)) {
+    pub(super) async fn mind(&self, url: &HttpUrl, manners: Manners) -> Result<(), FetchError> {
+        let rules = match manners {
+            Manners::Invited => return Ok(()),
+            Manners::Guest => self.rules_of(url).await?,
+            Manners::Paced => match self.rules_of(url).await {
+                Err(busy @ FetchError::NotAsked { .. }) => return Err(busy),
+                // Who says nothing asks for no pauses.
+                rules => rules.unwrap_or_default(),
+            },
+        };
+        if manners == Manners::Guest && !rules.allow(target(url)) {
             let why = "its robots.txt asks programs such as syndicated not to read it".to_owned();
             return Err(FetchError::Disallowed(why));
         }
@@ -76,7 +102,7 @@ impl Client {
         let Some(place) = url.join("/robots.txt") else { return Ok(Arc::default()) };
         let request = Request { url: &place, etag: None, last_modified: None };
         // Through every guard of the others, but not by its own leave.
-        let (rules, until, trouble) = match Box::pin(self.fetch_with(request, false)).await {
+        let (rules, until, trouble) = match Box::pin(self.fetch_with(request, Manners::Invited)).await {
             Ok(Outcome::Fresh(file)) => (Some(Arc::new(Rules::parse(&file.bytes))), FRESH, None),
             // There is none, or none for us: all may be read (RFC 9309 section 2.3.1.3).
             Ok(_) | Err(FetchError::Permanent(_) | FetchError::Refused(_) | FetchError::Disallowed(_)) => {

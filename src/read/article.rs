@@ -215,6 +215,18 @@ mod tests {
         assert_eq!(entry.published.unwrap().to_rfc3339(), "2019-07-08T13:22:00Z");
         let content = entry.content.unwrap().to_string();
         assert!(!content.contains("이전글") && !content.contains("표어"), "{content}");
+        let post = format!(
+            "<head><meta property=og:article:author content=\"'하늘'\"></head><body><div class=entry-content><div class=\"tt_article_useless_p_margin\"><p>{TEXT}</p><p>{TEXT}</p></div>\
+             <div class=\"container_postbtn #post_button_group\"><div><button>좋아요</button><span>3</span></div></div>\
+             <div class=\"another_category another_category_color_gray\"><h4>'<a href=/c>여행</a>' 카테고리의 다른 글</h4><table><tr><th><a href=/11>빠른 시계</a> (0)</th></tr></table></div></div></body>"
+        );
+        let entry = read(&post, "https://alley.example/12", &Rules::default()).unwrap();
+        let content = entry.content.unwrap().to_string();
+        assert!(
+            content.contains("never hurried") && !content.contains('3') && !content.contains("다른 글"),
+            "{content}"
+        );
+        assert_eq!(entry.authors, ["하늘"]);
         let down =
             read("<body>서비스 접속이 원활하지 않습니다</body>", "https://brunch.co.kr/@alley/3", &Rules::default());
         assert!(matches!(down, Err(ReadError::Sorry(_))), "{down:?}");

@@ -11,12 +11,15 @@ const MOST: usize = 12;
 /// The feeds that a page at `url` may have, the likeliest first.
 pub(super) fn guesses(own: &Platforms, url: &HttpUrl, page: &str) -> Vec<HttpUrl> {
     let mut found: Vec<HttpUrl> = Vec::new();
-    for platform in all(own).filter(|platform| !platform.feeds.is_empty()) {
+    for platform in all(own).filter(|platform| !platform.feeds.is_empty() || platform.last) {
         let Some(part) = platform.matches(url, page) else { continue };
         for feed in platform.feeds_of(url, part) {
             if feed != *url && !found.contains(&feed) {
                 found.push(feed);
             }
+        }
+        if platform.last {
+            break;
         }
     }
     found.truncate(MOST);
@@ -133,6 +136,23 @@ mod tests {
                     "https://plain.example:8443/feed.json",
                 ],
             ),
+            (
+                "https://blog.naver.com/prologue/PrologueList.naver?blogId=alley",
+                "",
+                vec!["https://rss.blog.naver.com/alley.xml"],
+            ),
+            (
+                "https://www.youtube.com/@alley",
+                "{\"channelId\":\"UCzzzzzzzzzzzzzzzzzzzzzz\"}<link rel=\"canonical\" href=\"https://www.youtube.com/channel/UCabcdefghijklmnopqrstuv\">",
+                vec![CHANNEL],
+            ),
+            // Another author is linked to before this one is named.
+            (
+                "https://brunch.co.kr/magazine/clocks",
+                "<a href=\"/@@zZ9z/1\">x</a><div data-tiara-author_id=\"@@aB3d\">",
+                vec![BRUNCH],
+            ),
+            ("https://brunch.co.kr/@someone", "<a href=\"/@@aB3d/1\">x</a>", vec![BRUNCH]),
             // Nobody is taken for another.
             ("https://notbrunch.co.kr/@@aB3d", "", vec!["https://notbrunch.co.kr/feed"]),
             ("https://brunch.co.kr.example/@@aB3d", "", vec!["https://brunch.co.kr.example/feed"]),
@@ -142,5 +162,26 @@ mod tests {
             assert!(found.starts_with(&feeds.iter().map(ToString::to_string).collect::<Vec<_>>()), "{url}: {found:?}");
             assert!(found.len() <= MOST);
         }
+    }
+
+    #[test]
+    fn where_a_platforms_feeds_are_nowhere_else_no_other_is_tried() {
+        // What stands at the usual addresses there is another's, or everybody's.
+        for (url, count) in [
+            ("https://brunch.co.kr/@someone", 0),
+            ("https://brunch.co.kr/@@aB3d", 1),
+            ("https://velog.io/@alley", 2),
+            ("https://blog.naver.com/alley", 1),
+            ("https://github.com/a/b", 2),
+            ("https://medium.com/@alley", 1),
+            ("https://www.youtube.com/@alley", 0),
+            ("https://www.reddit.com/r/rust", 1),
+        ] {
+            assert_eq!(found(url, "<p>").len(), count, "{url}");
+        }
+        let text = "[[platform]]\nname = \"Mine\"\nhost = \"x.example\"\nfeeds = [\"{origin}/mine\"]\nlast = true\n";
+        let own = crate::config::platforms(std::path::Path::new("mine.toml"), text).unwrap();
+        let found = guesses(&own, &"https://x.example/a".parse().unwrap(), "<div class=wp-content></div>");
+        assert_eq!(found.iter().map(HttpUrl::as_str).collect::<Vec<_>>(), ["https://x.example/mine"]);
     }
 }

@@ -3,6 +3,7 @@
 
 use super::platforms::Known;
 use super::text::plain_text;
+use super::url_key::url_key;
 use super::{dates, json};
 use crate::domain::platform::Platform;
 use crate::domain::time::Timestamp;
@@ -15,6 +16,8 @@ use std::collections::HashMap;
 const MOST: usize = 30;
 /// A name of more characters is a sentence.
 const LONGEST_NAME: usize = 80;
+/// So many characters of a page tell its language.
+const BEGINS: usize = 2_000;
 
 /// What the head says.
 #[derive(Debug, Default)]
@@ -38,7 +41,15 @@ impl Head {
     /// Reads the page's own words. `base` is what its links are relative to.
     pub(super) fn of(page: &Html, address: Option<&HttpUrl>, base: Option<&HttpUrl>, known: &Known<'_>) -> Self {
         let meta = Meta::of(page);
-        let ld = linked_data(page).unwrap_or_default();
+        let ld = linked_data(page, address).unwrap_or_default();
+        let said_language = ld.text("inLanguage").or_else(|| meta.first(&["og:locale", "content-language"]));
+        let said_language = said_language.and_then(|tag| language(&tag));
+        // What names no zone on a Korean page is Korea's time.
+        let date_of: fn(&str) -> Option<Timestamp> = if is_korean(page, said_language.as_deref()) {
+            |text: &str| dates::parse_at(text, dates::SEOUL)
+        } else {
+            dates::parse
+        };
         let resolve = |text: String| text.parse().ok().or_else(|| base?.join(&text));
         let at = |key: fn(&Platform) -> Option<&String>| known.one(key).and_then(|selector| page.try_select(selector));
 
@@ -65,10 +76,10 @@ impl Head {
         }
         authors.truncate(MOST);
 
-        let date = |names: &[&str]| meta.all(names).iter().find_map(|text| dates::parse(text));
+        let date = |names: &[&str]| meta.all(names).iter().find_map(|text| date_of(text));
         let shown = at(|platform| platform.date.as_ref());
-        let published = shown.and_then(|found| found.iter().find_map(|one| dates::parse(&said(&one)?)));
-        let published = published.or_else(|| dates::parse(&ld.text("datePublished")?)).or_else(|| {
+        let published = shown.and_then(|found| found.iter().find_map(|one| date_of(&said(&one)?)));
+        let published = published.or_else(|| date_of(&ld.text("datePublished")?)).or_else(|| {
             let names = [
                 "article:published_time",
                 "og:regdate",
@@ -79,7 +90,7 @@ impl Head {
                 "dc.date.issued",
             ];
             date(&names).or_else(|| {
-                page.select("time[pubdate], article time[datetime]").iter().find_map(|one| dates::parse(&said(&one)?))
+                page.select("time[pubdate], article time[datetime]").iter().find_map(|one| date_of(&said(&one)?))
             })
         });
 
@@ -106,15 +117,12 @@ impl Head {
             title,
             authors,
             published,
-            modified: dates::parse(&ld.text("dateModified").unwrap_or_default())
+            modified: date_of(&ld.text("dateModified").unwrap_or_default())
                 .or_else(|| date(&["article:modified_time", "og:updated_time", "datemodified", "lastmod"])),
             summary: meta
                 .first(&["og:description", "description", "twitter:description"])
                 .or_else(|| ld.text("description")),
-            language: ld
-                .text("inLanguage")
-                .or_else(|| meta.first(&["og:locale", "content-language"]))
-                .and_then(|tag| language(&tag)),
+            language: said_language,
             url: canonical.filter(|url| address.is_none_or(|address| stands_for(url, address))),
             tags,
             image: image.and_then(resolve),
@@ -154,7 +162,7 @@ impl Meta {
 #[derive(Default)]
 struct LinkedData(Map<String, Value>, HashMap<String, String>);
 
-fn linked_data(page: &Html) -> Option<LinkedData> {
+fn linked_data(page: &Html, address: Option<&HttpUrl>) -> Option<LinkedData> {
     let mut things = Vec::new();
     for value in json::linked_data(page) {
         flatten(value, &mut things);
@@ -163,7 +171,31 @@ fn linked_data(page: &Html) -> Option<LinkedData> {
         Some((thing.get("@id")?.as_str()?.to_owned(), plain_text(thing.get("name")?.as_str()?)))
     };
     let people = things.iter().filter_map(named).collect();
-    things.into_iter().find(is_article).map(|thing| LinkedData(thing, people))
+    let mut articles: Vec<_> = things.into_iter().filter(is_article).collect();
+    // Of several, the one that says that it stands here; the others are listed beside it.
+    let here = articles.iter().position(|thing| stands_at(thing, address)).unwrap_or_default();
+    (!articles.is_empty()).then(|| LinkedData(articles.swap_remove(here), people))
+}
+
+/// Whether linked data says that its thing stands at this address.
+fn stands_at(thing: &Map<String, Value>, address: Option<&HttpUrl>) -> bool {
+    let Some(address) = address else { return false };
+    let key = url_key(address);
+    let places = ["url", "mainEntityOfPage", "@id"].iter().filter_map(|name| match thing.get(*name)? {
+        Value::Object(inner) => inner.get("@id").or_else(|| inner.get("url"))?.as_str(),
+        value => value.as_str(),
+    });
+    places.filter_map(|href| href.parse().ok().or_else(|| address.join(href))).any(|url| url_key(&url) == key)
+}
+
+/// Whether a page is Korean, by what it says or by its words.
+fn is_korean(page: &Html, said: Option<&str>) -> bool {
+    let tag = page.select("html[lang]").attr("lang").map(|tag| tag.trim().to_ascii_lowercase());
+    let tag = tag
+        .filter(|tag| !tag.is_empty())
+        .or_else(|| said.map(str::to_owned))
+        .or_else(|| super::text::language(&page.select("body").text().chars().take(BEGINS).collect::<String>()));
+    tag.is_some_and(|tag| tag.split(['-', '_']).next() == Some("ko"))
 }
 
 /// Objects, whether they stand alone, in lists or in a graph.
@@ -274,7 +306,8 @@ fn unique(words: impl Iterator<Item = String>) -> Vec<String> {
 fn names(found: Vec<String>) -> Vec<String> {
     let bare = found.into_iter().map(|name| {
         let by = name.get(..3).is_some_and(|head| head.eq_ignore_ascii_case("by "));
-        if by { name.get(3..).unwrap_or_default().trim().to_owned() } else { name }
+        let name = if by { name.get(3..).unwrap_or_default() } else { &name };
+        name.trim().trim_matches(['\'', '"', '‘', '’', '“', '”']).to_owned()
     });
     unique(bare.filter(|name| !name.contains("://") && name.chars().count() <= LONGEST_NAME))
 }
@@ -377,6 +410,11 @@ mod tests {
             assert_eq!((head.title.as_deref(), head.authors.join("+").as_str()), (Some(title), author), "{html}");
         }
         for html in [
+            "<html lang=ko><meta name=date content='2026-03-01 09:30'>",
+            "<html lang=ko_KR><article><time datetime='2026-03-01T09:30:00'>어제</time></article>",
+            "<meta property=og:locale content=ko_KR><meta property=article:published_time content='2026-03-01T09:30'>",
+            "<meta name=date content='2026-03-01 09:30'><body><p>골목 끝에 시계방이 하나 있었다. 주인은 서두르는 법이 없었다.</p></body>",
+            "<html lang=en><meta name=date content='2026-03-01 00:30'>",
             "<meta property=article:published_time content='2026-03-01T09:30:00+09:00'>",
             "<meta property=og:regDate content='2026-03-01T09:30+0900'>",
             "<meta itemprop=datePublished content='2026-03-01T00:30:00Z'>",
@@ -389,6 +427,32 @@ mod tests {
         assert_eq!(tags, ["a", "b"]);
         assert_eq!(head("<meta property=og:locale content=ko_KR>").language.as_deref(), Some("ko-kr"));
         assert_eq!(head("<meta property=og:locale content='the usual one'>").language, None);
+    }
+
+    #[test]
+    fn of_several_articles_the_one_that_stands_here_is_believed() {
+        let thing = |place: &str, title: &str| format!("{{\"@type\":\"Article\",{place},\"headline\":\"{title}\"}}");
+        for here in [
+            "\"url\":\"https://blog.example.com/p/1\"",
+            "\"mainEntityOfPage\":{\"@type\":\"WebPage\",\"@id\":\"/p/1\"}",
+            "\"@id\":\"https://blog.example.com/p/1#article\"",
+        ] {
+            let data = [thing("\"url\":\"/p/9\"", "Beside"), thing(here, "Here"), thing("\"url\":\"/p/8\"", "Behind")];
+            let address: HttpUrl = "https://blog.example.com/p/1?utm_source=x".parse().unwrap();
+            let html = format!("<script type=application/ld+json>[{}]</script>", data.join(","));
+            let platforms = Platforms::default();
+            let known = Known::of(&platforms, Some(&address), &html);
+            let head = Head::of(&Html::from(html.as_str()), Some(&address), Some(&address), &known);
+            assert_eq!(head.title.as_deref(), Some("Here"), "{here}");
+        }
+        // Where none says so, the first.
+        let data = format!(
+            "<script type=application/ld+json>[{},{}]</script>",
+            thing("\"x\":1", "One"),
+            thing("\"x\":2", "Two")
+        );
+        assert_eq!(head(&data).title.as_deref(), Some("One"));
+        assert_eq!(head("<meta property=og:article:author content=\"'하늘'\">").authors, ["하늘"]);
     }
 
     #[test]

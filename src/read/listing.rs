@@ -5,6 +5,7 @@
 mod block;
 mod json_ld;
 mod repeated;
+mod title;
 
 use super::article::Page as Article;
 use super::platforms::{Known, list_of};
@@ -14,7 +15,7 @@ use crate::domain::html::bounded;
 use crate::domain::post::Entry;
 use crate::domain::source::ListRules;
 use block::{Fields, Page};
-use dom_query::{Document as Html, NodeRef};
+use dom_query::{Document as Html, NodeId, NodeRef};
 use std::collections::{HashMap, HashSet};
 
 /// An entry with its summary as it stood.
@@ -26,11 +27,12 @@ const MARKUPS: [(&str, Fields<'static>); 2] = [
     (
         ".h-entry, .hentry",
         Fields {
-            link: Some(".u-url, .entry-title a[href], a[rel~=bookmark]"),
-            title: Some(".p-name, .entry-title"),
+            link: Some(".u-url:not(.h-card), .entry-title a[href], a[rel~=bookmark]"),
+            title: Some(".p-name:not(.h-card), .entry-title"),
             date: Some(".dt-published, .published, .entry-date"),
             author: Some(".p-author, .author"),
             summary: Some(".p-summary, .entry-summary"),
+            others: Some(".h-card, .vcard, .h-cite, .h-entry, .hentry"),
             exact: false,
         },
     ),
@@ -38,10 +40,11 @@ const MARKUPS: [(&str, Fields<'static>); 2] = [
         "[itemscope][itemtype$=Posting], [itemscope][itemtype$=Article], [itemscope][itemtype$=Review]",
         Fields {
             link: Some("[itemprop~=url], [itemprop~=mainEntityOfPage]"),
-            title: Some("[itemprop~=headline]"),
+            title: Some("[itemprop~=headline], [itemprop~=name]"),
             date: Some("[itemprop~=datePublished]"),
             author: Some("[itemprop~=author]"),
             summary: Some("[itemprop~=description]"),
+            others: Some("[itemscope]"),
             exact: false,
         },
     ),
@@ -57,8 +60,8 @@ pub(super) fn read(text: &str, input: &Input<'_>, rules: &ListRules, repairs: Re
     }
     let reading = page::read(text, input, repairs)?;
     let html = Html::from(bounded(text).as_ref());
-    let base =
-        html.select("base[href]").attr("href").and_then(|href| address?.join(&href)).or_else(|| address.cloned());
+    let base = html.select("base[href]").attr("href");
+    let base = base.and_then(|href| href.parse().ok().or_else(|| address?.join(&href))).or_else(|| address.cloned());
     let page = Page {
         base: base.as_ref(),
         key: address.map(url_key),
@@ -91,6 +94,7 @@ fn by_rules(html: &Html, rules: &ListRules, page: &Page<'_>) -> Vec<Listed> {
         date: rules.date.as_deref(),
         author: rules.author.as_deref(),
         summary: rules.summary.as_deref(),
+        others: None,
         exact: true,
     };
     let blocks = match (&rules.items, rules.link.as_ref().or(rules.title.as_ref())) {
@@ -108,7 +112,7 @@ fn around<'a>(html: &'a Html, mark: &str) -> Vec<NodeRef<'a>> {
     /// What never belongs to one post alone.
     const WIDE: [&str; 7] = ["ul", "ol", "table", "tbody", "main", "body", "html"];
     let Some(marks) = html.try_select(mark) else { return Vec::new() };
-    let mut holds: HashMap<dom_query::NodeId, usize> = HashMap::new();
+    let mut holds: HashMap<NodeId, usize> = HashMap::new();
     for node in marks.nodes() {
         for above in node.ancestors_it(None) {
             *holds.entry(above.id).or_default() += 1;
@@ -126,19 +130,32 @@ fn around<'a>(html: &'a Html, mark: &str) -> Vec<NodeRef<'a>> {
 fn recognised(html: &Html, page: &Page<'_>) -> Vec<Listed> {
     let shown: Vec<Listed> =
         repeated::blocks(html, page).iter().filter_map(|block| block::read(block, &Fields::default(), page)).collect();
-    let marked = || {
-        MARKUPS.iter().map(|(items, fields)| {
-            let found = html.select(items);
-            found.nodes().iter().filter_map(|block| block::read(block, fields, page)).collect::<Vec<_>>()
-        })
-    };
-    let told = std::iter::once(json_ld::posts(html, page)).chain(marked());
-    let Some(mut told) = told.map(distinct).find(|posts| !posts.is_empty()) else { return shown };
+    let shown = distinct(shown);
     let shown_by_key: HashMap<String, &Listed> =
         shown.iter().filter_map(|listed| Some((url_key(listed.0.url.as_ref()?), listed))).collect();
     let known = |listed: &Listed| listed.0.url.as_ref().and_then(|url| shown_by_key.get(&url_key(url)).copied());
-    // A few posts in front, of a list that goes on.
-    if shown.len() >= told.len() * 2 && told.iter().all(|listed| known(listed).is_some()) {
+    // A few in front of a list that goes on.
+    let is_part = |told: &[Listed]| shown.len() >= told.len() * 2;
+
+    let mut told = distinct(json_ld::posts(html, page));
+    let dated = |listed: &[Listed]| listed.iter().any(|(entry, _)| entry.published.is_some());
+    // Names and addresses alone, none of them of a post on the page, are its menu.
+    if !dated(&told) && dated(&shown) && !told.iter().any(|listed| known(listed).is_some()) {
+        told.clear();
+    }
+    let mut rest = Vec::new();
+    if told.is_empty() {
+        told = MARKUPS
+            .iter()
+            .map(|(items, fields)| marked(html, items, fields, page))
+            .find(|posts| !posts.is_empty())
+            .unwrap_or_default();
+    } else if is_part(&told) {
+        let keys: HashSet<String> = told.iter().filter_map(|listed| listed.0.url.as_ref().map(url_key)).collect();
+        let fresh = |listed: &&Listed| listed.0.url.as_ref().is_none_or(|url| !keys.contains(&url_key(url)));
+        rest = shown.iter().filter(fresh).cloned().collect();
+    }
+    if told.is_empty() || is_part(&told) && told.iter().all(|listed| known(listed).is_some()) {
         return shown;
     }
     for listed in &mut told {
@@ -146,7 +163,21 @@ fn recognised(html: &Html, page: &Page<'_>) -> Vec<Listed> {
             complete(listed, entry, raw);
         }
     }
+    told.extend(rest);
     told
+}
+
+/// Posts that are marked up in the page; what only holds several of them is none.
+fn marked(html: &Html, items: &str, fields: &Fields<'_>, page: &Page<'_>) -> Vec<Listed> {
+    let found = html.select(items);
+    let mut holds: HashMap<NodeId, usize> = found.nodes().iter().map(|node| (node.id, 0)).collect();
+    for node in found.nodes() {
+        for above in node.ancestors_it(None) {
+            holds.entry(above.id).and_modify(|count| *count += 1);
+        }
+    }
+    let posts = found.nodes().iter().filter(|node| holds.get(&node.id).is_none_or(|count| *count < 2));
+    distinct(posts.filter_map(|block| block::read(block, fields, page)).collect())
 }
 
 /// Fills in what is missing.

@@ -211,7 +211,7 @@ async fn advance_source(
         sqlx::query(
             "UPDATE source SET title = $3, link = $4, language = $5, feed_url = $6, etag = $7, last_modified = $8,
                  next_poll_at = CASE WHEN next_poll_at <> $13 AND next_poll_at < $9 THEN next_poll_at ELSE $9 END, polled_at = $10, ok_at = $10, seeded = TRUE, failures = 0, trouble = NULL,
-                 failing_since = NULL, broken = FALSE, repaired = $11, pace = $12, harvest = $14,
+                 failing_since = NULL, broken = FALSE, repaired = $11, pace = $12, harvest = $14, sought_at = NULL,
                  state = CASE WHEN state = 'gone' THEN 'active' ELSE state END, lease_until = 0
              WHERE id = $1 AND fence = $2",
         )

@@ -47,6 +47,9 @@ pub struct SourceClaim {
     pub pace: Pace,
     /// What the last reading gave, when the source is a page that lists posts.
     pub harvest: Option<Harvest>,
+    /// When a feed was last looked for in vain where sites keep theirs; long ago
+    /// when one that was found is lost.
+    pub sought_at: Option<Timestamp>,
     pub(super) state: SourceState,
 }
 
@@ -62,6 +65,9 @@ pub enum PollEnd {
     Lost(String),
     /// What used to stand on the source's page does not; its owner is told soon.
     Broken(String),
+    /// Its page names no feed, and where sites keep theirs there is none: it is not
+    /// looked for again for a while.
+    Sought(String),
     /// 410: the source is no more, and its owner is told in these words.
     Gone(String),
     /// It was not asked: nothing is known that was not known before.
@@ -86,6 +92,7 @@ struct ClaimRow {
     moved_since: Option<i64>,
     pace: Option<String>,
     harvest: Option<String>,
+    sought_at: Option<i64>,
 }
 
 impl TryFrom<ClaimRow> for SourceClaim {
@@ -110,6 +117,7 @@ impl TryFrom<ClaimRow> for SourceClaim {
             pace: super::sources::pace(row.pace),
             // One of another version of this program is none.
             harvest: row.harvest.and_then(|json| serde_json::from_str(&json).ok()),
+            sought_at: row.sought_at.map(Timestamp::from_millis),
         })
     }
 }
@@ -130,7 +138,7 @@ macro_rules! claim_where {
             $lock,
             ") UPDATE source SET lease_until = $2, fence = fence + 1 WHERE id IN (SELECT id FROM pick)
              RETURNING id, fence, next_poll_at, name, state, feed_url, etag, last_modified, failures, seeded, polled_at, ok_at,
-                       moved_to, moved_since, pace, harvest"
+                       moved_to, moved_since, pace, harvest, sought_at"
         )
     };
 }
@@ -239,13 +247,15 @@ pub(super) async fn write_end(
     let before = i64::from(claim.failures);
     let (ok, failures, trouble) = match end {
         PollEnd::Unchanged => (true, 0, None),
-        PollEnd::Failed(why) | PollEnd::Lost(why) | PollEnd::Broken(why) | PollEnd::Gone(why) => {
-            (false, before + 1, Some(why))
-        }
+        PollEnd::Failed(why)
+        | PollEnd::Lost(why)
+        | PollEnd::Broken(why)
+        | PollEnd::Sought(why)
+        | PollEnd::Gone(why) => (false, before + 1, Some(why)),
         PollEnd::GivenBack => return give_back(tx, claim, next_poll_at).await,
     };
     let (is_gone, forget) = (matches!(end, PollEnd::Gone(_)), matches!(end, PollEnd::Lost(_)));
-    let broken = matches!(end, PollEnd::Broken(_));
+    let (broken, sought) = (matches!(end, PollEnd::Broken(_)), matches!(end, PollEnd::Sought(_)));
     // A source that was paused meanwhile stays paused; one that was gone is back when it answers.
     // One that was brought forward while it was polled (a hub pushed) is polled again.
     let written = each!(tx, |db| {
@@ -258,7 +268,8 @@ pub(super) async fn write_end(
                  etag = CASE WHEN $8 THEN NULL ELSE etag END,
                  last_modified = CASE WHEN $8 THEN NULL ELSE last_modified END,
                  next_poll_at = CASE WHEN next_poll_at <> $10 AND next_poll_at < $9 THEN next_poll_at ELSE $9 END,
-                 broken = $11, lease_until = 0
+                 broken = $11, lease_until = 0,
+                 sought_at = CASE WHEN $8 THEN 0 WHEN $12 THEN $5 ELSE sought_at END
              WHERE id = $1 AND fence = $2",
         )
         .bind(claim.id.0)
@@ -272,6 +283,7 @@ pub(super) async fn write_end(
         .bind(next_poll_at.millis())
         .bind(claim.due_at)
         .bind(broken)
+        .bind(sought)
         .execute(&mut **db)
         .await
         .map(|done| done.rows_affected())

@@ -306,8 +306,8 @@ impl Store {
         Ok(Stored { held: count(held), filtered: count(filtered), last_at: last_at.map(Timestamp::from_millis) })
     }
 
-    /// Pauses a source, or sets it going again (at once, whatever stopped it, and
-    /// with its page taken as it is now).
+    /// Pauses a source, or sets it going again (at once, whatever stopped it, with
+    /// its page taken as it is now, and its feed looked for again).
     /// Returns whether there is such a source.
     pub async fn set_source_state(&self, name: &Slug, state: SourceState, now: Timestamp) -> Result<bool, StoreError> {
         let resumes = state == SourceState::Active;
@@ -316,7 +316,8 @@ impl Store {
                 "UPDATE source SET state = $2,
                      next_poll_at = CASE WHEN $3 THEN $4 ELSE next_poll_at END,
                      failures = CASE WHEN $3 THEN 0 ELSE failures END,
-                     harvest = CASE WHEN $3 THEN NULL ELSE harvest END
+                     harvest = CASE WHEN $3 THEN NULL ELSE harvest END,
+                     sought_at = CASE WHEN $3 THEN 0 ELSE sought_at END
                  WHERE name = $1 AND NOT removed",
             )
             .bind(name.as_str())
@@ -351,7 +352,7 @@ async fn move_source(tx: &mut Tx, source: &Source, now: Timestamp) -> Result<(),
             "UPDATE source SET url = $2, feed_url = NULL, etag = NULL, last_modified = NULL, moved_to = NULL,
                  moved_since = NULL, state = CASE WHEN state = 'gone' THEN 'active' ELSE state END, removed = FALSE,
                  failures = 0, trouble = NULL, failing_since = NULL, broken = FALSE, repaired = NULL, pace = NULL,
-                 harvest = NULL, ok_at = NULL, next_poll_at = $3, fence = fence + 1, lease_until = 0
+                 harvest = NULL, sought_at = NULL, ok_at = NULL, next_poll_at = $3, fence = fence + 1, lease_until = 0
              WHERE name = $1",
         )
         .bind(source.name.as_str())

@@ -315,6 +315,35 @@ async fn a_page_is_followed_by_the_feed_it_names_or_may_have() {
     assert!(added.out.contains("there are 2 feeds:") && added.out.contains("newest: Post 1"), "{}", added.out);
     assert!(place.config().contains(origin.url("/rss").as_str()), "{}", place.config());
 
+    // The last posts of each stand beside it, and one without any is not the best.
+    assert!(added.out.contains("newest: Post 3  Thu 2026-"), "{}", added.out);
+    origin.set("/bare", Answer::ok(feed(std::iter::empty())));
+    origin.set("/two", html(&format!("<html><head>{}{}</head>", link("/bare"), link("/news"))));
+    let added = place.run(&["source", "add", origin.url("/two").as_str(), "--name", "two"]).await.ok();
+    assert!(added.out.contains("0 entries") && place.config().contains(origin.url("/news").as_str()), "{}", added.out);
+    // None of those that it names can be had: what is where sites keep theirs is taken by its own address.
+    origin.set("/dead", html(&format!("<html><head>{}</head>", link("/gone"))));
+    let added = place.run(&["source", "add", origin.url("/dead").as_str(), "--name", "dead"]).await.ok();
+    assert!(added.out.contains("3 entries"), "{}", added.out);
+    assert!(
+        place.config().contains(&format!("name = \"dead\"\nurl = \"{}\"", origin.url("/rss"))),
+        "{}",
+        place.config()
+    );
+    // Nor is there another: what the page lists is offered, and without a list the feed's own fault is told.
+    let lists = Origin::start().await;
+    let items = "<ul><li><a href=/p/2>Bread at five in the morning</a></li><li><a href=/p/1>A clock for the corner shop</a></li></ul>";
+    lists.set("/", html(&format!("<html><head>{}</head><body>{items}</body></html>", link("/gone"))));
+    let added = place.run(&["source", "add", lists.url("/").as_str(), "--name", "lists"]).await.ok();
+    assert!(added.out.contains("there is no feed") && added.out.contains("2 entries"), "{}", added.out);
+    lists.set("/", html(&format!("<html><head>{}</head>", link("/gone"))));
+    let none = place.run(&["source", "add", lists.url("/").as_str(), "--name", "nothing"]).await;
+    assert!(
+        none.code == 1 && none.err.contains("names feeds, and none of them") && none.err.contains("404"),
+        "{}",
+        none.err
+    );
+
     // Nothing is there.
     let empty = Origin::start().await;
     empty.set("/", html("<html><p>Hello</p></html>"));

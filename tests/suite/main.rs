@@ -26,6 +26,7 @@ mod digests;
 mod engines;
 mod essays;
 mod filtering;
+mod finding;
 mod full_disk;
 mod guarding;
 mod health;

@@ -35,7 +35,7 @@ impl Poller {
         let (fetched, mut feed) = self
             .read(fetched, Some(rules))
             .await
-            .map_err(|trouble| Trouble { broken: trouble.broken && known, ..trouble })?;
+            .map_err(|trouble| Trouble { missing: trouble.missing.filter(|_| known), ..trouble })?;
         let wishes = &mut feed.reading.pace;
         wishes.at_least = wishes.at_least.max(fetched.max_age);
         let whole = feed.reading.is_whole();

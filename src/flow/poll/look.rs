@@ -51,8 +51,17 @@ pub(super) struct Trouble {
     pub(super) deferred: bool,
     /// The address itself is wrong: one that was found on a page is looked for again.
     pub(super) wrong_address: bool,
-    /// The page does not have what it used to have.
-    pub(super) broken: bool,
+    /// What the page does not have.
+    pub(super) missing: Option<Missing>,
+}
+
+/// See [`Trouble`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// What it used to have.
+    Habit,
+    /// A feed, wherever sites keep theirs.
+    Feed,
 }
 
 impl From<FetchError> for Trouble {
@@ -67,7 +76,7 @@ impl From<FetchError> for Trouble {
             },
             deferred: matches!(error, FetchError::NotAsked { .. }),
             wrong_address: matches!(error, FetchError::Permanent(_)),
-            broken: false,
+            missing: None,
         }
     }
 }
@@ -75,7 +84,7 @@ impl From<FetchError> for Trouble {
 impl Trouble {
     /// The document came, and is not what it should be.
     pub(super) fn document(why: String) -> Self {
-        Self { why, retry_after: None, deferred: false, wrong_address: false, broken: false }
+        Self { why, retry_after: None, deferred: false, wrong_address: false, missing: None }
     }
 }
 
@@ -108,14 +117,7 @@ impl Poller {
         let (fetched, mut feed, discovered) = match self.read(fetched, None).await? {
             (fetched, feed) if feed.reading.document.kind == DocumentKind::Feed => (fetched, feed, None),
             (page, feed) => {
-                let Reading { feeds, guesses, .. } = feed.reading;
-                let (url, fetched, feed) = match feeds.into_iter().next() {
-                    Some(named) => {
-                        let (fetched, feed) = self.follow(&named.url).await?;
-                        (named.url, fetched, feed)
-                    }
-                    None => self.guess(&page.final_url, guesses).await?,
-                };
+                let (url, fetched, feed) = self.seek(claim, &page.final_url, feed.reading).await?;
                 (fetched, feed, Some(url))
             }
         };
@@ -135,43 +137,6 @@ impl Poller {
             permanent_to: fetched.permanent_to.filter(|_| discovered.is_none()),
             discovered,
         })))
-    }
-
-    /// The feed of a page that names none, where platforms keep theirs.
-    async fn guess(&self, page: &HttpUrl, guesses: Vec<HttpUrl>) -> Result<(HttpUrl, Box<Fetched>, Feed), Trouble> {
-        let tried = guesses.len();
-        for url in guesses {
-            match self.follow(&url).await {
-                Ok((fetched, feed)) => return Ok((url, fetched, feed)),
-                // The host wants to be left alone, which is no answer to the question.
-                Err(trouble) if trouble.deferred || trouble.retry_after.is_some() => return Err(trouble),
-                Err(_) => {}
-            }
-        }
-        let why = format!(
-            "{} is a page that names no feed, and none of {tried} usual addresses has one: give the feed's own address",
-            shown(page)
-        );
-        Err(Trouble { wrong_address: true, ..Trouble::document(why) })
-    }
-
-    /// Fetches and reads what must be a feed.
-    async fn follow(&self, url: &HttpUrl) -> Result<(Box<Fetched>, Feed), Trouble> {
-        let fetched = match self.client.fetch(Request { url, etag: None, last_modified: None }).await? {
-            Outcome::Fresh(fetched) => fetched,
-            Outcome::NotModified { .. } | Outcome::Gone => {
-                return Err(Trouble::document(format!(
-                    "{}: the page names this feed, and it is not there",
-                    shown(url)
-                )));
-            }
-        };
-        let (fetched, feed) = self.read(fetched, None).await?;
-        if feed.reading.document.kind == DocumentKind::Feed {
-            Ok((fetched, feed))
-        } else {
-            Err(Trouble::document(format!("{}: the page names this as its feed, but it is a page as well", shown(url))))
-        }
     }
 
     /// Reads a document, or a list of posts, on a thread of its own, a few at
@@ -199,7 +164,8 @@ impl Poller {
                 None => read::read(&input),
             };
             let mut reading = reading.map_err(|error| Trouble {
-                broken: matches!(error, ReadError::NoList | ReadError::NoItems(_) | ReadError::Empty),
+                missing: matches!(error, ReadError::NoList | ReadError::NoItems(_) | ReadError::Empty)
+                    .then_some(Missing::Habit),
                 ..Trouble::document(error.to_string())
             })?;
             // For an operator's eyes only; others wait with their documents in memory.

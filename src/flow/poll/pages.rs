@@ -6,7 +6,8 @@
 //! once, and again only when the feed says that the post has changed. A page
 //! that could not be read leaves a mark on the fingerprint: it is tried again,
 //! less and less often and not for ever, and until then the post is what the
-//! feed gave.
+//! feed gave. So does one whose turn has not come: it is asked for in the next
+//! poll.
 
 use super::Poller;
 use crate::domain::harvest::Gave;
@@ -25,8 +26,10 @@ use tokio_util::sync::CancellationToken;
 const MOST_PAGES: usize = 10;
 /// Pages are read for so long: well within the claim's lease.
 const BUDGET: Duration = Duration::from_mins(2);
-/// Marks the fingerprint of a post whose page is still to be read.
+/// Marks the fingerprint of a post whose page was asked for in vain.
 const UNREAD: &str = "~";
+/// Marks that of a post whose page was not asked for yet.
+const WAITING: &str = "+";
 /// A text of fewer characters is only a beginning.
 const BEGINNING: usize = 600;
 /// When a page is tried again, counted from when its post came or changed: then,
@@ -99,16 +102,18 @@ impl Poller {
                 }
                 continue;
             }
+            // No earlier poll asked for it, or none knew of it.
             let since = known.get(&**unread).copied();
             let is_new = since.is_none();
             let due = since.is_none_or(|since| is_due(since, claim.ok_at, began));
-            let mut article = None;
+            let (mut article, mut tried) = (None, since.is_some());
             if due && asked < MOST_PAGES && self.clock.now().since(began) < BUDGET {
                 asked += 1;
                 article = tokio::select! {
                     article = self.article(url, source, &platforms) => Some(article),
                     () = stop.cancelled() => None,
                 };
+                tried |= article.is_some();
             }
             if let (true, Some(Ok(_) | Err(Unread::NoText(_)))) = (is_new, &article) {
                 pages.read += 1;
@@ -143,7 +148,7 @@ impl Poller {
             if let Some(why) = why {
                 tracing::warn!(source = %source.name, page = %shown(url), why, "a post's page could not be read; it is tried again");
             }
-            arriving.fingerprint.push_str(UNREAD);
+            arriving.fingerprint.push_str(if tried { UNREAD } else { WAITING });
             pages.pending |= since.is_none_or(|since| began.since(since) < retry(RETRIES - 1));
         }
         Ok(pages)
@@ -154,7 +159,7 @@ impl Poller {
         // Whoever publishes a feed invites programs; a page's owner may not have.
         let answer = match source.list() {
             Some(_) => self.client.fetch_page(request).await,
-            None => self.client.fetch(request).await,
+            None => self.client.fetch_at_pace(request).await,
         };
         let fetched = match answer {
             Ok(Outcome::Fresh(fetched)) => fetched,

@@ -1,7 +1,7 @@
 //! One block of a page as one post: what a selector names, or what looks like a
 //! link, a title, a date.
 
-use super::Listed;
+use super::{Listed, title};
 use crate::domain::html::CleanHtml;
 use crate::domain::post::Entry;
 use crate::domain::time::Timestamp;
@@ -9,8 +9,9 @@ use crate::domain::url::HttpUrl;
 use crate::read::text::{fold, plain_text};
 use crate::read::url_key::{shortened, url_key};
 use crate::read::{RawHtml, dates};
-use dom_query::{NodeRef, Selection};
+use dom_query::{NodeId, NodeRef, Selection};
 use regex::Regex;
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 /// Where the fields of a post stand in its block.
@@ -21,6 +22,8 @@ pub(super) struct Fields<'a> {
     pub(super) date: Option<&'a str>,
     pub(super) author: Option<&'a str>,
     pub(super) summary: Option<&'a str>,
+    /// What stands in one of these is said of another thing, such as its author.
+    pub(super) others: Option<&'a str>,
     /// Where a selector finds nothing, nothing is there.
     pub(super) exact: bool,
 }
@@ -36,7 +39,6 @@ pub(super) struct Page<'a> {
 }
 
 const HEADINGS: &str = "h1, h2, h3, h4, h5, h6";
-const TITLES: &str = "[class*=title], [class*=Title], [class*=subject], strong";
 const DATES: &str = "time, [class*=date], [class*=Date], [class*=time], [class*=published], abbr[title]";
 const AUTHORS: &str = "[rel~=author], [itemprop~=author], [class*=author], [class*=byline], [class*=writer]";
 const SUMMARIES: &str = "[class*=summary], [class*=excerpt], [class*=lead], [class*=desc], [class*=preview], p";
@@ -46,6 +48,9 @@ const LEAST_SUMMARY: usize = 20;
 const LONGEST_NAME: usize = 60;
 /// Nor a date's own text.
 const LONGEST_DATE: usize = 60;
+/// A part of an address that leads to other posts of a kind, or to people.
+const ASIDE: [&str; 9] =
+    ["tag", "tags", "category", "categories", "author", "authors", "keyword", "keywords", "profile"];
 
 /// A date in a text of other words.
 static DATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -61,21 +66,20 @@ static COMMENTS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r" ?\[\d{
 pub(super) fn read(block: &NodeRef<'_>, fields: &Fields<'_>, page: &Page<'_>) -> Option<Listed> {
     let whole = Selection::from(*block);
     let (link, url) = link(&whole, fields, page)?;
-    let heading = one(&whole, HEADINGS);
-    let title = named(&whole, fields.title, fields.exact, || {
-        heading.clone().or_else(|| one(&whole, TITLES).filter(|_| link.text().len() > 80)).or(Some(link.clone()))
-    });
-    let title = title.map(|title| words(&title)).filter(|title| !title.is_empty());
-    let title = title.or_else(|| fields.title.is_none().then(|| picture(&link)).flatten()).unwrap_or_default();
+    if !fields.exact && is_aside(&link) {
+        return None;
+    }
+    let given = named(&whole, fields, fields.title, || one(&whole, HEADINGS)).map(|title| words(&title));
+    let guessed = || (!fields.exact || fields.title.is_none()).then(|| title::of(&whole, (&link, &url), page));
+    let title = given.filter(|title| !title.is_empty()).or_else(guessed).unwrap_or_default();
     let title = COMMENTS.as_ref().map_or(title.clone(), |comments| comments.replace(&title, "").into_owned());
-    let date = match selected(&whole, fields.date) {
+    let date = match selected(&whole, fields, fields.date) {
         Some(found) => found.nodes().iter().find_map(|node| date_in(node, page)),
         None if fields.exact && fields.date.is_some() => None,
         None => date(&whole, &title, page),
     };
-    let author =
-        named(&whole, fields.author, fields.exact, || one(&whole, AUTHORS)).and_then(|found| name(&found, page));
-    let summary = named(&whole, fields.summary, fields.exact, || summary(&whole, &title));
+    let author = named(&whole, fields, fields.author, || one(&whole, AUTHORS)).and_then(|found| name(&found, page));
+    let summary = named(&whole, fields, fields.summary, || summary(&whole, &title));
     let raw = summary.and_then(|found| found.nodes().first().map(|node| node.inner_html().to_string()));
     let clean = raw.as_deref().map(|raw| CleanHtml::sanitise(raw, page.base)).filter(|html| !html.is_empty());
     let entry = Entry {
@@ -111,7 +115,7 @@ fn link<'a>(whole: &Selection<'a>, fields: &Fields<'_>, page: &Page<'_>) -> Opti
         let href = ["href", "content", "itemid"].iter().find_map(|name| node.attr(name))?;
         Some((Selection::from(*node), address(&href, page)?))
     };
-    if let Some(found) = selected(whole, fields.link) {
+    if let Some(found) = selected(whole, fields, fields.link) {
         // The selector may name the link, what stands in it, or what it stands in.
         let near = |node: &NodeRef<'a>| {
             let inside = Selection::from(*node).select("a[href]");
@@ -125,8 +129,7 @@ fn link<'a>(whole: &Selection<'a>, fields: &Fields<'_>, page: &Page<'_>) -> Opti
     if fields.exact && fields.link.is_some() {
         return None;
     }
-    let titles = fields.title.unwrap_or(HEADINGS);
-    let title = one(whole, titles);
+    let title = selected(whole, fields, Some(fields.title.unwrap_or(HEADINGS))).map(|found| found.first());
     let headed = title.as_ref().and_then(|title| {
         let node = title.nodes().first()?;
         let inside = title.select("a[href]");
@@ -138,48 +141,67 @@ fn link<'a>(whole: &Selection<'a>, fields: &Fields<'_>, page: &Page<'_>) -> Opti
         let links = whole.select("a[href]");
         let said = links.nodes().iter().filter_map(leads);
         // The first among those that say as much.
-        said.rev().max_by_key(|(link, _)| fold(&link.text()).chars().count())
+        said.rev().max_by_key(|(link, url)| (!leads_aside(link, url), fold(&link.text()).chars().count()))
     })
 }
 
+/// Whether a link leads to a tag's posts or to an author.
+fn leads_aside(link: &Selection<'_>, url: &HttpUrl) -> bool {
+    let mut segments = url.as_url().path().split('/').rev().skip(1);
+    is_aside(link) || segments.any(|segment| ASIDE.contains(&segment))
+}
+
+/// Whether it says so itself, which settles it.
+fn is_aside(link: &Selection<'_>) -> bool {
+    let rel = link.attr("rel").unwrap_or_default();
+    rel.split_whitespace().any(|word| matches!(word, "tag" | "category" | "author"))
+}
+
 /// What a selector names, when there is one and it finds something.
-fn selected<'a>(whole: &Selection<'a>, selector: Option<&str>) -> Option<Selection<'a>> {
+fn selected<'a>(whole: &Selection<'a>, fields: &Fields<'_>, selector: Option<&str>) -> Option<Selection<'a>> {
     let selector = selector?;
-    let found = whole.try_select(selector).filter(Selection::exists);
+    let found = whole.try_select(selector).map(|found| own(found, whole, fields.others)).filter(Selection::exists);
     found.or_else(|| Some(whole.clone()).filter(|whole| whole.is(selector)))
 }
 
+/// Those that do not stand in another thing in the block.
+fn own<'a>(found: Selection<'a>, whole: &Selection<'a>, others: Option<&str>) -> Selection<'a> {
+    let Some(others) = others.map(|others| whole.select(others)).filter(Selection::exists) else { return found };
+    let others: HashSet<NodeId> = others.nodes().iter().map(|node| node.id).collect();
+    let block = whole.nodes().first().map(|node| node.id);
+    let own = |node: &&NodeRef<'a>| {
+        let mut above = node.ancestors_it(None).take_while(|above| Some(above.id) != block);
+        !above.any(|above| others.contains(&above.id))
+    };
+    Selection::from(found.nodes().iter().filter(own).copied().collect::<Vec<_>>())
+}
+
 /// The first that a selector of ours finds.
-fn one<'a>(whole: &Selection<'a>, selector: &str) -> Option<Selection<'a>> {
-    selected(whole, Some(selector)).map(|found| found.first())
+pub(super) fn one<'a>(whole: &Selection<'a>, selector: &str) -> Option<Selection<'a>> {
+    selected(whole, &Fields::default(), Some(selector)).map(|found| found.first())
 }
 
 /// The first that the field's selector names, or else what is found without one.
 fn named<'a>(
     whole: &Selection<'a>,
+    fields: &Fields<'_>,
     selector: Option<&str>,
-    exact: bool,
     otherwise: impl FnOnce() -> Option<Selection<'a>>,
 ) -> Option<Selection<'a>> {
-    match selected(whole, selector) {
+    match selected(whole, fields, selector) {
         Some(found) => Some(found.first()),
-        None if exact && selector.is_some() => None,
+        None if fields.exact && selector.is_some() => None,
         None => otherwise(),
     }
 }
 
 /// What an element says, or what stands in its `content` when it is for machines.
-fn words(found: &Selection<'_>) -> String {
+pub(super) fn words(found: &Selection<'_>) -> String {
     let node = found.nodes().first();
     match node.and_then(|node| node.attr("content")) {
         Some(content) => plain_text(&content),
         None => node.map(|node| plain_text(&node.inner_html())).unwrap_or_default(),
     }
-}
-
-fn picture(link: &Selection<'_>) -> Option<String> {
-    let said = link.attr("title").or_else(|| link.select("img[alt]").attr("alt"))?;
-    Some(plain_text(&said)).filter(|text| !text.is_empty())
 }
 
 fn date(whole: &Selection<'_>, title: &str, page: &Page<'_>) -> Option<Timestamp> {
@@ -214,7 +236,7 @@ fn date_of(text: &str, page: &Page<'_>) -> Option<Timestamp> {
 }
 
 /// What names no zone on a Korean page is Korea's time.
-fn instant(text: &str, page: &Page<'_>) -> Option<Timestamp> {
+pub(super) fn instant(text: &str, page: &Page<'_>) -> Option<Timestamp> {
     if page.korean { dates::parse_at(text, dates::SEOUL) } else { dates::parse(text) }
 }
 

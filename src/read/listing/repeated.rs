@@ -9,8 +9,10 @@ use crate::domain::url::HttpUrl;
 use crate::read::text::{fold, plain_text};
 use crate::read::url_key::url_key;
 use dom_query::{Document as Html, NodeId, NodeRef};
+use regex::Regex;
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::LazyLock;
 
 /// So many links of a page are looked at.
 const MOST_LINKS: usize = 3_000;
@@ -22,7 +24,8 @@ const MOST_NODES: usize = 2_000;
 const BUDGET: usize = 1_000_000;
 
 /// Where no post is listed, whatever stands there.
-const NEVER: [&str; 8] = ["nav", "footer", "form", "select", "button", "template", "dialog", "head"];
+/// Not `form`: programs for boards set their whole list in one.
+const NEVER: [&str; 7] = ["nav", "footer", "select", "button", "template", "dialog", "head"];
 /// Words in the names of what surrounds a list.
 const NEVER_NAMED: [&str; 14] = [
     "nav",
@@ -40,20 +43,24 @@ const NEVER_NAMED: [&str; 14] = [
     "comments",
     "skip",
 ];
-/// Words in the names of lists beside the list.
-const BESIDE: [&str; 11] = [
-    "aside",
-    "sidebar",
-    "widget",
-    "related",
-    "popular",
-    "ranking",
-    "recent",
-    "recommend",
-    "categories",
-    "archives",
-    "banner",
-];
+/// How words begin that name lists of some of the posts, which may be all there is.
+const SOME: [&str; 5] = ["widget", "recent", "categories", "archives", "banner"];
+/// How words begin that name lists beside the list.
+const BESIDE: [&str; 10] =
+    ["aside", "side", "related", "popular", "rank", "recommend", "trending", "best", "mostread", "mostviewed"];
+
+/// What is written over lists beside the list.
+static AWAY: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(concat!(
+        r"^(?:(?i-u:related|recommended|popular|trending|most (?:read|viewed|popular|shared)|you (?:may|might) also|editor'?s picks?)\b.{0,30}",
+        r"|(?:관련|추천|인기|많이 ?본|가장 ?많이|실시간|화제의|주간|오늘의 ?인기).{0,16})$"
+    ))
+    .ok()
+});
+/// How far above a list its heading may stand.
+const HEADED: usize = 3;
+/// A heading has no more nodes.
+const HEADING: usize = 10;
 
 /// The blocks of the list, in the page's order; none when nothing looks like one.
 pub(super) fn blocks<'a>(html: &'a Html, page: &Page<'_>) -> Vec<NodeRef<'a>> {
@@ -132,18 +139,18 @@ fn shape(node: &NodeRef<'_>) -> (String, String) {
 fn never(node: &NodeRef<'_>) -> bool {
     node.node_name().is_some_and(|name| NEVER.contains(&name.as_ref()))
         || node.attr("role").is_some_and(|role| matches!(role.as_ref(), "navigation" | "contentinfo" | "search"))
-        || named(node, &NEVER_NAMED)
+        || named(node, |word| NEVER_NAMED.contains(&word))
 }
 
-/// Whether one of these words stands in an element's class or id.
-fn named(node: &NodeRef<'_>, words: &[&str]) -> bool {
+/// Whether such a word stands in an element's class or id.
+fn named(node: &NodeRef<'_>, is_such: fn(&str) -> bool) -> bool {
     // Themes say on the page as a whole what it has: `has-sidebar`, `no-nav`.
     if node.node_name().is_none_or(|name| matches!(name.as_ref(), "body" | "html" | "main")) {
         return false;
     }
     let says = |text: &str| {
         let text = text.to_ascii_lowercase();
-        text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| words.contains(&word))
+        text.split(|c: char| !c.is_ascii_alphanumeric()).any(is_such)
     };
     node.class().is_some_and(|class| says(&class)) || node.id_attr().is_some_and(|id| says(&id))
 }
@@ -166,25 +173,42 @@ fn weight(members: &[NodeRef<'_>], page: &Page<'_>) -> u64 {
             total += evidence(block, &entry);
         }
     }
-    let beside = members.first().is_some_and(|block| {
-        named(block, &BESIDE)
-            || block
-                .ancestors_it(None)
-                .any(|above| above.node_name().is_some_and(|name| name.as_ref() == "aside") || named(&above, &BESIDE))
-    });
+    let stands = |is_such: fn(&NodeRef<'_>) -> bool| {
+        members.first().is_some_and(|block| is_such(block) || block.ancestors_it(None).any(|above| is_such(&above)))
+    };
     if seen.len() < 2 {
         0
-    } else if beside {
+    } else if stands(is_beside) || members.first().is_some_and(leads_away) {
+        total / 8
+    } else if stands(|node| named(node, |word| SOME.iter().any(|begin| word.starts_with(begin)))) {
         total / 4
     } else {
         total
     }
 }
 
+fn is_beside(node: &NodeRef<'_>) -> bool {
+    node.node_name().is_some_and(|name| name.as_ref() == "aside")
+        || named(node, |word| BESIDE.iter().any(|begin| word.starts_with(begin)))
+}
+
+/// Whether what is written over a list says that it leads elsewhere.
+fn leads_away(block: &NodeRef<'_>) -> bool {
+    let over = |node: &NodeRef<'_>| {
+        let before = std::iter::successors(node.prev_element_sibling(), NodeRef::prev_element_sibling).take(2);
+        let short = before.filter(|before| before.descendants_it().take(HEADING + 1).count() <= HEADING);
+        short.map(|before| fold(&before.text())).any(|text| AWAY.as_ref().is_some_and(|away| away.is_match(&text)))
+    };
+    over(block) || block.ancestors_it(None).take(HEADED).any(|above| over(&above))
+}
+
 /// What one block says of a post.
 fn evidence(block: &NodeRef<'_>, entry: &Entry) -> u64 {
     let summary = entry.summary.as_ref().map_or(0, |html| width(&plain_text(html.as_str())).min(200));
-    let (title, date) = (width(&entry.title).min(60), u64::from(entry.published.is_some()) * 40);
+    // The first lines of a text may be a link, and say more of its post than of a list of first lines.
+    let links = dom_query::Selection::from(*block).select("a[href]");
+    let said = links.nodes().iter().map(|link| width(&link.text())).max().unwrap_or_default();
+    let (title, date) = (width(&entry.title).max(said).min(60), u64::from(entry.published.is_some()) * 40);
     // A word or two without anything else is a menu's entry, or a tag.
     if title < 12 && date == 0 && summary == 0 {
         return 0;
@@ -194,6 +218,6 @@ fn evidence(block: &NodeRef<'_>, entry: &Entry) -> u64 {
 }
 
 /// How wide a text is; a syllable block or an ideograph says more than a letter.
-fn width(text: &str) -> u64 {
+pub(super) fn width(text: &str) -> u64 {
     fold(text).chars().map(|c| if c > '\u{10ff}' { 2 } else { 1 }).sum()
 }

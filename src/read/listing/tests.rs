@@ -214,6 +214,154 @@ fn microformats_and_microdata_are_read() {
     );
 }
 
+/// The address, title and date of each.
+fn told(page: &str) -> Vec<String> {
+    auto(page).iter().map(|line| line.splitn(4, " | ").take(3).collect::<Vec<_>>().join(" | ")).collect()
+}
+
+#[test]
+fn what_is_said_of_the_author_is_not_said_of_the_post() {
+    let entry = |number: u32| {
+        format!(
+            "<article class=h-entry><a class='p-author h-card u-url' href='/mina'><img class=u-photo src=x alt=''><span class=p-name>Mina</span></a>\
+             <div class='u-in-reply-to h-cite'><a class='u-url p-name' href='https://other.example/1'>What they said</a></div>\
+             <a class='p-name u-url' href='/p/{number}'>Number {number}</a><time class=dt-published datetime='2026-03-0{number}'>x</time></article>"
+        )
+    };
+    let feed = format!("<body>{MENU}<div class=h-feed>{}{}</div>{FOOT}</body>", entry(2), entry(1));
+    assert_eq!(
+        auto(&feed),
+        ["/p/2 | Number 2 | 2026-03-02T00:00:00Z | Mina | ", "/p/1 | Number 1 | 2026-03-01T00:00:00Z | Mina | "]
+    );
+    let data = |number: u32| {
+        format!(
+            "<div itemprop=blogPost itemscope itemtype='http://schema.org/BlogPosting'><span itemprop=author itemscope itemtype='http://schema.org/Person'>\
+             <a itemprop=url href='/mina'><span itemprop=name>Mina</span></a></span><div itemprop=publisher itemscope><meta itemprop=url content='/house'></div>\
+             <span itemprop=name><a itemprop=url href='/p/{number}'>Number {number}</a></span><meta itemprop=datePublished content='2026-03-0{number}'></div>"
+        )
+    };
+    assert_eq!(
+        auto(&format!("<body>{}{}</body>", data(2), data(1))),
+        ["/p/2 | Number 2 | 2026-03-02T00:00:00Z | Mina | ", "/p/1 | Number 1 | 2026-03-01T00:00:00Z | Mina | "]
+    );
+    // A page that is marked as one post, and holds the posts that it lists.
+    let held =
+        format!("<body class='page hentry'><h1 class=entry-title>All of them</h1>{}{}</body>", entry(2), entry(1));
+    assert_eq!(auto(&held).len(), 2);
+}
+
+#[test]
+fn a_title_is_told_from_dates_badges_and_first_lines_that_share_its_link() {
+    let rows = |row: &str| [3, 2].map(|number| row.replace('#', &number.to_string())).concat();
+    for (row, title) in [
+        (
+            "<div class=x><a href='/p/#'><img src=x alt=''></a><a href='/p/#'>Title number #</a><a href='/p/#'>What the post # says in its very first words.</a><a href='/p/#'>Read more</a></div>",
+            "Title number #",
+        ),
+        (
+            "<a class=x href='/p/#'><div class=big>Title number #</div><div class=grey>Jan #, 2026</div></a>",
+            "Title number #",
+        ),
+        (
+            "<a class=x href='/p/#'><time datetime='2026-01-0#'>3 Jan</time><span>Title number #</span><span>And what it says, in a few words.</span></a>",
+            "Title number #",
+        ),
+        (
+            "<li class=x><a href='/p/#'>The <b>great</b> clock <i>of</i> alley #</a> 2026-01-0#</li>",
+            "The great clock of alley #",
+        ),
+        (
+            "<div class=x><a href='/p/#'>NEW</a><a href='/p/#'>골목의 늦은 시계 #</a><i>2026.01.0#</i></div>",
+            "골목의 늦은 시계 #",
+        ),
+        (
+            "<div class=x><a href='/category/clocks'>Clocks, hours and long evenings</a><a href='/p/#'>Short #</a><span class=date>2026-01-0#</span></div>",
+            "Short #",
+        ),
+        (
+            "<div class=x><a href='/all/tags' rel=tag>Clocks, hours and long evenings</a><a href='/p/#'>Title number #</a></div>",
+            "Title number #",
+        ),
+        (
+            "<div class=x><div class=post-title>Title number #</div><div class=subtitle>Of the alley</div><a href='/p/#' aria-label='Read it'></a></div>",
+            "Title number #",
+        ),
+        (
+            "<a class=x href='/p/#'><span class=item-subtitle>Of the alley</span><span class=item-title>Title number #</span><p>What it says, in many more words than its title has, so that it is long.</p></a>",
+            "Title number #",
+        ),
+    ] {
+        let titles: Vec<String> = auto(&format!("<body>{MENU}<main>{}</main>{FOOT}</body>", rows(row)))
+            .iter()
+            .map(|line| line.split(" | ").take(2).collect::<Vec<_>>().join(" "))
+            .collect();
+        let want = [3, 2].map(|number| format!("/p/{number} {title}").replace('#', &number.to_string()));
+        assert_eq!(titles, want, "{row}");
+    }
+}
+
+#[test]
+fn a_post_in_front_joins_its_list_and_a_menu_in_linked_data_is_no_list() {
+    let card = |number: u32| {
+        format!(
+            "<div class=card><h3><a href='/p/{number}'>Title number {number}</a></h3><time>2026-01-0{number}</time></div>"
+        )
+    };
+    let cards: String = (1..=8).rev().map(card).collect();
+    let hero = "<script type='application/ld+json'>{\"@type\":\"NewsArticle\",\"headline\":\"In front\",\"url\":\"/p/9\",\"datePublished\":\"2026-01-09\"}</script>";
+    let found = told(&format!("<body>{hero}<div class=hero><h1><a href='/p/9'>In front</a></h1></div>{cards}</body>"));
+    assert_eq!(found.len(), 9);
+    assert_eq!(found[..2], ["/p/9 | In front | 2026-01-09T00:00:00Z", "/p/8 | Title number 8 | 2026-01-08T00:00:00Z"]);
+    let items: Vec<String> = (1..=6)
+        .map(|number| format!("{{\"@type\":\"ListItem\",\"name\":\"Section {number}\",\"url\":\"/s/{number}\"}}"))
+        .collect();
+    let menu = format!(
+        "<script type='application/ld+json'>{{\"@type\":\"ItemList\",\"itemListElement\":[{}]}}</script>",
+        items.join(",")
+    );
+    assert_eq!(told(&format!("<body>{menu}{cards}</body>"))[0], "/p/8 | Title number 8 | 2026-01-08T00:00:00Z");
+}
+
+#[test]
+fn lists_in_forms_are_read_and_rankings_are_not() {
+    let row = |number: u32| {
+        format!(
+            "<tr><td class=td_num2>{number}</td><td class=td_subject><div class=bo_tit><a href='/bbs/board.php?bo_table=free&amp;wr_id={number}'> 골목의 시계 {number} <span class=cnt_cmt>2</span></a></div></td>\
+             <td class='td_name sv_use'><span class=sv_member>홍길동</span></td><td class=td_num>15</td><td class=td_datetime>05-0{number}</td></tr>"
+        )
+    };
+    let board =
+        format!("<html lang=ko><body><form name=fboardlist><table>{}{}</table></form></body></html>", row(9), row(8));
+    assert_eq!(told(&board)[0], "/bbs/board.php?bo_table=free&wr_id=9 | 골목의 시계 9 | ");
+    let ranked: Vec<String> = (0..10)
+        .map(|number| {
+            format!("<li><a href='/q/{number}'>모두가 읽은 기사의 제목이 길게 여기에 쓰여 있다 {number}</a></li>")
+        })
+        .collect();
+    let ranked = ranked.concat();
+    for around in [
+        format!("<div class=rank_news><ul>{ranked}</ul></div>"),
+        format!("<div class=side_box><ul>{ranked}</ul></div>"),
+        format!("<div class=box><h3>많이 본 기사</h3><div><ul>{ranked}</ul></div></div>"),
+        format!("<section><p>Most read</p><ul>{ranked}</ul></section>"),
+    ] {
+        let list = "<div class=main><div class=item><a href=/p/1>늦은 시계와 골목 사람들</a></div><div class=item><a href=/p/2>이른 빵과 버터</a></div>\
+            <div class=item><a href=/p/3>비 오는 골목에서 만난 사람</a></div><div class=item><a href=/p/4>빵</a></div><div class=item><a href=/p/5>감나무 아래에서 기다리는 저녁</a></div></div>";
+        let found = told(&format!("<html lang=ko><body>{list}{around}</body></html>"));
+        assert_eq!((found.len(), found[3].as_str()), (5, "/p/4 | 빵 | "), "{around}");
+    }
+}
+
+#[test]
+fn what_is_relative_to_a_base_is_resolved_without_an_address() {
+    let page = "<html><base href='https://www.alley.example/blog/'><ul><li><a href='a.html'>The first of two titles</a></li><li><a href='b.html'>The second of two titles</a></li></ul>";
+    let input = Input { bytes: page.as_bytes(), content_type: None, base: None, platforms: &Platforms::default() };
+    assert_eq!(
+        lines(&listing(&input, &ListRules::default()).unwrap())[0],
+        "/blog/a.html | The first of two titles |  |  | "
+    );
+}
+
 #[test]
 fn selectors_win_and_what_they_do_not_find_is_missing() {
     let page = format!(
