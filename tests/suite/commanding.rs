@@ -322,14 +322,12 @@ async fn a_page_is_followed_by_the_feed_it_names_or_may_have() {
     let added = place.run(&["source", "add", origin.url("/two").as_str(), "--name", "two"]).await.ok();
     assert!(added.out.contains("0 entries") && place.config().contains(origin.url("/news").as_str()), "{}", added.out);
     // None of those that it names can be had: what is where sites keep theirs is taken by its own address.
-    origin.set("/dead", html(&format!("<html><head>{}</head>", link("/gone"))));
-    let added = place.run(&["source", "add", origin.url("/dead").as_str(), "--name", "dead"]).await.ok();
+    let dead = Origin::start().await;
+    dead.set("/rss", Answer::ok(feed(1..=3)));
+    dead.set("/", html(&format!("<html><head>{}</head>", link("/gone"))));
+    let added = place.run(&["source", "add", dead.url("/").as_str(), "--name", "dead"]).await.ok();
     assert!(added.out.contains("3 entries"), "{}", added.out);
-    assert!(
-        place.config().contains(&format!("name = \"dead\"\nurl = \"{}\"", origin.url("/rss"))),
-        "{}",
-        place.config()
-    );
+    assert!(place.config().contains(&format!("name = \"dead\"\nurl = \"{}\"", dead.url("/rss"))), "{}", place.config());
     // Nor is there another: what the page lists is offered, and without a list the feed's own fault is told.
     let lists = Origin::start().await;
     let items = "<ul><li><a href=/p/2>Bread at five in the morning</a></li><li><a href=/p/1>A clock for the corner shop</a></li></ul>";
