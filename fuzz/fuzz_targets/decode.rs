@@ -2,6 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use syndicated::domain::platform::Platforms;
 use syndicated::read::{Input, read};
 
 const SAID: [Option<&str>; 12] = [
@@ -22,5 +23,5 @@ const SAID: [Option<&str>; 12] = [
 fuzz_target!(|bytes: &[u8]| {
     let Some((choice, bytes)) = bytes.split_first() else { return };
     let content_type = SAID[usize::from(*choice) % SAID.len()];
-    let _ = read(&Input { bytes, content_type, base: None });
+    let _ = read(&Input { bytes, content_type, base: None, platforms: &Platforms::default() });
 });

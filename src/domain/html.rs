@@ -39,8 +39,8 @@ thread_local! {
 struct Text {
     /// Where its relative links lead.
     base: Option<HttpUrl>,
-    /// Begins the names inside it; others are dropped.
-    prefix: String,
+    /// Begins the names inside it, if there are any; others are dropped.
+    prefix: Option<String>,
 }
 
 fn policy() -> Builder<'static> {
@@ -57,7 +57,7 @@ fn policy() -> Builder<'static> {
         .attribute_filter(|element, attribute, value| {
             let in_text = value.trim_start().get(..5).is_some_and(|head| head.eq_ignore_ascii_case("data:"));
             match attribute {
-                "id" => TEXT.with_borrow(|text| value.starts_with(&text.prefix).then(|| value.into())),
+                "id" => TEXT.with_borrow(|text| text.is_name_inside(value).then(|| value.into())),
                 "class" => languages(value),
                 "cite" => TEXT.with_borrow(|text| {
                     tidy::absolute(value, text.base.as_ref()).map(|url| url.as_str().to_owned().into())
@@ -72,14 +72,19 @@ fn policy() -> Builder<'static> {
     policy
 }
 
+impl Text {
+    fn is_name_inside(&self, name: &str) -> bool {
+        self.prefix.as_ref().is_some_and(|prefix| name.starts_with(prefix))
+    }
+}
+
 /// Where the relative links of the text lead.
 struct Links;
 
 impl UrlRelativeEvaluate<'_> for Links {
     fn evaluate<'url>(&self, url: &'url str) -> Option<Cow<'url, str>> {
         TEXT.with_borrow(|text| {
-            let is_inside = url.strip_prefix('#').is_some_and(|name| name.starts_with(&text.prefix));
-            if is_inside {
+            if url.strip_prefix('#').is_some_and(|name| text.is_name_inside(name)) {
                 return Some(url.into());
             }
             text.base.as_ref()?.join(url).map(|url| url.as_str().to_owned().into())
@@ -104,12 +109,19 @@ impl CleanHtml {
     #[must_use]
     pub fn sanitise(html: &str, base: Option<&HttpUrl>) -> Self {
         let bounded = bounded(html);
-        let digest = sha256_hex(html.as_bytes());
-        let prefix = format!("n{}-", digest.get(..8).unwrap_or_default());
-        let tidied = tidy::tidy(&bounded, base, &prefix);
-        TEXT.set(Text { base: base.cloned(), prefix });
+        let prefix = anchors::may_link_inside(&bounded).then(|| {
+            let digest = sha256_hex(html.as_bytes());
+            format!("n{}-", digest.get(..8).unwrap_or_default())
+        });
+        let tidied = tidy::tidy(&bounded, base, prefix.as_deref());
         let apart = runs::set_apart(&tidied);
-        Self(POLICY.with(|policy| policy.clean(&apart)).to_string().trim().to_owned())
+        TEXT.set(Text { base: base.cloned(), prefix });
+        let mut clean = Vec::with_capacity(apart.len() + apart.len() / 8);
+        // Writing into memory does not fail, and the serialiser writes UTF-8.
+        let written = POLICY.with(|policy| policy.clean(&apart)).write_to(&mut clean);
+        let clean = written.ok().and_then(|()| String::from_utf8(clean).ok()).unwrap_or_default();
+        let trimmed = clean.trim();
+        Self(if trimmed.len() == clean.len() { clean } else { trimmed.to_owned() })
     }
 
     /// Takes plain text as HTML: escaped, with its blank lines as paragraphs.

@@ -23,6 +23,9 @@ pub fn plain_text(html: &str) -> String {
 #[must_use]
 pub fn plain_title(title: &str) -> String {
     let title = title.get(..title.floor_char_boundary(LONGEST_TITLE)).unwrap_or(title);
+    if !title.contains('<') {
+        return plain_text(title);
+    }
     let pieces = || title.split('<').skip(1);
     let closed: Vec<&str> = TAGS.into_iter().filter(|tag| pieces().any(|piece| is_end_of(piece, tag))).collect();
     let mut markup = title.split('<').next().unwrap_or_default().to_owned();

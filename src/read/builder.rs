@@ -130,6 +130,12 @@ impl<'a> Builder<'a> {
         (is_inline(ns, name) || !self.inner.is_empty()) && !is_entry(ns, name) && in_person()
     }
 
+    /// Characters as they stand in the document, their references not resolved yet.
+    pub(super) fn raw_text(&mut self, text: &'a str) {
+        let text = self.entities.decode(text, &mut self.repairs);
+        self.text(text);
+    }
+
     /// Characters, their references resolved.
     pub(super) fn text(&mut self, text: Cow<'a, str>) {
         let in_markup = !self.inner.is_empty();

@@ -147,8 +147,9 @@ fn is_default(header: &'static Encoding, declared: Option<&'static Encoding>, by
 
 /// ISO-2022-JP writes Japanese in ASCII's bytes, between these.
 fn shifts(bytes: &[u8]) -> bool {
-    let into = bytes.windows(3).any(|three| matches!(three, [0x1B, b'$', b'B' | b'@']));
-    into && ISO_2022_JP.decode_without_bom_handling_and_without_replacement(bytes).is_some()
+    // Hardly any document holds the escape, and that is quickly seen.
+    let into = || bytes.windows(3).any(|three| matches!(three, [0x1B, b'$', b'B' | b'@']));
+    bytes.contains(&0x1B) && into() && ISO_2022_JP.decode_without_bom_handling_and_without_replacement(bytes).is_some()
 }
 
 /// What bytes look like that are not UTF-8.

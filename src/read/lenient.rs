@@ -124,8 +124,7 @@ impl<'a> Scan<'a> {
         let text = self.slice(self.at, self.at + length);
         self.at += length;
         if !text.trim().is_empty() {
-            let text = self.builder.entities.decode(text, &mut self.builder.repairs);
-            self.builder.text(text);
+            self.builder.raw_text(text);
         }
     }
 

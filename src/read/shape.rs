@@ -3,6 +3,7 @@
 
 use super::names::split;
 use super::tags::{instruction, name_of};
+use std::cell::LazyCell;
 
 /// What a document is.
 pub(super) enum Shape {
@@ -36,12 +37,12 @@ pub(super) fn of(text: &str) -> Shape {
         return Shape::Json(0);
     }
     let text = text.get(..text.floor_char_boundary(HEAD)).unwrap_or_default();
-    let last_comment = text.rfind("-->").unwrap_or(0);
+    let last_comment = LazyCell::new(|| text.rfind("-->").unwrap_or(0));
     // Where the declarations began that lead up to the next element; whether the first element is a page's.
     let (mut at, mut head, mut page) = (0, None, None);
     while let Some(begin) = text.get(at..).and_then(|rest| rest.find('<')).map(|found| at + found) {
         let rest = text.get(begin..).unwrap_or_default();
-        if let Some(length) = declaration(rest, begin < last_comment) {
+        if let Some(length) = declaration(rest, || begin < *last_comment) {
             head = head.or(Some(begin));
             at = begin + length;
             // Words between declarations are no part of the head.
@@ -89,9 +90,9 @@ fn element(rest: &str) -> &str {
 
 /// The length of the comment, the instruction or the document type that begins
 /// here. `comments` says whether any comment ends behind this place.
-fn declaration(rest: &str, comments: bool) -> Option<usize> {
+fn declaration(rest: &str, comments: impl Fn() -> bool) -> Option<usize> {
     if rest.starts_with("<!--") {
-        comments.then(|| rest.find("-->")).flatten().map(|end| end + 3)
+        comments().then(|| rest.find("-->")).flatten().map(|end| end + 3)
     } else if rest.starts_with("<?") {
         Some(instruction(rest))
     } else if rest.get(..9).is_some_and(|word| word.eq_ignore_ascii_case("<!doctype")) {

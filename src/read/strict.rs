@@ -1,54 +1,41 @@
 //! Well-formed XML into a tree, on quick-xml's tokens.
 
 use super::builder::Builder;
-use super::repair::Repair;
 use super::tree::Tree;
 use crate::domain::url::HttpUrl;
 use quick_xml::Reader;
 use quick_xml::events::Event;
+use std::io::BufRead as _;
 
 /// The tree of a document, or what is wrong with it.
 pub(super) fn parse<'a>(text: &'a str, base: Option<&HttpUrl>) -> Result<Tree<'a>, String> {
     let mut reader = Reader::from_str(text);
-    // An ampersand alone loses nothing: it is noted, and stands for itself.
-    reader.config_mut().allow_dangling_amp = true;
     let mut builder = Builder::new(base);
     loop {
+        // A text is taken whole: its references one by one would cost more than all the rest.
         let begin = position(&reader);
-        let event = reader.read_event().map_err(|error| error.to_string())?;
-        match event {
+        let characters = text.get(begin..).and_then(|rest| rest.split('<').next()).unwrap_or_default();
+        if !characters.is_empty() {
+            builder.raw_text(characters);
+            reader.stream().consume(characters.len());
+        }
+        let begin = begin + characters.len();
+        match reader.read_event().map_err(|error| error.to_string())? {
             Event::Start(_) => builder.open(tag(text, begin, position(&reader))),
             Event::Empty(_) => {
                 builder.open(tag(text, begin, position(&reader)).trim_end_matches('/'));
                 builder.close();
             }
             Event::End(_) => builder.close(),
-            Event::Text(characters) => {
-                let characters = characters.into_inner();
-                if characters.starts_with('&') {
-                    builder.repairs.note(Repair::Ampersands);
-                }
-                builder.text(characters);
-            }
             // A section in a section: the outer one, or one before it, was never closed.
             Event::CData(characters) if characters.contains("<![CDATA[") => {
                 return Err("a marked section stands in another".to_owned());
             }
             Event::CData(characters) => builder.text(characters.into_inner()),
-            Event::GeneralRef(name) => {
-                let name = name.into_inner();
-                match builder.entities.resolve(&name, &mut builder.repairs) {
-                    Some(meant) => builder.text(meant),
-                    None => {
-                        builder.repairs.note(Repair::Ampersands);
-                        builder.text(format!("&{name};").into());
-                    }
-                }
-            }
             Event::DocType(declaration) => builder.entities.declare(&declaration),
             Event::Eof if builder.is_open() => return Err("it ends in the middle".to_owned()),
             Event::Eof => return builder.finish().ok_or_else(|| "it has no elements".to_owned()),
-            Event::Comment(_) | Event::PI(_) | Event::Decl(_) => {}
+            Event::Text(_) | Event::GeneralRef(_) | Event::Comment(_) | Event::PI(_) | Event::Decl(_) => {}
         }
     }
 }

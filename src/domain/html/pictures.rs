@@ -136,10 +136,46 @@ pub(super) fn picture(node: &NodeRef<'_>, base: Option<&HttpUrl>) {
     }
 }
 
+/// Whether the tag `img …>` is one of a picture that [`picture`] would leave as it
+/// is. Told without a parser, so of tags only that are written as most are.
+pub(super) fn is_sound_picture(tag: &str, base: Option<&HttpUrl>) -> bool {
+    let Some(attributes) = plain_attributes(tag) else { return false };
+    let value = |name: &str| attributes.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+    let is_late = LATE.iter().chain(&SETS).any(|name| value(name).is_some());
+    let sound =
+        |src: &str| src.trim() == src && !src.contains('&') && absolute(src, base).is_some() && !counts_readers(src);
+    value("src").is_some_and(sound) && !is_late && value("style").is_none() && !is_tiny(value("width"), value("height"))
+}
+
+/// The attributes of a tag in which each stands as ` name="value"`.
+fn plain_attributes(tag: &str) -> Option<Vec<(&str, &str)>> {
+    let mut attributes = Vec::new();
+    let mut rest = tag.get(tag.find(|c: char| c.is_ascii_whitespace())?..)?;
+    loop {
+        let behind = rest.trim_ascii_start();
+        if behind.starts_with('>') || behind.starts_with("/>") {
+            return Some(attributes);
+        }
+        let (name, value) = behind.split_once("=\"")?;
+        let (value, further) = value.split_once('"')?;
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
+        if behind.len() == rest.len() || name.is_empty() || !name.bytes().all(plain) {
+            return None;
+        }
+        attributes.push((name, value));
+        rest = further;
+    }
+}
+
+/// Whether a picture of these measures is too small to be seen.
+fn is_tiny(width: Option<&str>, height: Option<&str>) -> bool {
+    let within = |size: Option<&str>, most: f32| {
+        size.and_then(|size| size.trim().trim_end_matches("px").parse::<f32>().ok()).is_some_and(|size| size <= most)
+    };
+    within(width, 1.0) && within(height, 1.0) || within(width, 0.0) || within(height, 0.0)
+}
+
 fn is_counter(node: &NodeRef<'_>, address: &str) -> bool {
-    let size = |name: &str| node.attr(name).and_then(|size| size.trim().trim_end_matches("px").parse::<f32>().ok());
-    let tiny = |name: &str| size(name).is_some_and(|size| size <= 1.0);
-    let nothing = |name: &str| size(name).is_some_and(|size| size <= 0.0);
     let style =
         node.attr("style").map(|style| style.replace([' ', '\t', '\n'], "").to_ascii_lowercase()).unwrap_or_default();
     let hidden = [
@@ -154,7 +190,7 @@ fn is_counter(node: &NodeRef<'_>, address: &str) -> bool {
         "height:0px",
     ];
     let styled = style.split(';').any(|rule| hidden.contains(&rule.trim_end_matches("!important")));
-    tiny("width") && tiny("height") || nothing("width") || nothing("height") || styled || counts_readers(address)
+    is_tiny(node.attr("width").as_deref(), node.attr("height").as_deref()) || styled || counts_readers(address)
 }
 
 /// The candidates of a `srcset`: addresses and their sizes. An address may hold

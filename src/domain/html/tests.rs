@@ -298,3 +298,76 @@ fn footnotes_lead_to_names_of_this_text_alone() {
     // What leads nowhere in this text leads to the page.
     assert!(clean("<a href=\"#y\">1</a>").contains("https://blog.example.com/a/#y"));
 }
+
+/// Pieces of what people write, sound and not. An end of a paragraph alone is none:
+/// it makes an empty one, which the sanitiser leaves.
+fn piece() -> impl proptest::strategy::Strategy<Value = &'static str> {
+    proptest::sample::select(vec![
+        "<p>",
+        "<p>word</p>",
+        "<p></p>",
+        "<div>",
+        "</div>",
+        "<blockquote>",
+        "</blockquote>",
+        "<ul>",
+        "<li>",
+        "</li>",
+        "</ul>",
+        "<h2>",
+        "</h2>",
+        "<figure>",
+        "</figure>",
+        "<figcaption>",
+        "<em>",
+        "</em>",
+        "<a href=\"/x\">",
+        "</a>",
+        "<b>",
+        "</b>",
+        "<br>",
+        "<pre>",
+        "</pre>",
+        "<code>",
+        "</code>",
+        "<table>",
+        "<tr>",
+        "<td>",
+        "</table>",
+        "<hr/>",
+        "word",
+        " ",
+        "\n",
+        "&nbsp;",
+        "&amp;",
+        "\u{a0}",
+        "<!-- -->",
+        "<img src=\"/a.png\">",
+        "<img src=\"/a.png\" alt=\"a > b\" width=\"9\" />",
+        "<img src=\"/a.png\" width=\"1\" height=\"1\">",
+        "<img src=\"javascript:x\">",
+        "<img src=/a.png>",
+        "<img src=\"https://pixel.wp.com/b.gif\">",
+        "<img src=\"/a.png\" data-src=\"/b.png\">",
+        "<img alt=\"x\">",
+        "<img src=\"/a.png\" srcset=\"/b.png 2x\">",
+        "<IMG SRC=\"/a.png\">",
+        "<img src=\" /a.png\">",
+        "<",
+    ])
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 2_000, failure_persistence: None, ..Default::default() })]
+
+    /// To leave a text alone is to see that tidying would.
+    #[test]
+    fn what_is_not_tidied_is_tidy(pieces in proptest::collection::vec(piece(), 0..9)) {
+        let html = pieces.concat();
+        let base: HttpUrl = "https://blog.example.com/a/".parse().unwrap();
+        if !tidy::needs_tidying(&html, Some(&base)) {
+            let tidied = tidy::tidied(&html, Some(&base), None);
+            proptest::prop_assert_eq!(clean(&html), clean(&tidied), "{}", html);
+        }
+    }
+}

@@ -3,7 +3,7 @@
 //! hidden things and emptiness go.
 
 use super::anchors;
-use super::pictures::{late_address, picture, source_set};
+use super::pictures::{is_sound_picture, late_address, picture, source_set};
 use super::players::{PLAYERS, player};
 use crate::domain::text::fold;
 use crate::domain::url::HttpUrl;
@@ -11,29 +11,72 @@ use dom_query::{Document, NodeRef};
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-/// Elements that this pass always has something to do with.
-const OF_INTEREST: [&str; 12] =
-    ["iframe", "embed", "object", "video", "audio", "img", "source", "noscript", "span", "math", "amp", "lite"];
+/// Elements that this pass always has something to do with, or how their names
+/// begin. Pictures it often has not.
+const OF_INTEREST: [&str; 11] =
+    ["iframe", "embed", "object", "video", "audio", "source", "noscript", "span", "math", "amp", "lite"];
 /// Words in tags that it may have something to do with.
 const WORDS_OF_INTEREST: [&str; 6] = ["hidden", "display", "gutter", "lineno", "line-numbers", "direction"];
 /// Blocks that mean nothing when nothing stands in them.
 const BLOCKS: [&str; 12] = ["p", "div", "section", "figure", "blockquote", "ul", "ol", "h2", "h3", "h4", "h5", "h6"];
+/// What fills a block that it is the first thing in.
+const FILLING: [&str; 20] = [
+    "a", "abbr", "b", "cite", "code", "del", "em", "i", "img", "ins", "kbd", "mark", "q", "ruby", "s", "small",
+    "strong", "sub", "sup", "u",
+];
 /// The numbers beside lines of code, which are none of it.
 const GUTTERS: [&str; 6] = ["gutter", "lineno", "linenos", "rouge-gutter", "line-numbers-rows", "blob-num"];
 
 /// The same HTML, tidied; borrowed when there was nothing to do. Names that are
-/// linked to inside it get `prefix` before them.
-pub(super) fn tidy<'a>(html: &'a str, base: Option<&HttpUrl>, prefix: &str) -> Cow<'a, str> {
-    let named = anchors::may_link_inside(html);
-    let of_interest = named
-        || WORDS_OF_INTEREST.iter().any(|word| html.contains(word))
-        || html.split('<').skip(1).any(|tag| {
-            let name = tag.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
-            OF_INTEREST.iter().any(|known| known.eq_ignore_ascii_case(name)) || is_empty_block(name, tag)
-        });
-    if !of_interest {
-        return Cow::Borrowed(html);
+/// linked to inside it get `prefix` before them, if there are any.
+pub(super) fn tidy<'a>(html: &'a str, base: Option<&HttpUrl>, prefix: Option<&str>) -> Cow<'a, str> {
+    if prefix.is_some() || needs_tidying(html, base) { tidied(html, base, prefix).into() } else { html.into() }
+}
+
+/// Whether there may be something to do: looking costs far less than parsing, and
+/// many texts are tidy.
+pub(super) fn needs_tidying(html: &str, base: Option<&HttpUrl>) -> bool {
+    let mut tags = html.split('<').skip(1).peekable();
+    let mut of_interest = || {
+        while let Some(tag) = tags.next() {
+            let name = name_of(tag);
+            let is = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+            if is(&OF_INTEREST)
+                || is(&["img"]) && !is_sound_picture(tag, base)
+                || is(&BLOCKS) && may_be_empty(tag, tags.peek().copied().unwrap_or_default())
+            {
+                return true;
+            }
+        }
+        false
+    };
+    WORDS_OF_INTEREST.iter().any(|word| html.contains(word)) || of_interest()
+}
+
+fn name_of(tag: &str) -> &str {
+    tag.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default()
+}
+
+/// Whether nothing may stand in a block: neither words behind its tag, `p>` or
+/// `div …>`, nor an element that begins there. That a block in it is empty is
+/// seen when its own turn comes.
+fn may_be_empty(tag: &str, next: &str) -> bool {
+    let Some((_, behind)) = tag.split_once('>') else { return false };
+    let mut behind = behind.trim_start();
+    while let Some(further) = ["&nbsp;", "&#160;"].iter().find_map(|space| behind.strip_prefix(space)) {
+        behind = further.trim_start();
     }
+    let (outer, inner) = (name_of(tag), name_of(next));
+    let fills = match outer {
+        "ul" | "ol" => inner == "li",
+        "div" | "section" | "blockquote" | "figure" => BLOCKS.contains(&inner) || FILLING.contains(&inner),
+        _ => FILLING.contains(&inner),
+    };
+    behind.is_empty() && !fills
+}
+
+/// What [`tidy`] makes of HTML that it has something to do with.
+pub(super) fn tidied(html: &str, base: Option<&HttpUrl>, prefix: Option<&str>) -> String {
     let document = Document::fragment(html);
     let all = || document.root().descendants().into_iter().filter(NodeRef::is_element);
     let late: HashSet<String> =
@@ -52,7 +95,7 @@ pub(super) fn tidy<'a>(html: &'a str, base: Option<&HttpUrl>, prefix: &str) -> C
             _ => {}
         }
     }
-    if named {
+    if let Some(prefix) = prefix {
         anchors::name_anew(&all().collect::<Vec<_>>(), base, prefix);
     }
     for node in all() {
@@ -77,14 +120,7 @@ pub(super) fn tidy<'a>(html: &'a str, base: Option<&HttpUrl>, prefix: &str) -> C
             node.remove_from_parent();
         }
     }
-    document.root().inner_html().to_string().into()
-}
-
-/// `p>` or `div …>` with nothing behind it but space: cheap to see before parsing.
-fn is_empty_block(name: &str, tag: &str) -> bool {
-    let is_block = BLOCKS.iter().any(|known| known.eq_ignore_ascii_case(name));
-    let behind = tag.split_once('>').map_or("x", |(_, behind)| behind);
-    is_block && behind.replace("&nbsp;", "").replace("&#160;", "").trim().is_empty()
+    document.root().inner_html().to_string()
 }
 
 /// What its page does not show is not to be read either.
