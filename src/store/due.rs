@@ -31,6 +31,7 @@ pub(super) struct Candidate {
     of_digest: Option<i64>,
     written_at: Option<i64>,
     variant: i64,
+    dated_at: Option<i64>,
     name: Option<String>,
 }
 
@@ -47,7 +48,7 @@ macro_rules! due {
         concat!(
             "SELECT d.id, d.digest_id, d.letter_id, d.subscription_id, d.expires_at, d.fence, d.attempts,
                     s.state AS subscription_state, s.newsletter, s.counter, s.confirm_nonce,
-                    b.id AS subscriber_id, b.email, b.name, d.variant,
+                    b.id AS subscriber_id, b.email, b.name, d.variant, d.dated_at,
                     l.kind, l.recipient, l.language, l.subject, l.body, l.html, l.digest_id AS of_digest,
                     l.created_at AS written_at
              FROM delivery d
@@ -101,6 +102,7 @@ pub(super) fn wanted(candidate: Candidate) -> Result<Option<(EmailAddress, Conte
             counter,
             variant: candidate.variant,
             name: candidate.name,
+            dated: candidate.dated_at.map(Timestamp::from_millis),
         };
         return Ok(Some((to, content)));
     }
@@ -121,6 +123,7 @@ pub(super) fn wanted(candidate: Candidate) -> Result<Option<(EmailAddress, Conte
             letter,
             written,
             digest: candidate.of_digest.map(DigestId),
+            language: candidate.language.and_then(|tag| tag.parse().ok()).unwrap_or_default(),
             subject: candidate.subject.unwrap_or_default(),
             html: candidate.html.unwrap_or_default(),
             plain: candidate.body.unwrap_or_default(),

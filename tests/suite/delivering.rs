@@ -159,7 +159,11 @@ impl World {
     pub(crate) async fn digest(&self, slot: &str) -> DigestId {
         let now = self.clock.now();
         let edition = Edition { newsletter: weekly(), cadence: weekly(), slot: slot.to_owned() };
-        let html = format!("<p>안녕하세요</p><a href=\"{}\">leave</a> {}", token::UNSUBSCRIBE_URL, token::EMAIL);
+        let html = format!(
+            "<html lang=\"ko\" dir=\"ltr\"><p>안녕하세요</p><a href=\"{}\">leave</a> {}</html>",
+            token::UNSUBSCRIBE_URL,
+            token::EMAIL
+        );
         let plain = format!(".\n..\n안녕하세요\n{}\n{}\n", token::UNSUBSCRIBE_URL, token::EMAIL);
         let frozen = Frozen {
             posts: &[],
