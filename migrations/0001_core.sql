@@ -315,6 +315,8 @@ CREATE TABLE delivery (
         ('pending', 'attempting', 'deferred', 'unknown', 'sent', 'bounced', 'suppressed', 'expired')),
     not_before      BIGINT NOT NULL,
     expires_at      BIGINT NOT NULL,
+    -- The date of its mail; NULL when that is the freezing of its digest. Stands once it was tried (P5).
+    dated_at        BIGINT,
     attempts        BIGINT NOT NULL DEFAULT 0,
     -- How often the answer after the final dot was lost (P6).
     doubts          BIGINT NOT NULL DEFAULT 0,

@@ -15,7 +15,7 @@ use crate::flow::subscribe::Subscriptions;
 use crate::flow::websub::Hubs;
 use crate::lifecycle::{Asked, Progress, SOFT_STOP, Signals, Stop, Tasks, Word, feed_watchdog, tell};
 use crate::net::{Client, Names};
-use crate::render::Renderer;
+use crate::render::{Renderer, TemplateFaults};
 use crate::scheduler::{Roles, Scheduler};
 use crate::store::{NodeLock, OpenError, Store};
 use crate::web::{self, Web};
@@ -40,6 +40,7 @@ pub struct Daemon {
     pub store: Store,
     config: Live,
     clock: Clock,
+    renderer: Arc<Renderer>,
     poller: Arc<Poller>,
     publisher: Arc<Publisher>,
     arrivals: Arc<Notify>,
@@ -76,7 +77,7 @@ impl Daemon {
         let tasks = Tasks::new(Stop::new());
         let client = Client::new(&config.fetch, &config.site.base_url, Names::system(), clock.clone())?;
         let (listen, pictures) = (config.http.listen, client.clone());
-        let renderer = Arc::new(Renderer::with(config.site.templates.as_deref())?);
+        let renderer = Arc::new(Renderer::tried(config.site.templates.as_deref())?);
         let config: Live = Arc::new(ArcSwap::from_pointee(config));
         let poller = Poller::new(store.clone(), client.clone(), clock.clone(), chance.clone(), config.clone());
         let poller = Arc::new(poller);
@@ -110,7 +111,7 @@ impl Daemon {
                 publisher.clone(),
                 subscriptions,
                 hubs.clone(),
-                renderer,
+                renderer.clone(),
                 tasks.clone(),
                 clock.clone(),
             );
@@ -139,15 +140,21 @@ impl Daemon {
                 () = stop.soft() => {}
             }
         });
-        Ok(Self { web: listening, store, config, clock, poller, publisher, arrivals, tasks, _lock: lock })
+        Ok(Self { web: listening, store, config, clock, renderer, poller, publisher, arrivals, tasks, _lock: lock })
     }
 
-    /// Puts another configuration in force. What only a restart can change (the
-    /// database, the listening address) stays, and the log says so.
+    /// Puts another configuration in force, and the templates as their files are
+    /// now. What only a restart can change (the database, the listening address)
+    /// stays, and so do the templates when something is wrong with the new ones;
+    /// the log says so.
     pub async fn reload(&self, config: Config) -> anyhow::Result<()> {
         let old = self.config.load_full();
         if old.database.to_string() != config.database.to_string() || old.http.listen != config.http.listen {
             tracing::warn!("database.url and http.listen change at the next restart only");
+        }
+        let templates = config.site.templates.clone();
+        if let Err(TemplateFaults(faults)) = self.renderer.reload(templates.as_deref()) {
+            tracing::error!("the old templates stay in force: {}", faults.join("; "));
         }
         self.config.store(Arc::new(config));
         self.poller.adopt_config().await?;

@@ -250,6 +250,13 @@ fn notes(config: &Config) -> Vec<String> {
         if newsletter.cadences.is_empty() {
             notes.push(format!("newsletter `{}` has no cadence: it has feeds, and is not mailed", newsletter.name));
         }
+        for cadence in &newsletter.cadences {
+            let composition = &cadence.composition;
+            for file in composition.note_before.iter().chain(&composition.note_after).filter(|file| !file.exists()) {
+                let (newsletter, cadence, file) = (&newsletter.name, &cadence.name, file.display());
+                notes.push(format!("{newsletter} / {cadence}: there is no file {file}; its digests have no such note"));
+            }
+        }
     }
     notes
 }

@@ -195,7 +195,7 @@ async fn send(send: Send, setting: &Setting, out: &mut Out) -> anyhow::Result<()
     let digester = Digester::new(store.clone(), live.clone(), renderer.clone(), setting.clock.clone());
     let digester = digester.with_pictures(client).urgent(send.now);
     if !send.yes && std::io::stdin().is_terminal() {
-        let Preview { posts, mail } = digester.preview(newsletter.as_str(), cadence.as_str()).await?;
+        let Preview { posts, mail, .. } = digester.preview(newsletter.as_str(), cadence.as_str()).await?;
         let Some(mail) = mail else {
             return Ok(out.line("nothing was sent: no new post has settled")?);
         };

@@ -1,7 +1,9 @@
 //! How a command ends: its error once on standard error, and its exit code.
 
+use super::output::count;
 use crate::config::Faults;
 use crate::config::edit::EditError;
+use crate::render::TemplateFaults;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
@@ -26,8 +28,11 @@ pub fn finish(result: anyhow::Result<()>) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if let Some(faults) = faults(&error) {
-        let count = faults.count();
-        eprintln!("{faults}\nsyndicated: {count} {} in the configuration", if count == 1 { "fault" } else { "faults" });
+        eprintln!("{faults}\nsyndicated: {} in the configuration", count(faults.count(), "fault", "faults"));
+        return ExitCode::from(2);
+    }
+    if let Some(faults) = error.downcast_ref::<TemplateFaults>() {
+        eprintln!("{faults}\nsyndicated: {} in the templates", count(faults.0.len(), "fault", "faults"));
         return ExitCode::from(2);
     }
     if error.downcast_ref::<Said>().is_none() {

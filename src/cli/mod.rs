@@ -187,7 +187,7 @@ impl Cli {
 pub async fn run(command: Command, setting: &Setting) -> anyhow::Result<()> {
     let out = &mut Out::standard();
     match command {
-        Command::Plan(plan) => plan::run(&plan, setting, out),
+        Command::Plan(plan) => plan::run(plan, setting, out).await,
         Command::Poll(poll) => poll::run(poll, setting, out).await,
         Command::Read(read) => read::run(read, setting, out).await,
         Command::Digest(command) => digest::run(command, setting, out).await,

@@ -31,6 +31,17 @@ impl Picture {
     }
 }
 
+/// A picture with the address at which it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Where.
+    pub address: String,
+    /// What.
+    pub picture: Picture,
+    /// Whether it was fetched just now, and is kept nowhere yet.
+    pub is_new: bool,
+}
+
 /// The media type of a picture that all mail programs show; `None` of anything
 /// else, whatever it calls itself.
 fn media_type(bytes: &[u8]) -> Option<&'static str> {

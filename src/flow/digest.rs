@@ -17,6 +17,7 @@ use crate::domain::composition::Deliver;
 use crate::domain::digest::{DigestState, Edition};
 use crate::domain::id::DigestId;
 use crate::domain::newsletter::{Cadence, Newsletter, Rhythm};
+use crate::domain::picture::{Found, shown_in};
 use crate::domain::schedule::{Schedule, Slot};
 use crate::domain::time::Timestamp;
 use crate::net::Client;
@@ -80,6 +81,8 @@ pub struct Preview {
     pub posts: Sifted,
     /// The mail; `None` when there is nothing to send.
     pub mail: Option<Rendered>,
+    /// The pictures that come with it.
+    pub pictures: Vec<Found>,
 }
 
 /// Why no digest was made.
@@ -172,11 +175,14 @@ impl Digester {
         let since = self.since(newsletter, cadence).await?;
         let selection = Selection { newsletter, cadence: &cadence.name, since, now };
         let posts = sift(&self.store, &selection).await?;
-        let mail = match posts.taken.as_slice() {
-            [] => None,
-            taken => Some(self.composer(Place { config: &config, newsletter, cadence }, now).whole(taken).await?),
-        };
-        Ok(Preview { posts, mail })
+        if posts.taken.is_empty() {
+            return Ok(Preview { posts, mail: None, pictures: Vec::new() });
+        }
+        let composer = self.composer(Place { config: &config, newsletter, cadence }, now);
+        let (mail, mut pictures) = composer.whole(&posts.taken).await?;
+        let shown = shown_in(&mail.html);
+        pictures.retain(|found| shown.contains(&found.picture.id));
+        Ok(Preview { posts, mail: Some(mail), pictures })
     }
 
     /// When the next slot of any cadence falls due; instant cadences have none.
@@ -206,11 +212,11 @@ impl Digester {
         let now = self.clock.now();
         let zones = match cadence.composition.deliver {
             Deliver::AtOnce => Vec::new(),
-            Deliver::Local => self.store.zones_in_use().await?,
+            Deliver::Local => self.zones(place, schedule, progress, now).await?,
         };
         // Frozen as soon as the first of its readers' clocks shows the time.
-        let ripe = |slot: &Slot| zones.iter().map(|zone| slot.due_in(*zone)).fold(slot.due, Timestamp::min) <= now;
-        let mut slots = schedule.slots_after(progress.fired_to).take_while(ripe).peekable();
+        let mut slots =
+            schedule.slots_after(progress.fired_to).take_while(|slot| is_ripe(slot, &zones, now)).peekable();
         while let Some(slot) = slots.next() {
             // Several nominal times may share an instant (the end of a gap): only
             // behind the last of them is that instant done.
@@ -233,6 +239,22 @@ impl Digester {
             fired.extend(outcome.map(|outcome| Fired { edition, outcome }));
         }
         Ok(())
+    }
+
+    /// Whose clocks a local cadence goes by: its own readers'. They are looked for
+    /// only when the clock of any reader at all shows the time of its next slot.
+    async fn zones(
+        &self,
+        Place { newsletter, cadence, .. }: Place<'_>,
+        schedule: &Schedule,
+        progress: Progress,
+        now: Timestamp,
+    ) -> Result<Vec<Tz>, DigestError> {
+        let all = self.store.zones_in_use().await?;
+        if schedule.next_after(progress.fired_to).is_some_and(|slot| is_ripe(&slot, &all, now)) {
+            return Ok(self.store.zones_of(&newsletter.name, &cadence.name).await?.0);
+        }
+        Ok(all)
     }
 
     async fn fire_instant(
@@ -335,7 +357,7 @@ impl Digester {
             notes: &notes,
             topics: &topics,
             moved,
-            review: review.map(|editor| Review { editor }),
+            review: review.map(|editor| Review { editor, language: place.newsletter.language }),
         };
         match self.store.freeze_digest(edition, &frozen, turn.map(|turn| turn.fired_to), now).await? {
             Freeze::Done { digest, recipients } => {
@@ -376,6 +398,11 @@ struct Turn {
     fired_to: Timestamp,
     /// When it falls due by the clocks of zones; '' is the newsletter's. Empty: for all at once.
     times: Vec<(String, Timestamp)>,
+}
+
+/// Whether one of the clocks that a slot goes by shows its time.
+fn is_ripe(slot: &Slot, zones: &[Tz], now: Timestamp) -> bool {
+    zones.iter().map(|zone| slot.due_in(*zone)).fold(slot.due, Timestamp::min) <= now
 }
 
 /// When a slot falls due by each clock. Where that is over already it is now, so

@@ -1,5 +1,6 @@
 //! What is to come, as the configuration has it: every poll and every digest, in
-//! the order in which they fall due. Reads no database and changes nothing.
+//! the order in which they fall due. Reads no database and changes nothing; where
+//! readers live is for the caller to know ([`Mornings`]).
 
 use crate::config::Config;
 use crate::domain::composition::Deliver;
@@ -82,6 +83,24 @@ pub fn plan(config: &Config, after: Timestamp, until: Timestamp) -> impl Iterato
         let zone = line.schedule.zone();
         Some(Planned { slot, zone, shown: slot.shown(zone), what: line.what.clone() })
     })
+}
+
+/// When a digest that is mailed by each reader's own clock begins and ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mornings {
+    /// The first of its readers' mornings, and where that is.
+    pub first: (Timestamp, Tz),
+    /// The last of them.
+    pub last: (Timestamp, Tz),
+}
+
+impl Mornings {
+    /// Those of a slot by the clocks of `zones`; `None` when there are none.
+    #[must_use]
+    pub fn of(slot: &Slot, zones: &[Tz]) -> Option<Self> {
+        let all = || zones.iter().map(|zone| (slot.due_in(*zone), *zone));
+        Some(Self { first: all().min_by_key(|(due, _)| *due)?, last: all().max_by_key(|(due, _)| *due)? })
+    }
 }
 
 /// One schedule with what is left of it.

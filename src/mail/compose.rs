@@ -19,8 +19,6 @@ pub struct Head<'a> {
     pub from: &'a EmailAddress,
     /// Any text; it becomes one line.
     pub subject: &'a str,
-    /// The same for every copy and every repeat of a digest (P5).
-    pub date: Timestamp,
     /// For mails of a list, and only those.
     pub list: Option<ListHead<'a>>,
 }
@@ -49,17 +47,23 @@ impl ComposeError {
 
 /// The header lines that all copies share, each ended by CRLF.
 pub(super) fn fixed_headers(head: &Head<'_>, content_type: &str) -> Result<String, ComposeError> {
-    let at = SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(head.date.millis()).unwrap_or(0));
     let mut headers = Headers::new();
     let name = Some(one_line(head.from_name)).filter(|name| !name.is_empty());
     headers.set(header::From::from(Mailboxes::from(Mailbox::new(name, head.from.for_wire().to_lettre()))));
     headers.set(header::Subject::from(one_line(head.subject)));
-    headers.set(header::Date::new(at));
     for (name, value) in extra_headers(head) {
         let name = HeaderName::new_from_ascii(name.to_owned()).map_err(ComposeError::new)?;
         headers.insert_raw(HeaderValue::new(name, value));
     }
     Ok(format!("{headers}MIME-Version: 1.0\r\nContent-Type: {content_type}\r\n"))
+}
+
+/// The line that dates a copy, ended by CRLF.
+pub(super) fn date_header(date: Timestamp) -> String {
+    let at = SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(date.millis()).unwrap_or(0));
+    let mut headers = Headers::new();
+    headers.set(header::Date::new(at));
+    headers.to_string()
 }
 
 fn extra_headers(head: &Head<'_>) -> Vec<(&'static str, String)> {
@@ -156,15 +160,10 @@ mod tests {
 
     fn any(subject: &str, name: &str, from_name: &str, plain: &str, html: &str) -> Vec<u8> {
         let (from, to) = ("news@example.com".parse().unwrap(), "reader@example.org".parse().unwrap());
-        let head = Head {
-            from_name,
-            from: &from,
-            subject,
-            date: Timestamp::from_millis(1_795_388_400_000),
-            list: Some(ListHead { id: "weekly.example.com", name }),
-        };
+        let head = Head { from_name, from: &from, subject, list: Some(ListHead { id: "weekly.example.com", name }) };
         let tokens = [(token::UNSUBSCRIBE_URL, "https://example.com/u/1.0.abc"), (token::EMAIL, "reader@example.org")];
-        let own = Own { to: &to, message_id: "0123456789abcdef@example.com", tokens: &tokens };
+        let date = Timestamp::from_millis(1_795_388_400_000);
+        let own = Own { to: &to, message_id: "0123456789abcdef@example.com", date, tokens: &tokens };
         Mould::new(&head, plain, html, &[]).unwrap().cast(&own, &[]).unwrap()
     }
 

@@ -1,7 +1,7 @@
 //! A mail cast once and copied for each reader: what all copies share is encoded
 //! once, and a copy costs its tokens and its signatures.
 
-use super::compose::{ComposeError, Head, fixed_headers, lines};
+use super::compose::{ComposeError, Head, date_header, fixed_headers, lines};
 use super::dkim;
 use super::encode::{Encoded, Lines, Page};
 use crate::config::Dkim;
@@ -22,7 +22,6 @@ const BASE64_LINE: usize = 76;
 pub struct Mould {
     /// The header but for the lines that are the reader's own.
     head: String,
-    date: Timestamp,
     /// Whether it is a mail of a list, which every copy can leave with one click.
     is_list: bool,
     body: Vec<Step>,
@@ -37,6 +36,8 @@ pub struct Own<'a> {
     pub to: &'a EmailAddress,
     /// Without brackets: `left@right`.
     pub message_id: &'a str,
+    /// The same whenever the copy is repeated (P5).
+    pub date: Timestamp,
     /// Each token with what stands in its place, as plain text. A token that is
     /// not among them gives nothing.
     pub tokens: &'a [(&'a str, &'a str)],
@@ -77,7 +78,6 @@ impl Mould {
         body.push(fixed(format!("--=_{boundary}--\r\n")));
         let mut mould = Self {
             head: fixed_headers(head, &format!("multipart/alternative; boundary=\"=_{boundary}\""))?,
-            date: head.date,
             is_list: head.list.is_some(),
             body,
             length: 0,
@@ -91,7 +91,8 @@ impl Mould {
     /// One reader's copy, header and body, signed by each key. The same copy is
     /// the same bytes whenever it is repeated (P5).
     pub fn cast(&self, own: &Own<'_>, keys: &[Dkim]) -> Result<Vec<u8>, ComposeError> {
-        let mut head = format!("To: {}\r\nMessage-ID: <{}>\r\n", own.to.for_wire(), own.message_id);
+        let mut head =
+            format!("To: {}\r\nMessage-ID: <{}>\r\n{}", own.to.for_wire(), own.message_id, date_header(own.date));
         if self.is_list {
             let _ = write!(head, "List-Unsubscribe: <{}>\r\n", own.value(token::UNSUBSCRIBE_URL));
         }
@@ -102,7 +103,7 @@ impl Mould {
         let mut bytes = Vec::with_capacity(self.length);
         self.write_body(own.tokens, &mut sheet);
         if let Some(hash) = sheet.hash {
-            let signed = dkim::signatures(keys, &head, hash.finish().as_ref(), self.date);
+            let signed = dkim::signatures(keys, &head, hash.finish().as_ref(), own.date);
             bytes.extend_from_slice(signed.map_err(ComposeError::new)?.as_bytes());
         }
         bytes.extend_from_slice(head.as_bytes());

@@ -122,7 +122,8 @@ struct Room {
 impl Renderer {
     /// The mail of a digest, the same for every reader but for its tokens.
     pub fn digest(&self, context: &DigestContext) -> Result<Rendered, RenderError> {
-        let texts = self.engine.texts.of(context.language);
+        let engine = self.engine();
+        let texts = engine.texts.of(context.language);
         let clean = without_tokens(context, texts.get("untitled").unwrap_or_default());
         let (subject, preheader) = envelope(&clean, texts);
         let posts: Vec<Ready<'_>> = clean
@@ -136,8 +137,8 @@ impl Renderer {
         let mut room = Room { text: MAIL_BYTES, whole: posts.len(), posts: posts.len() };
         loop {
             let view = clean.view(texts, &posts, room, &subject, &preheader);
-            let html = self.engine.render("mail/digest.html", &view)?;
-            let plain = self.engine.render("mail/digest.txt", &view)?;
+            let html = engine.render("mail/digest.html", &view)?;
+            let plain = engine.render("mail/digest.txt", &view)?;
             let size = html.len() + plain.len();
             if size <= MAIL_BYTES || room.posts == 0 {
                 return Ok(Rendered { subject, html, plain });

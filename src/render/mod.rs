@@ -16,20 +16,24 @@ mod wrap;
 
 pub use article::pictures;
 pub use cut::cut;
-pub use dates::long_date;
+pub use dates::{long_date, short_date};
 pub use digest::{DigestContext, DigestPost, Headline, Section};
 pub use sample::sample_digest;
 pub use templates::{Template, TemplateFaults, templates};
+pub use wrap::wrap;
 
 use crate::domain::language::Language;
+use arc_swap::ArcSwap;
 use serde::Serialize;
 use std::path::Path;
+use std::sync::Arc;
 use templates::Engine;
 
-/// Renders pages and mails.
+/// Renders pages and mails. Its templates may change under it ([`Renderer::reload`]);
+/// what is being rendered meanwhile ends with those it began with.
 #[derive(Debug)]
 pub struct Renderer {
-    engine: Engine,
+    engine: ArcSwap<Engine>,
 }
 
 /// A mail's three texts.
@@ -215,25 +219,47 @@ impl Renderer {
 
     /// With the files of `folder` in the places of the embedded ones.
     pub fn with(folder: Option<&Path>) -> Result<Self, TemplateFaults> {
-        Ok(Self { engine: Engine::new(templates(folder)?)? })
+        Ok(Self { engine: ArcSwap::from_pointee(Engine::new(templates(folder)?)?) })
+    }
+
+    /// The same, when they stand every [`trial`](Self::trial): for who will need
+    /// them later, when nobody looks on.
+    pub fn tried(folder: Option<&Path>) -> Result<Self, TemplateFaults> {
+        let renderer = Self::with(folder)?;
+        // Ours are tried by our tests.
+        let faults = if folder.is_some() { renderer.trial() } else { Vec::new() };
+        if faults.is_empty() { Ok(renderer) } else { Err(TemplateFaults(faults)) }
+    }
+
+    /// Reads the files of `folder` again. When anything is wrong with them,
+    /// those in force stay.
+    pub fn reload(&self, folder: Option<&Path>) -> Result<(), TemplateFaults> {
+        self.engine.store(Self::tried(folder)?.engine.into_inner());
+        Ok(())
+    }
+
+    /// The templates in force.
+    fn engine(&self) -> Arc<Engine> {
+        self.engine.load_full()
     }
 
     /// A text of the catalogue with nothing to fill in.
     #[must_use]
     pub fn text(&self, language: Language, key: &str) -> String {
-        self.engine.texts.of(language).get(key).unwrap_or(key).to_owned()
+        self.engine().texts.of(language).get(key).unwrap_or(key).to_owned()
     }
 
     /// A cadence's name for readers; the operator's own names stand as they are.
     #[must_use]
     pub fn cadence_label(&self, language: Language, name: &str) -> String {
-        self.engine.texts.of(language).get(&format!("cadence_{name}")).unwrap_or(name).to_owned()
+        self.engine().texts.of(language).get(&format!("cadence_{name}")).unwrap_or(name).to_owned()
     }
 
     /// The line that greets a reader, by name where it is known.
     #[must_use]
     pub fn greeting(&self, language: Language, name: Option<&str>) -> String {
-        let texts = self.engine.texts.of(language);
+        let engine = self.engine();
+        let texts = engine.texts.of(language);
         match name {
             Some(name) => texts.fill("greeting_name", &[("name", name)]),
             None => texts.fill("greeting", &[]),
@@ -249,38 +275,62 @@ impl Renderer {
             subject: &'a str,
             preheader: &'a str,
         }
-        let fill = |key| self.engine.texts.of(context.language).fill(key, &[("title", &context.title)]);
+        let engine = self.engine();
+        let fill = |key| engine.texts.of(context.language).fill(key, &[("title", &context.title)]);
         let (subject, preheader) = (fill("confirm_subject"), fill("confirm_hello"));
         let letter = Letter { context, subject: &subject, preheader: &preheader };
-        let html = self.engine.render("mail/confirm.html", &letter)?;
-        let plain = self.engine.render("mail/confirm.txt", &letter)?;
+        let html = engine.render("mail/confirm.html", &letter)?;
+        let plain = engine.render("mail/confirm.txt", &letter)?;
         Ok(Rendered { subject, html, plain })
+    }
+
+    /// A mail that tells the owner something: `body` is plain text, with empty
+    /// lines between its paragraphs. The program speaks English to its owner.
+    pub fn owner_letter(&self, subject: &str, body: &str) -> Result<Rendered, RenderError> {
+        #[derive(Serialize)]
+        struct Letter<'a> {
+            lang: Language,
+            subject: &'a str,
+            preheader: &'a str,
+            paragraphs: Vec<Vec<&'a str>>,
+        }
+        let paragraphs: Vec<Vec<&str>> = body
+            .split("\n\n")
+            .map(|paragraph| paragraph.lines().map(str::trim).filter(|line| !line.is_empty()).collect())
+            .filter(|lines: &Vec<&str>| !lines.is_empty())
+            .collect();
+        let preheader = paragraphs.first().and_then(|lines| lines.first()).copied().unwrap_or_default();
+        let letter = Letter { lang: Language::En, subject, preheader, paragraphs };
+        let engine = self.engine();
+        let html = engine.render("mail/told.html", &letter)?;
+        let plain = engine.render("mail/told.txt", &letter)?;
+        Ok(Rendered { subject: subject.to_owned(), html, plain })
     }
 
     /// The front page.
     pub fn page_index(&self, context: &IndexContext) -> Result<String, RenderError> {
-        self.engine.render("pages/index.html", context)
+        self.engine().render("pages/index.html", context)
     }
 
     /// The form.
     pub fn page_subscribe(&self, context: &SubscribeContext) -> Result<String, RenderError> {
-        self.engine.render("pages/subscribe.html", context)
+        self.engine().render("pages/subscribe.html", context)
     }
 
     /// The page of a reader's own choices.
     pub fn page_preferences(&self, context: &PreferencesContext) -> Result<String, RenderError> {
-        self.engine.render("pages/preferences.html", context)
+        self.engine().render("pages/preferences.html", context)
     }
 
     /// A page with a heading, a sentence, and at most one button.
     pub fn page_notice(&self, context: &NoticeContext) -> Result<String, RenderError> {
-        self.engine.render("pages/notice.html", context)
+        self.engine().render("pages/notice.html", context)
     }
 
     /// The stylesheet of the pages.
     #[must_use]
-    pub fn stylesheet(&self) -> &str {
-        self.engine.stylesheet()
+    pub fn stylesheet(&self) -> String {
+        self.engine().stylesheet().to_owned()
     }
 }
 

@@ -15,11 +15,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// What is embedded, by name, and what it is.
-const EMBEDDED: [(&str, &str, &str); 16] = [
+const EMBEDDED: [(&str, &str, &str); 18] = [
     ("mail/digest.html", "the digest, for programs that show HTML", include_str!("../../templates/mail/digest.html")),
     ("mail/digest.txt", "the digest, for the others", include_str!("../../templates/mail/digest.txt")),
     ("mail/confirm.html", "the mail that asks to confirm", include_str!("../../templates/mail/confirm.html")),
     ("mail/confirm.txt", "the same as text", include_str!("../../templates/mail/confirm.txt")),
+    (
+        "mail/told.html",
+        "what the site's owner is told when something needs a person",
+        include_str!("../../templates/mail/told.html"),
+    ),
+    ("mail/told.txt", "the same as text", include_str!("../../templates/mail/told.txt")),
     ("mail/base.html", "the frame of every mail", include_str!("../../templates/mail/base.html")),
     ("mail/style.css", "how mails look", include_str!("../../templates/mail/style.css")),
     (

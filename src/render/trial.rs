@@ -24,6 +24,7 @@ impl Renderer {
             let mut mails: Vec<(&str, Result<Rendered, RenderError>)> =
                 digests.map(|context| ("mail/digest", self.digest(&context))).collect();
             mails.push(("mail/confirm", self.confirm_letter(&letter(language))));
+            mails.push(("mail/told", self.owner_letter("T", "One.\nTwo.\n\nThree.\n")));
             for (name, mail) in mails {
                 match mail {
                     Ok(mail) => faults.extend(inspect(name, &mail)),
@@ -126,10 +127,12 @@ fn letter(language: Language) -> ConfirmContext {
 fn inspect(name: &str, mail: &Rendered) -> Vec<String> {
     let mut faults = Vec::new();
     for (part, text) in [("html", &mail.html), ("txt", &mail.plain)] {
-        let link =
-            if name == "mail/digest" { token::UNSUBSCRIBE_URL } else { "https://news.example.com/confirm/1.0.abc" };
-        if !text.contains(link) {
-            let what = if name == "mail/digest" { "`unsubscribe`, the reader's way out" } else { "`link`" };
+        let (needed, what) = match name {
+            "mail/digest" => (token::UNSUBSCRIBE_URL, "`unsubscribe`, the reader's way out"),
+            "mail/confirm" => ("https://news.example.com/confirm/1.0.abc", "`link`"),
+            _ => ("Three.", "`paragraphs`"),
+        };
+        if !text.contains(needed) {
             faults.push(format!("{name}.{part} does not show {what}"));
         }
     }

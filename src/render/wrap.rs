@@ -8,7 +8,8 @@ pub(super) const WIDTH: usize = 72;
 /// Breaks each line at spaces so that none is wider than 72 columns. Chinese and
 /// Japanese have no spaces: they break anywhere. Only a long word of narrow
 /// letters, such as a link, is left whole.
-pub(super) fn wrap(text: &str) -> String {
+#[must_use]
+pub fn wrap(text: &str) -> String {
     let mut wrapped = String::with_capacity(text.len() + text.len() / WIDTH);
     for (number, line) in text.lines().enumerate() {
         if number > 0 {

@@ -41,6 +41,7 @@ impl Store {
                      state = CASE WHEN state IN ('bounced', 'expired') THEN 'pending' ELSE state END,
                      doubts = CASE WHEN doubts > 0 THEN 1 ELSE 0 END,
                      not_before = $4, settled_at = NULL,
+                     dated_at = CASE WHEN attempts = 0 AND digest_id IS NOT NULL THEN $4 ELSE dated_at END,
                      expires_at = CASE WHEN expires_at < $5 THEN $5 ELSE expires_at END
                  WHERE (id = $1 OR (digest_id = $2 AND state = $3))
                    AND state IN ('pending', 'deferred', 'unknown', 'bounced', 'expired')

@@ -46,6 +46,8 @@ pub enum Content {
         variant: i64,
         /// What the reader is greeted by, when it is known.
         name: Option<String>,
+        /// The mail's date, where it is not that of the freezing.
+        dated: Option<Timestamp>,
     },
     /// A digest as its readers would get it, for somebody who is to judge it.
     Preview {
@@ -55,6 +57,8 @@ pub enum Content {
         written: Timestamp,
         /// The digest, when it is frozen already.
         digest: Option<DigestId>,
+        /// Its readers' language.
+        language: Language,
         /// Its subject.
         subject: String,
         /// Its HTML part, with a reader's tokens.

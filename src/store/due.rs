@@ -31,6 +31,7 @@ struct DigestRow {
     subscriber_id: Option<i64>,
     email: Option<String>,
     name: Option<String>,
+    dated_at: Option<i64>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -101,7 +102,7 @@ pub(super) async fn digests(tx: &mut Tx, limit: usize, now: Timestamp) -> Result
         DigestRow,
         limit,
         now,
-        "d.digest_id, d.variant, s.state AS subscription_state, b.id AS subscriber_id, b.email, b.name",
+        "d.digest_id, d.variant, d.dated_at, s.state AS subscription_state, b.id AS subscriber_id, b.email, b.name",
         "LEFT JOIN subscriber b ON b.id = s.subscriber_id",
         "digest_id"
     );
@@ -125,6 +126,7 @@ impl DigestRow {
             counter: self.counter?,
             variant: self.variant,
             name: self.name,
+            dated: self.dated_at.map(Timestamp::from_millis),
         };
         Some((self.email?.parse().ok()?, content))
     }
@@ -145,6 +147,7 @@ impl LetterRow {
                 letter,
                 written,
                 digest: self.of_digest.map(DigestId),
+                language: self.language.parse().unwrap_or_default(),
                 subject: self.subject,
                 html: self.html,
                 plain: self.body,

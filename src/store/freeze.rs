@@ -15,6 +15,7 @@ use super::{Store, StoreError, Tx, each};
 use crate::domain::digest::{DigestState, Edition};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::id::{DigestId, PostId, SubscriptionId};
+use crate::domain::language::Language;
 use crate::domain::time::Timestamp;
 
 /// What freezing did.
@@ -63,6 +64,8 @@ pub enum Readers {
 pub struct Review<'a> {
     /// Who gets its preview.
     pub editor: &'a EmailAddress,
+    /// The newsletter's language.
+    pub language: Language,
 }
 
 impl Store {
@@ -100,9 +103,9 @@ impl Store {
                     .await
                     .map(drop)
             })?;
-        } else if let Some(Review { editor }) = frozen.review {
+        } else if let Some(Review { editor, language }) = frozen.review {
             let mail = (frozen.subject, frozen.html, frozen.plain);
-            insert_preview_letter(&mut tx, editor, Some(digest), mail, now).await?;
+            insert_preview_letter(&mut tx, (editor, language), Some(digest), mail, now).await?;
         }
         advance(&mut tx, edition, fired_to).await?;
         tx.commit().await?;
@@ -156,10 +159,10 @@ async fn use_notes(tx: &mut Tx, digest: DigestId, notes: &[i64]) -> Result<bool,
 macro_rules! insert_deliveries {
     ($variant:literal, $which:literal) => {
         concat!(
-            "INSERT INTO delivery (digest_id, subscriber_id, subscription_id, variant, not_before, expires_at)
+            "INSERT INTO delivery (digest_id, subscriber_id, subscription_id, variant, not_before, expires_at, dated_at)
              SELECT $1, s.subscriber_id, s.id, ",
             $variant,
-            ", CASE WHEN $2 THEN $3 ELSE COALESCE(z.due_at, $4) END, COALESCE(z.due_at, $4) + $5
+            ", CASE WHEN $2 THEN $3 ELSE COALESCE(z.due_at, $4) END, COALESCE(z.due_at, $4) + $5, z.due_at
              FROM subscription s
              JOIN subscriber b ON b.id = s.subscriber_id
              LEFT JOIN digest_variant v ON v.digest_id = $1 AND v.topics = s.topics

@@ -156,7 +156,7 @@ impl Store {
         if let Some(owner) = owner {
             let body = format!(
                 "syndicated has stopped mailing digest {digest}, \"{subject}\": {trouble}.\n\n\
-                 Nobody is mailed twice when it goes on: syndicated digest resume {digest}\n"
+                 Nobody is mailed twice when it goes on:\nsyndicated digest resume {digest}\n"
             );
             insert_owner_letter(&mut tx, owner, &format!("syndicated has stopped mailing digest {digest}"), &body, now)
                 .await?;
@@ -188,7 +188,7 @@ async fn report(
     if let Some(rest) = domains.len().checked_sub(REPORTED).filter(|rest| *rest > 0) {
         let _ = writeln!(body, "and {rest} more domains");
     }
-    let _ = write!(body, "\nWhat became of each mail: syndicated delivery list --digest {digest}\n");
+    let _ = write!(body, "\nWhat became of each mail:\nsyndicated delivery list --digest {digest}\n");
     let how = match balance.expired {
         _ if state == DigestState::Cancelled.as_str() => "was called off".to_owned(),
         0 => "is out".to_owned(),

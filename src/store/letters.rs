@@ -1,10 +1,12 @@
 //! Letters: mails outside any digest. A letter and its delivery are one write,
 //! inside the transaction of what it tells of.
 
+use super::pictures::insert_picture;
 use super::{Store, StoreError, Tx, each};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::id::{DigestId, LetterId, SubscriptionId};
 use crate::domain::language::Language;
+use crate::domain::picture::Found;
 use crate::domain::time::Timestamp;
 use std::time::Duration;
 
@@ -34,11 +36,11 @@ pub(super) async fn insert_owner_letter(
     insert_delivery(tx, LetterId(id), None, now).await
 }
 
-/// Shows a digest, frozen or not, to somebody who is to judge it: subject, HTML
-/// and text with a reader's tokens in them.
+/// Shows a digest, frozen or not, to somebody who is to judge it, in the words of
+/// its readers' language: subject, HTML and text with a reader's tokens in them.
 pub(super) async fn insert_preview_letter(
     tx: &mut Tx,
-    to: &EmailAddress,
+    (to, language): (&EmailAddress, Language),
     digest: Option<DigestId>,
     (subject, html, plain): (&str, &str, &str),
     now: Timestamp,
@@ -46,9 +48,10 @@ pub(super) async fn insert_preview_letter(
     let (id,): (i64,) = each!(&mut *tx, |db| {
         sqlx::query_as(
             "INSERT INTO letter (kind, recipient, language, subject, body, html, digest_id, created_at)
-             VALUES ('preview', $1, 'en', $2, $3, $4, $5, $6) RETURNING id",
+             VALUES ('preview', $1, $2, $3, $4, $5, $6, $7) RETURNING id",
         )
         .bind(to.as_str())
+        .bind(language.tag())
         .bind(subject)
         .bind(plain)
         .bind(html)
@@ -62,15 +65,21 @@ pub(super) async fn insert_preview_letter(
 
 impl Store {
     /// Writes a test mail into the ledger, for the courier to deliver: subject,
-    /// HTML and text with a reader's tokens in them.
+    /// HTML and text with a reader's tokens in them, and its pictures. `language`
+    /// is that of its readers.
     pub async fn write_test_mail(
         &self,
         to: &EmailAddress,
+        language: Language,
         mail: (&str, &str, &str),
+        pictures: &[Found],
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        insert_preview_letter(&mut tx, to, None, mail, now).await?;
+        for Found { address, picture, .. } in pictures.iter().filter(|found| found.is_new) {
+            insert_picture(&mut tx, address, picture, now).await?;
+        }
+        insert_preview_letter(&mut tx, (to, language), None, mail, now).await?;
         tx.commit().await
     }
 }

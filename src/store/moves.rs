@@ -52,6 +52,22 @@ struct MovedRow {
     last: Option<i64>,
 }
 
+/// The zones that readers named, from one to the next by the index: there are a
+/// few among a million readers.
+macro_rules! named_zones {
+    ($which:literal) => {
+        concat!(
+            "WITH RECURSIVE zone (name) AS (
+                 SELECT MIN(timezone) FROM subscriber WHERE timezone <> ''
+                 UNION ALL
+                 SELECT (SELECT MIN(timezone) FROM subscriber WHERE timezone <> '' AND timezone > zone.name)
+                 FROM zone WHERE zone.name IS NOT NULL)
+             SELECT name FROM zone WHERE name IS NOT NULL",
+            $which
+        )
+    };
+}
+
 impl Store {
     /// The choices of topics that confirmed readers of a cadence made, as the database has them.
     pub async fn topics_chosen(&self, newsletter: &Slug, cadence: &Slug) -> Result<Vec<String>, StoreError> {
@@ -70,22 +86,35 @@ impl Store {
 
     /// The time zones of all readers that named one.
     pub async fn zones_in_use(&self) -> Result<Vec<Tz>, StoreError> {
-        // From one zone to the next by the index: there are a few among a million readers.
+        let rows: Vec<(String,)> = each!(&self.reader, |db| sqlx::query_as(named_zones!("")).fetch_all(db).await)?;
+        zones(rows)
+    }
+
+    /// The time zones that confirmed readers of a cadence named, and whether others named none.
+    pub async fn zones_of(&self, newsletter: &Slug, cadence: &Slug) -> Result<(Vec<Tz>, bool), StoreError> {
         let rows: Vec<(String,)> = each!(&self.reader, |db| {
-            sqlx::query_as(
-                "WITH RECURSIVE zone (name) AS (
-                     SELECT MIN(timezone) FROM subscriber WHERE timezone <> ''
-                     UNION ALL
-                     SELECT (SELECT MIN(timezone) FROM subscriber WHERE timezone <> '' AND timezone > zone.name)
-                     FROM zone WHERE zone.name IS NOT NULL)
-                 SELECT name FROM zone WHERE name IS NOT NULL",
-            )
+            sqlx::query_as(named_zones!(
+                " AND EXISTS (
+                     SELECT 1 FROM subscriber b JOIN subscription s ON s.subscriber_id = b.id
+                     WHERE b.timezone <> '' AND b.timezone = zone.name
+                       AND s.newsletter = $1 AND s.cadence = $2 AND s.state = 'confirmed')"
+            ))
+            .bind(newsletter.as_str())
+            .bind(cadence.as_str())
             .fetch_all(db)
             .await
         })?;
-        rows.into_iter()
-            .map(|(name,)| name.parse().map_err(|_| StoreError::Corrupt(format!("the time zone {name}"))))
-            .collect()
+        let without: Option<(i64,)> = each!(&self.reader, |db| {
+            sqlx::query_as(
+                "SELECT s.id FROM subscription s JOIN subscriber b ON b.id = s.subscriber_id
+                 WHERE s.newsletter = $1 AND s.cadence = $2 AND s.state = 'confirmed' AND b.timezone = '' LIMIT 1",
+            )
+            .bind(newsletter.as_str())
+            .bind(cadence.as_str())
+            .fetch_optional(db)
+            .await
+        })?;
+        Ok((zones(rows)?, without.is_some()))
     }
 
     /// Who came to a cadence from another, and which of `posts` they have.
@@ -217,6 +246,11 @@ impl Store {
         }
         Ok(readers)
     }
+}
+
+fn zones(rows: Vec<(String,)>) -> Result<Vec<Tz>, StoreError> {
+    let zone = |(name,): (String,)| name.parse().map_err(|_| StoreError::Corrupt(format!("the time zone {name}")));
+    rows.into_iter().map(zone).collect()
 }
 
 /// The posts of a variant, as the database has them.

@@ -3,7 +3,7 @@
 //!
 //! Invariant: a picture stays while a digest that may show it is not over.
 
-use super::{Store, StoreError, each};
+use super::{Store, StoreError, Tx, each};
 use crate::domain::picture::{Picture, shown_in};
 use crate::domain::time::Timestamp;
 use std::time::Duration;
@@ -16,21 +16,9 @@ const KEPT: Duration = Duration::from_hours(14 * 24);
 impl Store {
     /// Keeps the picture that was found at `address`.
     pub async fn keep_picture(&self, address: &str, picture: &Picture, now: Timestamp) -> Result<(), StoreError> {
-        each!(&self.writer, |db| {
-            sqlx::query(
-                "INSERT INTO picture (id, address, media_type, base64, fetched_at) VALUES ($1, $2, $3, $4, $5)
-                 ON CONFLICT (id) DO UPDATE SET fetched_at = excluded.fetched_at",
-            )
-            .bind(&picture.id)
-            .bind(address)
-            .bind(&picture.media_type)
-            .bind(&picture.base64)
-            .bind(now.millis())
-            .execute(db)
-            .await
-            .map(drop)
-        })?;
-        Ok(())
+        let mut tx = self.begin().await?;
+        insert_picture(&mut tx, address, picture, now).await?;
+        tx.commit().await
     }
 
     /// What was found at `address` not long ago.
@@ -78,4 +66,28 @@ impl Store {
         })?;
         Ok(dropped)
     }
+}
+
+/// Keeps a picture that was fetched now, or knows it for as fresh as that.
+pub(super) async fn insert_picture(
+    tx: &mut Tx,
+    address: &str,
+    picture: &Picture,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    each!(tx, |db| {
+        sqlx::query(
+            "INSERT INTO picture (id, address, media_type, base64, fetched_at) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (id) DO UPDATE SET fetched_at = excluded.fetched_at",
+        )
+        .bind(&picture.id)
+        .bind(address)
+        .bind(&picture.media_type)
+        .bind(&picture.base64)
+        .bind(now.millis())
+        .execute(&mut **db)
+        .await
+        .map(drop)
+    })?;
+    Ok(())
 }

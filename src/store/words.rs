@@ -50,6 +50,16 @@ impl Store {
             .await
             .map(drop)
         })?;
+        // Whoever was not tried gets a mail of the day on which it leaves.
+        each!(&mut tx, |db| {
+            sqlx::query(
+                "UPDATE delivery SET dated_at = not_before WHERE digest_id = $1 AND state = 'pending' AND attempts = 0",
+            )
+            .bind(digest.0)
+            .execute(&mut **db)
+            .await
+            .map(drop)
+        })?;
         for sql in [
             "UPDATE delivery SET expires_at = not_before + $2
              WHERE digest_id = $1 AND state IN ('pending', 'deferred', 'unknown')",

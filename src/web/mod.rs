@@ -184,7 +184,7 @@ impl Web {
 
 async fn stylesheet(State(web): State<Web>) -> Response {
     let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=3600")];
-    (headers, web.renderer.stylesheet().to_owned()).into_response()
+    (headers, web.renderer.stylesheet()).into_response()
 }
 
 /// Around every request: its body arrives whole and in time, its handler runs

@@ -1,9 +1,17 @@
-"""What clocks on the wall show in five zones from 2026 to 2028, as zoneinfo has it."""
+"""What clocks on the wall show in seven zones from 2026 to 2028, as zoneinfo has it."""
 
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
-ZONES = ["Asia/Seoul", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu"]
+ZONES = [
+    "Asia/Seoul",
+    "America/New_York",
+    "Europe/Berlin",
+    "Europe/Dublin",
+    "Africa/Cairo",
+    "Australia/Lord_Howe",
+    "Asia/Kathmandu",
+]
 
 for name in ZONES:
     at, before = datetime(2025, 12, 30, tzinfo=timezone.utc), None

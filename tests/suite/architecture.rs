@@ -1,6 +1,7 @@
 //! The layers, held by a test: imports run downwards only, rooms on one floor
 //! are strangers, SQL stays in the store, and each file says what it owns.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -189,4 +190,45 @@ fn a_breach_is_seen_however_it_is_written() {
     ] {
         assert_eq!(faults(file, text), Vec::<String>::new(), "{file}: {text}");
     }
+}
+
+/// Crates of the tests switch on features of crates that we share with them. Where
+/// that could make the program read or write otherwise than when it was tested, it
+/// asks for the feature itself; these cannot.
+const TESTED_WITH_MORE: [(&str, &str); 5] = [
+    ("bit-set", "`std` of the tables of its own"),
+    ("bit-vec", "the same"),
+    ("chrono", "names of old, and the web's clock"),
+    ("quick-xml", "decoding, of documents that are decoded before"),
+    ("serde", "`alloc`, which `std` implies"),
+];
+
+/// Each crate that is built with its features, as cargo tells it.
+fn features(edges: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let told = std::process::Command::new(cargo)
+        .args(["tree", "--locked", "--prefix", "none", "--format", "{p}|{f}", "--edges", edges])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let told = String::from_utf8(told.stdout).unwrap();
+    let crates = told.lines().filter_map(|line| line.trim_end_matches(" (*)").split_once('|'));
+    // `default` is the name of others.
+    let named = |features: &str| features.split(',').filter(|name| *name != "default").map(str::to_owned).collect();
+    crates.map(|(name, features)| (name.to_owned(), named(features))).collect()
+}
+
+/// A regular expression once compiled in every test and in no program that shipped.
+#[test]
+fn what_ships_has_the_features_that_it_was_tested_with() {
+    let (shipped, tested) = (features("normal"), features("normal,dev"));
+    assert!(shipped.len() > 100, "{shipped:?}");
+    let more: Vec<_> = shipped
+        .iter()
+        .filter(|(name, features)| tested.get(*name).is_some_and(|tested| tested != *features))
+        .map(|(name, _)| name.split(' ').next().unwrap())
+        .filter(|name| !TESTED_WITH_MORE.iter().any(|(known, _)| known == name))
+        .collect();
+    assert_eq!(more, Vec::<&str>::new());
 }

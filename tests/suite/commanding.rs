@@ -207,6 +207,14 @@ async fn check_names_what_can_be_used_what_comes_next_and_what_a_person_should_k
         assert!(done.out.contains(part), "{part}: {}", done.out);
     }
     assert!(!place.0.path().join("data").exists(), "looking makes nothing");
+    let quiet = place.config();
+    std::fs::write(place.0.path().join("config.toml"), format!("{quiet}note_before = \"hello.txt\"\n")).unwrap();
+    let done = place.run(&["check"]).await.ok().out;
+    assert!(
+        done.contains("note    weekly / daily: there is no file hello.txt; its digests have no such note"),
+        "{done}"
+    );
+    std::fs::write(place.0.path().join("config.toml"), quiet).unwrap();
     let json = place.run(&["check", "--json"]).await.ok().json();
     assert_eq!(json["digests"].as_array().unwrap().len(), 2);
     let text = place.config().replace("from =", "relay = \"smtp://127.0.0.1:1\"\nfrom =");
@@ -701,7 +709,14 @@ async fn an_editor_looks_says_a_word_and_approves() {
     // Nothing has settled, and who cannot wait may say so.
     assert!(place.run(&["digest", "preview", "weekly", "daily"]).await.ok().out.contains("nothing would be sent"));
     let look = ["digest", "preview", "weekly", "daily", "--now"];
-    assert!(place.run(&look).await.ok().out.contains("Good morning & all."));
+    let shown = place.run(&look).await.ok().out;
+    assert!(shown.contains("Good morning & all.") && shown.contains("Hello,"), "{shown}");
+    assert!(shown.contains("Unsubscribe: http://127.0.0.1:8080/\n"), "{shown}");
+    let page = place.run(&[&look[..], &["--part", "html"]].concat()).await.ok().out;
+    let json = place.run(&[&look[..], &["--json"]].concat()).await.ok().out;
+    for text in [&shown, &page, &json] {
+        assert!(!text.contains(['\u{e000}', '\u{e001}']), "{text}");
+    }
     place.run(&[&look[..], &["--write", "mail.eml", "--to", "me@example.com"]].concat()).await.ok();
     let written = std::fs::read(place.0.path().join("mail.eml")).unwrap();
     let mail = mail_parser::MessageParser::default().parse(&written).unwrap();
@@ -750,6 +765,27 @@ async fn a_plan_is_told_in_lines_and_in_json() {
         assert_eq!((row["what"].as_str(), row["timezone"].as_str()), (Some("digest"), Some("Europe/Berlin")));
     }
     assert!(!place.run(&["plan", "--until", &year, "--polls"]).await.ok().out.contains("digest"));
+    assert!(!place.0.path().join("data").exists(), "looking makes nothing");
+
+    place.run(&["subscriber", "list"]).await.ok();
+    let line = place.run(&["plan", "--until", &year, "--digests"]).await.ok().out.lines().next().unwrap().to_owned();
+    assert!(line.ends_with("night, by each reader's clock: there is no reader yet"), "{line}");
+
+    // With readers it is known when the first and the last of them get it.
+    place.run(&["subscriber", "add", "ann@example.com"]).await.ok();
+    let digests = async || place.run(&["plan", "--until", &year, "--digests"]).await.ok().out;
+    assert!(digests().await.lines().all(|line| line.contains("night, to all by the clock of Europe/Berlin")));
+    place.run(&["subscriber", "add", "bob@example.com", "--timezone", "Asia/Seoul"]).await.ok();
+    place.run(&["subscriber", "add", "eve@example.com", "--timezone", "America/New_York"]).await.ok();
+    let line = digests().await.lines().next().unwrap().to_owned();
+    let (_, told) = line.split_once("night, by each reader's clock: first at ").unwrap_or_else(|| panic!("{line}"));
+    assert!(told.contains("17:30Z (Asia/Seoul), last at ") && told.ends_with(":30Z (America/New_York)"), "{line}");
+    let json = place.run(&["plan", "--until", &year, "--digests", "--json"]).await.ok().out;
+    let row: Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (&row["first"]["timezone"], &row["last"]["timezone"]),
+        (&"Asia/Seoul".into(), &"America/New_York".into())
+    );
     assert_eq!(place.run(&["plan", "--until", "2001-01-01"]).await.ok().out, "nothing falls due until then\n");
     assert_eq!(place.run(&["plan", "--until", "tomorrow"]).await.code, 2);
 }

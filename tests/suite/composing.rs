@@ -3,6 +3,7 @@
 
 use super::delivering::{NOTHING, Open, of};
 use crate::engines::{self, Bench};
+use crate::lint;
 use crate::stage::{self, Stage, at, edition};
 use std::time::Duration;
 use syndicated::config::{Config, Reports};
@@ -10,6 +11,8 @@ use syndicated::domain::delivery::{Decision, DeliveryState};
 use syndicated::domain::digest::{Balance, DigestState};
 use syndicated::domain::html::CleanHtml;
 use syndicated::domain::id::{DigestId, PostId, SubscriptionId};
+use syndicated::domain::language::Language;
+use syndicated::domain::time::Timestamp;
 use syndicated::flow::digest::{Outcome, note};
 use syndicated::store::{Cancelled, Change, Courier, Freeze, Frozen, NotePlace, Settlement, SubscriptionFilter};
 
@@ -31,6 +34,7 @@ fn mails(bench: &Bench) -> Vec<(String, String, String)> {
     let mut mails: Vec<_> = files
         .map(|file| {
             let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            assert_eq!(lint::faults(&bytes), Vec::<String>::new());
             let mail = mail_parser::MessageParser::default().parse(&bytes).unwrap();
             let to = mail.to().unwrap().first().unwrap().address().unwrap().to_owned();
             (to, mail.subject().unwrap().to_owned(), mail.body_text(0).unwrap().into_owned())
@@ -38,6 +42,18 @@ fn mails(bench: &Bench) -> Vec<(String, String, String)> {
         .collect();
     mails.sort();
     mails
+}
+
+/// When they are dated, by their readers.
+fn dates(bench: &Bench) -> Vec<(String, Timestamp)> {
+    let files = std::fs::read_dir(bench.folder.path().join("outbox/new")).unwrap();
+    let dated = files.map(|file| {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        let mail = mail_parser::MessageParser::default().parse(&bytes).unwrap();
+        let to = mail.to().unwrap().first().unwrap().address().unwrap().to_owned();
+        (to, Timestamp::from_millis(mail.date().unwrap().to_timestamp() * 1000))
+    });
+    dated.collect()
 }
 
 /// Takes the mails away, so that the next look sees only later ones.
@@ -166,6 +182,50 @@ async fn posts_stand_in_sections_by_source_and_by_day() {
                 assert!(headed.contains(title), "{sections}: {headed:?} in {text}");
             }
         }
+    }
+}
+
+/// Whatever the order of posts, days come one after another; and a section's name is not said again below it.
+#[tokio::test]
+async fn days_follow_each_other_and_bylines_leave_out_what_their_section_says() {
+    for (order, days) in [("title", [22, 21]), ("newest", [22, 21]), ("oldest", [21, 22])] {
+        for bench in engines::all().await {
+            let play = Play::new(&bench, &format!("order = \"{order}\"\nsections = \"day\"\n")).await;
+            play.stage.admit(&["b"]).await;
+            play.stage.clock.advance(24 * HOUR);
+            play.stage.admit(&["b", "a"]).await;
+            play.stage.admit(&["b", "a", "c"]).await;
+            let (_, text) = play.text("daily").await;
+            let places = days.map(|day| text.find(&format!("day, {day} November 2026\n===")).unwrap());
+            assert!(places.is_sorted(), "{order}: {text}");
+            assert!(text.contains("\nKim · Essays\n"), "{text}");
+        }
+    }
+    for bench in engines::all().await {
+        let play = Play::new(&bench, "sections = \"source\"\nlead = \"first\"\n").await;
+        play.stage.admit(&["one"]).await;
+        play.stage.clock.advance(HOUR);
+        play.stage.admit(&["one", "two"]).await;
+        let (_, text) = play.text("daily").await;
+        assert!(text.contains("two [1]\nKim · Essays · 21 November\n"), "no section says it of the lead: {text}");
+        assert!(text.contains("one [2]\nKim · 21 November\n"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_titles_needs_several_and_what_is_left_out_has_a_place_or_none() {
+    for bench in engines::all().await {
+        let play = Play::new(&bench, "headlines = true\nmax_posts = 2\n").await;
+        play.stage.admit(&["one"]).await;
+        assert!(!play.text("daily").await.1.contains("In this mail"), "one title is said once");
+        play.stage.admit(&["one", "two", "three"]).await;
+        let (_, text) = play.text("daily").await;
+        assert!(text.contains("In this mail\n- "), "{text}");
+        // All are of one blog, so that is where the rest stand.
+        assert!(text.contains("and 1 more [3]") && text.contains("[3] https://blog.example.com/\n"), "{text}");
+        bench.execute("UPDATE source SET link = NULL").await;
+        let (_, text) = play.text("daily").await;
+        assert!(text.contains("and 1 more\n"), "{text}");
     }
 }
 
@@ -435,6 +495,10 @@ async fn a_local_digest_is_frozen_once_and_comes_in_each_readers_own_morning() {
             let timezone = Some(Some(zone.parse().unwrap()));
             play.change(number, Change { timezone, ..Change::default() }).await;
         }
+        // Whose morning is earlier still, but who gets another one, hastens nothing.
+        play.stage.reader("r9@example.org", "weekly").await;
+        let timezone = Some(Some("Pacific/Kiritimati".parse().unwrap()));
+        play.change(9, Change { timezone, ..Change::default() }).await;
         play.stage.admit(&["one"]).await;
         // Sunday 07:00: Auckland (+13) first, at 18:00 UTC on Saturday; Seoul at 22:00; Kathmandu at 01:15; New York at noon.
         let mut seen = Vec::new();
@@ -464,6 +528,11 @@ async fn a_local_digest_is_frozen_once_and_comes_in_each_readers_own_morning() {
                 ("r1@example.org", "2026-11-22T12:00:00Z"),
             ]
         );
+        // A mail that is dated hours before it comes looks like spam.
+        let expected: Vec<_> = seen.iter().map(|(to, when)| ((*to).to_owned(), at(when))).collect();
+        let mut dates = dates(&bench);
+        dates.sort_by_key(|(_, date)| *date);
+        assert_eq!(dates, expected);
     }
 }
 
@@ -492,6 +561,10 @@ async fn a_digest_under_review_waits_shows_itself_to_the_editor_and_goes_out_whe
         play.drain().await;
         assert_eq!(mails(&bench).len(), 3);
         assert_eq!((play.state(digest).await, play.balance(digest).await.sent), (DigestState::Done, 2));
+        // Readers get a mail of the day on which it was let out.
+        let late = dates(&bench).into_iter().filter(|(_, date)| *date == now).map(|(to, _)| to).collect::<Vec<_>>();
+        assert_eq!(late.len(), 2, "{late:?}");
+        assert!(!late.contains(&"editor@example.org".to_owned()));
     }
 }
 
@@ -574,7 +647,11 @@ async fn a_test_mail_goes_by_the_ledger_and_a_reader_is_greeted_by_name() {
         let mail = play.stage.digester().preview("letter", "daily").await.unwrap().mail.unwrap();
         let to = "me@example.org".parse().unwrap();
         let now = play.stage.clock.now();
-        play.stage.store.write_test_mail(&to, (&mail.subject, &mail.html, &mail.plain), now).await.unwrap();
+        play.stage
+            .store
+            .write_test_mail(&to, Language::En, (&mail.subject, &mail.html, &mail.plain), &[], now)
+            .await
+            .unwrap();
         bench.execute("UPDATE subscriber SET name = 'Mina' WHERE email = 'r0@example.org'").await;
         play.send("daily").await;
         play.drain().await;

@@ -8,6 +8,7 @@ use crate::{crash, engines};
 use std::time::Duration;
 use syndicated::config::Reports;
 use syndicated::domain::digest::DigestState;
+use syndicated::domain::language::Language;
 use syndicated::domain::time::Timestamp;
 use syndicated::store::{Attempt, Content, Courier, Freeze, Frozen, Readers, Review, Settlement, Store, Variant};
 
@@ -168,7 +169,7 @@ async fn every_change_of_a_digests_state_is_all_or_nothing() {
                 html: "h",
                 plain: "p",
                 expires_at: now.plus(DAY),
-                review: reviewed.then_some(Review { editor: &editor }),
+                review: reviewed.then_some(Review { editor: &editor, language: Language::En }),
                 zones: &zones,
                 variants: &variants,
                 ..Frozen::default()

@@ -169,7 +169,11 @@ impl World {
         let now = self.clock.now();
         let edition = Edition { newsletter: weekly(), cadence: weekly(), slot: slot.to_owned() };
         let more = "What is written here does not matter.\n".repeat(length / 38);
-        let html = format!("<p>안녕하세요</p><a href=\"{}\">leave</a> {}{more}", token::UNSUBSCRIBE_URL, token::EMAIL);
+        let html = format!(
+            "<html lang=\"ko\" dir=\"ltr\"><p>안녕하세요</p><a href=\"{}\">leave</a> {}{more}</html>",
+            token::UNSUBSCRIBE_URL,
+            token::EMAIL
+        );
         let plain = format!(".\n..\n안녕하세요\n{}\n{}\n", token::UNSUBSCRIBE_URL, token::EMAIL);
         let frozen = Frozen {
             posts: &[],

@@ -120,7 +120,7 @@ async fn what_was_there_before_a_newsletter_is_not_its_news() {
         stage.store.sync_cadences(&config.newsletters, stage.clock.now()).await.unwrap();
         stage.live.store(config.into());
         stage.admit(&["old", "new"]).await;
-        let Preview { posts, mail } = stage.digester().preview("young", "daily").await.unwrap();
+        let Preview { posts, mail, .. } = stage.digester().preview("young", "daily").await.unwrap();
         let mail = mail.unwrap();
         assert_eq!(posts.taken.len(), 1);
         assert!(mail.subject.ends_with("new"), "{}", mail.subject);

@@ -250,7 +250,7 @@ async fn a_newsletter_passes_over_what_its_filter_leaves_out_once_and_for_all() 
     for bench in engines::all().await {
         let stage = stage(&bench, filter(&["words: letter"], &[])).await;
         stage.admit(&["a letter", "a recipe"]).await;
-        let Preview { posts, mail } = stage.digester().preview("letter", "daily").await.unwrap();
+        let Preview { posts, mail, .. } = stage.digester().preview("letter", "daily").await.unwrap();
         assert!(mail.is_some() && posts.taken.len() == 1);
         assert_eq!(posts.left_out[0].reason.as_str(), "include = [\"words: letter\"]");
         assert!(stage.store.passed_over(posts.left_out[0].post).await.unwrap().is_empty(), "a preview decides nothing");

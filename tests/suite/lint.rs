@@ -135,13 +135,11 @@ fn parts(message: &Message<'_>, plain: &str, html: &str) -> Vec<String> {
         }
     }
     let document = Document::from(html);
-    // What is told to the owner is a bare paragraph.
-    let wide = |line: &&str| html.contains("<html") && line.width() > WIDEST && !line.contains("://");
+    let wide = |line: &&str| line.width() > WIDEST && !line.contains("://");
     if let Some(line) = plain.lines().find(wide) {
         faults.push(format!("a line of {} columns: {line}", line.width()));
     }
-    if html.contains("<html") && !(document.select("html").has_attr("lang") && document.select("html").has_attr("dir"))
-    {
+    if !(document.select("html").has_attr("lang") && document.select("html").has_attr("dir")) {
         faults.push("the HTML does not say its language and direction".to_owned());
     }
     for element in ["script", "iframe", "object", "embed", "form", "input", "link", "base", "meta[http-equiv]"] {

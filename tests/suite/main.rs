@@ -65,6 +65,7 @@ mod sink;
 mod stage;
 mod state_changes;
 mod store_of_truth;
+mod templates;
 mod together;
 mod watching;
 mod websub;

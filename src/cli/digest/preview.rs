@@ -4,9 +4,11 @@ use super::super::output::Out;
 use super::super::{Json, Setting};
 use super::{Which, named};
 use crate::config::Config;
+use crate::domain::digest::token;
 use crate::domain::email_address::EmailAddress;
-use crate::domain::picture::Picture;
-use crate::domain::slug::Slug;
+use crate::domain::language::Language;
+use crate::domain::picture::{Found, Picture};
+use crate::domain::text::escape;
 use crate::flow::deliver::sample;
 use crate::flow::digest::{Digester, Preview, Sifted};
 use crate::net::{Client, Names};
@@ -61,12 +63,15 @@ pub(super) async fn run(look: Look, setting: &Setting, out: &mut Out) -> anyhow:
     let client = Client::new(&config.fetch, &config.site.base_url, Names::system(), setting.clock.clone())?;
     let digester = Digester::new(store.clone(), live, renderer.clone(), setting.clock.clone());
     let digester = digester.with_pictures(client).urgent(look.now);
-    let Preview { posts: Sifted { taken, left_out }, mail } =
+    let Preview { posts: Sifted { taken, left_out }, mail, pictures } =
         digester.preview(newsletter.as_str(), cadence.as_str()).await?;
+    let language =
+        config.newsletter(newsletter.as_str()).map_or(config.site.language, |newsletter| newsletter.language);
+    let readable = |mail: &Rendered| readable(&config, &renderer, language, mail);
     if look.json.json {
         let left_out: Vec<_> =
             left_out.iter().map(|left| json!({ "post": left.post, "filtered": left.reason.as_str() })).collect();
-        let mail = mail.map(|mail| {
+        let mail = mail.as_ref().map(readable).map(|mail| {
             json!({
                 "subject": mail.subject, "posts": taken, "left_out": left_out, "html": mail.html, "plain": mail.plain,
             })
@@ -75,7 +80,6 @@ pub(super) async fn run(look: Look, setting: &Setting, out: &mut Out) -> anyhow:
     }
     if let Some(mail) = mail {
         let now = setting.clock.now();
-        let pictures = store.pictures_in(&mail.html).await?;
         let mut shown = false;
         if let Some(file) = &look.write {
             let to = look.to.as_ref().or(config.site.owner.as_ref()).unwrap_or(&config.mail.from);
@@ -86,7 +90,7 @@ pub(super) async fn run(look: Look, setting: &Setting, out: &mut Out) -> anyhow:
                 plain: mail.plain.clone(),
                 frozen_at: now,
                 resumed: false,
-                pictures: pictures.clone(),
+                pictures: pictures.iter().map(|found| found.picture.clone()).collect(),
             };
             // The very bytes of a reader's copy.
             let bytes = sample(&config, &renderer, &content, to).map_err(anyhow::Error::msg)?.bytes;
@@ -97,18 +101,18 @@ pub(super) async fn run(look: Look, setting: &Setting, out: &mut Out) -> anyhow:
         if look.open {
             let name = format!("syndicated-{newsletter}-{cadence}-{}.html", now.millis());
             let file = std::env::temp_dir().join(name);
-            let page = readable(&config, &renderer, &newsletter, &mail.html);
-            open(&file, &with_pictures(page, &pictures))?;
+            open(&file, &with_pictures(readable(&mail).html, &pictures))?;
             out.line(format!("opened {}", file.display()))?;
             shown = true;
         }
         if let Some(to) = &look.to {
-            store.write_test_mail(to, (&mail.subject, &mail.html, &mail.plain), now).await?;
+            let parts = (mail.subject.as_str(), mail.html.as_str(), mail.plain.as_str());
+            store.write_test_mail(to, language, parts, &pictures, now).await?;
             out.line(format!("a test goes to {to} with the next mails of `syndicated run`"))?;
             shown = true;
         }
         if !shown {
-            print(&mail, look.part, out)?;
+            print(&readable(&mail), look.part, out)?;
         }
     } else {
         out.line("nothing would be sent: no new post has settled; `syndicated post show ID` says why of each")?;
@@ -120,20 +124,26 @@ pub(super) async fn run(look: Look, setting: &Setting, out: &mut Out) -> anyhow:
     Ok(())
 }
 
-/// The page without what only a reader's own copy has.
-fn readable(config: &Config, renderer: &Renderer, newsletter: &Slug, html: &str) -> String {
-    use crate::domain::digest::token;
-    let language =
-        config.newsletter(newsletter.as_str()).map_or(config.site.language, |newsletter| newsletter.language);
-    html.replace(token::EMAIL, "reader@example.org")
-        .replace(token::UNSUBSCRIBE_URL, &config.url("/"))
-        .replace(token::PREFERENCES_URL, &config.url("/"))
-        .replace(token::GREETING, &renderer.greeting(language, None))
+/// The mail as it may be shown: something stands where only a reader's own copy
+/// has anything.
+fn readable(config: &Config, renderer: &Renderer, language: Language, mail: &Rendered) -> Rendered {
+    let (home, greeting) = (config.url("/"), renderer.greeting(language, None));
+    let own = [
+        (token::EMAIL, "reader@example.org"),
+        (token::UNSUBSCRIBE_URL, &home),
+        (token::PREFERENCES_URL, &home),
+        (token::GREETING, &greeting),
+    ];
+    Rendered {
+        subject: mail.subject.clone(),
+        html: own.iter().fold(mail.html.clone(), |html, (token, value)| html.replace(token, &escape(value))),
+        plain: own.iter().fold(mail.plain.clone(), |plain, (token, value)| plain.replace(token, value)),
+    }
 }
 
 /// A page with the pictures in it that would come with the mail.
-fn with_pictures(page: String, pictures: &[Picture]) -> String {
-    pictures.iter().fold(page, |page, Picture { id, media_type, base64 }| {
+fn with_pictures(page: String, pictures: &[Found]) -> String {
+    pictures.iter().fold(page, |page, Found { picture: Picture { id, media_type, base64 }, .. }| {
         page.replace(&format!("\"cid:{id}\""), &format!("\"data:{media_type};base64,{base64}\""))
     })
 }

@@ -10,7 +10,7 @@ use crate::domain::text::escape;
 use crate::domain::time::Timestamp;
 use crate::domain::token::Purpose;
 use crate::mail::{ComposeError, Head, ListHead, Message, Mould, Own};
-use crate::render::{ConfirmContext, Renderer};
+use crate::render::{ConfirmContext, Renderer, wrap};
 use crate::store::{Attempt, Content, DigestContent};
 
 /// A mail of a digest, cast once for all its readers.
@@ -18,6 +18,8 @@ pub(super) struct Master {
     mould: Mould,
     /// In which its readers are greeted.
     language: Language,
+    /// Of copies that have no date of their own.
+    date: Timestamp,
 }
 
 /// Whose copy it is.
@@ -29,6 +31,8 @@ struct Reader<'a> {
     subscription: (SubscriptionId, i64),
     /// The left part of the Message-ID.
     id: &'a str,
+    /// The copy's own date, where it has one.
+    dated: Option<Timestamp>,
 }
 
 impl Master {
@@ -39,29 +43,30 @@ impl Master {
             from_name: &config.mail.from_name,
             from: &config.mail.from,
             subject: &frozen.subject,
-            date: frozen.frozen_at,
             list: Some(ListHead { id: &id, name: title(config, frozen.newsletter.as_str()) }),
         };
         let language = newsletter.map_or(config.site.language, |newsletter| newsletter.language);
-        Ok(Self { mould: Mould::new(&head, &frozen.plain, &frozen.html, &frozen.pictures)?, language })
+        let mould = Mould::new(&head, &frozen.plain, &frozen.html, &frozen.pictures)?;
+        Ok(Self { mould, language, date: frozen.frozen_at })
     }
 
     /// The mail of an attempt to show somebody a digest; `None` when it shows none.
     pub(super) fn preview(config: &Config, content: &Content, pictures: &[Picture]) -> Option<Result<Self, String>> {
-        let Content::Preview { written, digest, subject, html, plain, .. } = content else { return None };
+        let Content::Preview { written, digest, language, subject, html, plain, .. } = content else { return None };
         let (subject, note) = match digest {
             Some(digest) => (
                 format!("Review of digest {digest}: {subject}"),
                 format!(
-                    "Digest {digest} waits for you; this is how its readers would get it. It goes out with \
-                     `syndicated digest approve {digest}`, and never with `syndicated digest cancel {digest}`."
+                    "Digest {digest} waits for you; this is how its readers would get it.\n\
+                     To let it out: syndicated digest approve {digest}\n\
+                     To call it off: syndicated digest cancel {digest}"
                 ),
             ),
             None => (format!("Test: {subject}"), "This is a test; nobody else got it.".to_owned()),
         };
-        let (plain, html) = (format!("{note}\n\n{plain}"), noted(html, &note));
-        let mould = letter(config, &subject, *written, (&plain, &html, pictures));
-        Some(mould.map(|mould| Self { mould, language: config.site.language }))
+        let (plain, html) = (format!("{}\n\n\n{plain}", wrap(&note)), noted(html, &note));
+        let mould = letter(config, &subject, (&plain, &html, pictures));
+        Some(mould.map(|mould| Self { mould, language: *language, date: *written }))
     }
 
     /// One reader's copy.
@@ -75,7 +80,7 @@ impl Master {
             (token::PREFERENCES_URL, &link("/p/", Purpose::Preferences)),
             (token::GREETING, &renderer.greeting(self.language, reader.name)),
         ];
-        cast(config, reader.to, reader.id, &self.mould, &own)
+        cast(config, reader.to, (reader.id, reader.dated.unwrap_or(self.date)), &self.mould, &own)
     }
 }
 
@@ -89,11 +94,11 @@ pub(super) fn write(
 ) -> Result<Message, String> {
     let to = &attempt.to;
     match &attempt.content {
-        Content::Digest { digest: id, subscriber, subscription, counter, name, .. } => {
+        Content::Digest { digest: id, subscriber, subscription, counter, name, dated, .. } => {
             let master = master.ok_or("the digest's content is missing")?;
             let id = config.secret.digest_message_id(*id, *subscriber);
             let (name, subscription) = (name.as_deref(), (*subscription, *counter));
-            master.copy(config, renderer, &Reader { to, name, subscription, id: &id })
+            master.copy(config, renderer, &Reader { to, name, subscription, id: &id, dated: *dated })
         }
         Content::Preview { letter: id, .. } => {
             let master = master.ok_or("the preview's content is missing")?;
@@ -105,7 +110,7 @@ pub(super) fn write(
                 (token::PREFERENCES_URL, &home),
                 (token::GREETING, &greeting),
             ];
-            cast(config, to, &config.secret.letter_message_id(*id), &master.mould, &own)
+            cast(config, to, (&config.secret.letter_message_id(*id), master.date), &master.mould, &own)
         }
         Content::Confirm { letter: id, written, subscription, counter, nonce, newsletter, language } => {
             let token = config.secret.token(Purpose::Confirm, *subscription, *counter, nonce);
@@ -116,13 +121,13 @@ pub(super) fn write(
             };
             let rendered = renderer.confirm_letter(&context).map_err(|error| error.to_string())?;
             let id = config.secret.letter_message_id(*id);
-            let mould = letter(config, &rendered.subject, *written, (&rendered.plain, &rendered.html, &[]))?;
-            cast(config, to, &id, &mould, &[])
+            let mould = letter(config, &rendered.subject, (&rendered.plain, &rendered.html, &[]))?;
+            cast(config, to, (&id, *written), &mould, &[])
         }
         Content::Owner { letter: id, written, subject, body } => {
-            let html = format!("<p>{}</p>", escape(body).replace('\n', "<br>\n"));
-            let mould = letter(config, subject, *written, (body, &html, &[]))?;
-            cast(config, to, &config.secret.letter_message_id(*id), &mould, &[])
+            let rendered = renderer.owner_letter(subject, body).map_err(|error| error.to_string())?;
+            let mould = letter(config, subject, (&rendered.plain, &rendered.html, &[]))?;
+            cast(config, to, (&config.secret.letter_message_id(*id), *written), &mould, &[])
         }
     }
 }
@@ -137,29 +142,28 @@ pub fn sample(
 ) -> Result<Message, String> {
     let id = config.secret.digest_message_id(DigestId(0), SubscriberId(0));
     let master = Master::new(config, content).map_err(|error| error.to_string())?;
-    master.copy(config, renderer, &Reader { to, name: None, subscription: (SubscriptionId(0), 0), id: &id })
+    master.copy(
+        config,
+        renderer,
+        &Reader { to, name: None, subscription: (SubscriptionId(0), 0), id: &id, dated: None },
+    )
 }
 
-fn letter(
-    config: &Config,
-    subject: &str,
-    date: Timestamp,
-    (plain, html, pictures): (&str, &str, &[Picture]),
-) -> Result<Mould, String> {
+fn letter(config: &Config, subject: &str, (plain, html, pictures): (&str, &str, &[Picture])) -> Result<Mould, String> {
     let Mail { from_name, from, .. } = &config.mail;
-    let head = Head { from_name, from, subject, date, list: None };
+    let head = Head { from_name, from, subject, list: None };
     Mould::new(&head, plain, html, pictures).map_err(|error| error.to_string())
 }
 
 fn cast(
     config: &Config,
     to: &EmailAddress,
-    id: &str,
+    (id, date): (&str, Timestamp),
     mould: &Mould,
     tokens: &[(&str, &str)],
 ) -> Result<Message, String> {
     let message_id = format!("{id}@{}", config.mail.from.for_wire().domain());
-    let own = Own { to, message_id: &message_id, tokens };
+    let own = Own { to, message_id: &message_id, date, tokens };
     let bytes = mould.cast(&own, &config.mail.dkim).map_err(|error| error.to_string())?;
     Ok(Message { from: config.mail.from.clone(), to: to.clone(), id: message_id, bytes })
 }
@@ -168,9 +172,12 @@ fn title<'a>(config: &'a Config, newsletter: &'a str) -> &'a str {
     config.newsletter(newsletter).map_or(newsletter, |newsletter| newsletter.title.as_str())
 }
 
-/// A page with a line on top.
+/// A page with a note on top, which is not part of it.
 fn noted(html: &str, note: &str) -> String {
-    let line = format!("<p style=\"margin:12px\">{}</p>", escape(note));
+    let line = format!(
+        "<div lang=\"en\" dir=\"ltr\" style=\"padding:12px 16px;background-color:#f7e7c1;font-family:Helvetica,Arial,sans-serif;font-size:14px;line-height:1.5;color:#22252a\">{}</div>",
+        escape(note).replace('\n', "<br>")
+    );
     let body = html.find("<body").and_then(|at| Some(at + html.get(at..)?.find('>')? + 1)).unwrap_or(0);
     let (above, below) = html.split_at_checked(body).unwrap_or(("", html));
     format!("{above}{line}{below}")

@@ -11,13 +11,18 @@ use crate::domain::composition::{Composition, Filling, Images, Order, Sections, 
 use crate::domain::html::CleanHtml;
 use crate::domain::id::PostId;
 use crate::domain::newsletter::{Cadence, Newsletter};
+use crate::domain::picture::Found;
 use crate::domain::post::Post;
 use crate::domain::slug::Slug;
 use crate::domain::time::Timestamp;
+use crate::domain::url::HttpUrl;
 use crate::net::Client;
 use crate::read::plain_text;
-use crate::render::{DigestContext, DigestPost, Headline, Rendered, Renderer, Section, cut, long_date, pictures};
+use crate::render::{
+    DigestContext, DigestPost, Headline, Rendered, Renderer, Section, cut, long_date, pictures, short_date,
+};
 use crate::store::{MovedStamp, Note, NotePlace, Readers, Store, Variant};
+use chrono::Datelike as _;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -59,10 +64,11 @@ pub(super) struct Composer<'a> {
     pub(super) client: Option<&'a Client>,
 }
 
-/// A post with its source's title.
+/// A post with its source's title and home page.
 struct Loaded {
     post: Post,
     source: String,
+    home: Option<HttpUrl>,
 }
 
 /// What the editor says above and below.
@@ -88,7 +94,11 @@ impl Composer<'_> {
             .collect();
         let missed: Vec<PostId> = missed.into_iter().collect();
         loaded.extend(self.load(&missed).await?);
-        let embedded = self.pictures(&loaded, &notes).await?;
+        let found = self.pictures(&loaded, &notes).await?;
+        for Found { address, picture, .. } in found.iter().filter(|found| found.is_new) {
+            self.store.keep_picture(address, picture, self.now).await?;
+        }
+        let embedded = named(&found);
         let mail = self.render(&loaded, posts, &notes, &embedded)?;
 
         let mut lists: Vec<(Readers, Vec<PostId>)> = Vec::new();
@@ -121,12 +131,12 @@ impl Composer<'_> {
         Ok(Composed { mail, variants, notes: notes.rows, topics, moved: moved.stamp })
     }
 
-    /// The digest's own mail alone.
-    pub(super) async fn whole(&self, posts: &[PostId]) -> Result<Rendered, DigestError> {
+    /// The digest's own mail alone, with the pictures that it could bring along.
+    pub(super) async fn whole(&self, posts: &[PostId]) -> Result<(Rendered, Vec<Found>), DigestError> {
         let notes = self.notes().await?;
         let loaded = self.load(posts).await?;
-        let embedded = self.pictures(&loaded, &notes).await?;
-        self.render(&loaded, posts, &notes, &embedded)
+        let found = self.pictures(&loaded, &notes).await?;
+        Ok((self.render(&loaded, posts, &notes, &named(&found))?, found))
     }
 
     /// Those of `posts` that readers who chose `topics` get. A topic that is configured no more is nobody's.
@@ -150,20 +160,23 @@ impl Composer<'_> {
     }
 
     async fn load(&self, posts: &[PostId]) -> Result<Vec<Loaded>, DigestError> {
-        let mut titles: HashMap<Slug, String> = HashMap::new();
+        let mut sources: HashMap<Slug, (String, Option<HttpUrl>)> = HashMap::new();
         let mut loaded = Vec::with_capacity(posts.len());
         for &id in posts {
             let Some(post) = self.store.post(id).await? else { continue };
-            let source = match titles.get(&post.source_name) {
-                Some(title) => title.clone(),
+            let (source, home) = match sources.get(&post.source_name) {
+                Some(known) => known.clone(),
                 None => {
-                    let row = self.store.source_row(&post.source_name).await?;
-                    let title = row.and_then(|row| row.title).unwrap_or_else(|| post.source_name.to_string());
-                    titles.insert(post.source_name.clone(), title.clone());
-                    title
+                    let (title, home) = match self.store.source_row(&post.source_name).await? {
+                        Some(row) => (row.title, row.link.and_then(|link| link.parse().ok())),
+                        None => (None, None),
+                    };
+                    let known = (title.unwrap_or_else(|| post.source_name.to_string()), home);
+                    sources.insert(post.source_name.clone(), known.clone());
+                    known
                 }
             };
-            loaded.push(Loaded { post, source });
+            loaded.push(Loaded { post, source, home });
         }
         Ok(loaded)
     }
@@ -176,10 +189,10 @@ impl Composer<'_> {
         Ok(Notes { rows: waiting.into_iter().map(|note| note.id).collect(), before, after })
     }
 
-    /// The pictures that come along, each address with its Content-ID.
-    async fn pictures(&self, loaded: &[Loaded], notes: &Notes) -> Result<BTreeMap<String, String>, DigestError> {
+    /// The pictures that come along.
+    async fn pictures(&self, loaded: &[Loaded], notes: &Notes) -> Result<Vec<Found>, DigestError> {
         let (Images::Embed, Some(client)) = (self.cadence.composition.images, self.client) else {
-            return Ok(BTreeMap::new());
+            return Ok(Vec::new());
         };
         let texts = loaded.iter().filter_map(|it| self.text(&it.post));
         let shown = notes.before.iter().chain(texts).chain(&notes.after);
@@ -207,11 +220,12 @@ impl Composer<'_> {
             Order::Title => shown.sort_by_cached_key(|it| it.post.entry.title.to_lowercase()),
         }
         let count = shown.len();
+        let more_url = home(&shown).map(ToString::to_string);
         let lead = composition.lead.pick(shown.iter().map(|it| &it.post)).map(|at| shown.remove(at));
         let room = composition.max_posts.unwrap_or(usize::MAX).saturating_sub(usize::from(lead.is_some()));
         shown.truncate(room);
         let more = count - shown.len() - usize::from(lead.is_some());
-        let lead = lead.map(|it| self.post(it));
+        let lead = lead.map(|it| self.post(it, Sections::None));
         let sections = self.sections(&shown);
         let all = || lead.iter().chain(sections.iter().flat_map(|section| &section.posts));
         let date = long_date(self.newsletter.language, self.newsletter.timezone, self.now);
@@ -221,7 +235,9 @@ impl Composer<'_> {
         let filling = Filling { title: &self.newsletter.title, first: &first, count, date: &date };
         let fill = |wording: &Option<Wording>| wording.as_ref().map(|wording| wording.fill(filling));
         let headline = |post: &DigestPost| Headline { title: post.title.clone(), url: post.url.clone() };
-        let headlines = if composition.headlines { all().map(headline).collect() } else { Vec::new() };
+        // One title says no more than the post itself.
+        let headlines =
+            if composition.headlines && all().nth(1).is_some() { all().map(headline).collect() } else { Vec::new() };
         DigestContext {
             language: self.newsletter.language,
             title: self.newsletter.title.clone(),
@@ -233,7 +249,7 @@ impl Composer<'_> {
             note_before: notes.before.clone(),
             headlines,
             more,
-            more_url: Some(self.config.url("/")),
+            more_url,
             note_after: notes.after.clone(),
             date,
             lead,
@@ -248,25 +264,29 @@ impl Composer<'_> {
         let Newsletter { language, timezone, .. } = *self.newsletter;
         let other = || self.renderer.text(language, "section_other");
         // What a section sorts by, and what it is called.
-        let key = |it: &Loaded| -> (usize, String) {
+        let key = |it: &Loaded| -> (i64, String) {
             let post = &it.post;
             match self.cadence.composition.sections {
                 Sections::None => (0, String::new()),
                 Sections::Source => {
                     let place = self.config.sources.iter().position(|source| source.name == post.source_name);
-                    (place.unwrap_or(usize::MAX), it.source.clone())
+                    (place.and_then(|place| i64::try_from(place).ok()).unwrap_or(i64::MAX), it.source.clone())
                 }
                 Sections::Tag => match post.entry.categories.iter().find(|tag| !tag.trim().is_empty()) {
                     Some(tag) => (0, tag.trim().to_owned()),
                     None => (1, other()),
                 },
-                Sections::Day => (0, long_date(language, timezone, post.date())),
+                Sections::Day => {
+                    let day = i64::from(post.date().to_datetime().with_timezone(&timezone).num_days_from_ce());
+                    let oldest_first = self.cadence.composition.order == Order::Oldest;
+                    (if oldest_first { day } else { -day }, long_date(language, timezone, post.date()))
+                }
             }
         };
-        let mut sections: Vec<(usize, Section)> = Vec::new();
+        let mut sections: Vec<(i64, Section)> = Vec::new();
         for it in posts {
             let (place, title) = key(it);
-            let post = self.post(it);
+            let post = self.post(it, self.cadence.composition.sections);
             let same = |known: &Section| known.title.to_lowercase() == title.to_lowercase();
             match sections.iter_mut().find(|(at, known)| *at == place && same(known)) {
                 Some((_, section)) => section.posts.push(post),
@@ -290,14 +310,19 @@ impl Composer<'_> {
         post.entry.content.as_ref().or(post.entry.summary.as_ref()).filter(|_| shown)
     }
 
-    fn post(&self, Loaded { post, source }: &Loaded) -> DigestPost {
+    /// A post; what its section says stands above it already.
+    fn post(&self, Loaded { post, source, .. }: &Loaded, section: Sections) -> DigestPost {
         let entry = &post.entry;
         let mut byline = entry.authors.clone();
         // A personal blog is often called by its author's name: say it once.
-        if !byline.contains(source) {
+        byline.retain(|author| author != source);
+        if section != Sections::Source {
             byline.push(source.clone());
         }
-        byline.push(long_date(self.newsletter.language, self.newsletter.timezone, post.date()));
+        if section != Sections::Day {
+            let Newsletter { language, timezone, .. } = *self.newsletter;
+            byline.push(short_date(language, timezone, post.date(), self.now));
+        }
         let beginning = entry.summary.as_ref().or(entry.content.as_ref());
         let most = match self.cadence.composition.text {
             Shown::Summary if entry.summary.is_some() => SUMMARY,
@@ -313,6 +338,17 @@ impl Composer<'_> {
             also_at: entry.also_at.clone(),
         }
     }
+}
+
+/// The home page of these posts, where they have one in common.
+fn home<'a>(posts: &[&'a Loaded]) -> Option<&'a HttpUrl> {
+    let (first, others) = posts.split_first()?;
+    first.home.as_ref().filter(|_| others.iter().all(|it| it.post.source_name == first.post.source_name))
+}
+
+/// Each picture's address with its Content-ID.
+fn named(found: &[Found]) -> BTreeMap<String, String> {
+    found.iter().map(|found| (found.address.clone(), found.picture.id.clone())).collect()
 }
 
 /// The file's note, while there is such a file, and those that wait.

@@ -1,16 +1,16 @@
 //! The pictures that a digest brings along (`images = "embed"`): fetched before
 //! it is frozen, within bounds, and never while it is sent.
 //!
-//! Invariant: a picture that cannot be had stays where it is, and its mail goes out.
+//! Invariants: a picture that cannot be had stays where it is, and its mail goes
+//! out; nothing is written here, since a preview brings pictures too.
 
 use super::DigestError;
-use crate::domain::picture::Picture;
+use crate::domain::picture::{Found, Picture};
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
 use crate::net::{Client, Outcome, Request};
 use crate::store::Store;
 use futures_util::StreamExt as _;
-use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -26,29 +26,27 @@ const AT_ONCE: usize = 4;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Gets the pictures at `addresses`, the first ones first. Returns those that
-/// were had, each address with its Content-ID.
+/// were had.
 pub(super) async fn gather(
     store: &Store,
     client: &Client,
     addresses: Vec<String>,
     now: Timestamp,
-) -> Result<BTreeMap<String, String>, DigestError> {
-    let (mut left, mut had) = (ALTOGETHER, BTreeMap::new());
+) -> Result<Vec<Found>, DigestError> {
+    let (mut left, mut had) = (ALTOGETHER, Vec::new());
     let asked = addresses.into_iter().take(MOST).map(|address| async move {
-        let found = match store.fresh_picture(&address, now).await {
-            Ok(None) => Ok(fetch(client, &address).await),
-            known => known,
-        };
-        (address, found)
+        let known = store.fresh_picture(&address, now).await?;
+        let is_new = known.is_none();
+        let picture = if is_new { fetch(client, &address).await } else { known };
+        Ok::<_, DigestError>(picture.map(|picture| Found { address, picture, is_new }))
     });
     let mut asked = std::pin::pin!(futures_util::stream::iter(asked).buffered(AT_ONCE));
     let deadline = Instant::now() + PATIENCE;
-    while let Ok(Some((address, found))) = timeout_at(deadline, asked.next()).await {
-        let Some(picture) = found? else { continue };
-        let Some(rest) = left.checked_sub(picture.base64.len()) else { continue };
+    while let Ok(Some(found)) = timeout_at(deadline, asked.next()).await {
+        let Some(found) = found? else { continue };
+        let Some(rest) = left.checked_sub(found.picture.base64.len()) else { continue };
         left = rest;
-        store.keep_picture(&address, &picture, now).await?;
-        had.insert(address, picture.id);
+        had.push(found);
     }
     Ok(had)
 }
