@@ -3,18 +3,16 @@
 //! One loop keeps the ledger (`round`). Each turn it writes the verdicts that
 //! have come back and takes as many new attempts as there is room for on the ways
 //! to the relays (`lanes`) and as the recipients' domains let in (`domains`), in
-//! one transaction (see `store::turns`); each attempt then runs over a session of
-//! its own (`carry`). At most one mail per connection is in flight (P4), and to a
-//! relay that is quick as many are marked ahead (`ready`); a relay in trouble rests and costs no recipient anything (P10);
+//! one transaction (see `store::turns`); each attempt then runs in a task of
+//! its own over a session of its own. At most one mail per connection is in
+//! flight (P4); a relay in trouble rests and costs no recipient anything (P10);
 //! a lost answer is kept as `unknown` (P6).
 
 mod breaker;
-mod carry;
 mod copy;
 mod domains;
 mod lanes;
 mod meter;
-mod ready;
 mod round;
 mod session;
 mod verdict;

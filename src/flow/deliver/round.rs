@@ -4,23 +4,24 @@
 //! Invariant: whatever happens to a turn, the verdicts that it was to write are
 //! kept until they are written (P8).
 
-use super::carry::{Carrier, Return};
 use super::copy::Master;
 use super::domains::Domains;
-use super::lanes::{Lanes, Outcome, Place, Turn as LaneTurn};
+use super::lanes::{Lanes, Place};
 use super::meter::day_of;
-use super::ready::Marked;
+use super::session::{Handed, hand_over};
 use super::verdict::{Health, settlement};
-use super::{Deliverer, LOOK_AGAIN, Tally};
-use crate::config::{Config, OnAmbiguous};
+use super::{Deliverer, LOOK_AGAIN, Tally, copy};
+use crate::config::Config;
+use crate::domain::delivery::Verdict;
 use crate::domain::id::DigestId;
 use crate::domain::time::Timestamp;
 use crate::store::{Attempt, Content, Count, Courier, Results, Settled, Settlement, StoreError, Turn};
+use futures_util::FutureExt as _;
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 /// An attempt may be doubted by another node this long after all deadlines of a
 /// session together have passed: time for its verdict to be written.
@@ -32,12 +33,23 @@ const LAST_WORDS: u32 = 10;
 /// While mails go, the ends of digests are looked for this often.
 const LOOK_FOR_ENDS: Duration = Duration::from_secs(1);
 
+/// How long a turn waits for mails that are about to come back.
+const LINGER: Duration = Duration::from_millis(1);
+
 /// What the loop does next.
 pub(super) enum Next {
     /// Take the next turn.
     Again,
     /// Nothing is in flight and nothing is due for that long.
     Idle(Duration),
+}
+
+/// What an attempt's task brings back.
+struct Return {
+    attempt: Attempt,
+    lane: String,
+    handed: Handed,
+    took: Duration,
 }
 
 /// A mail of a digest under way.
@@ -52,12 +64,7 @@ struct UnderWay {
 pub(super) struct Round<'a> {
     courier: &'a Deliverer,
     config: Arc<Config>,
-    /// One for each connection that is at work; they end with the run.
-    tasks: JoinSet<()>,
-    returns: UnboundedReceiver<Return>,
-    to_returns: UnboundedSender<Return>,
-    /// How many mails are marked and have not come back.
-    under_way: usize,
+    in_flight: JoinSet<Return>,
     lanes: Lanes,
     domains: Domains,
     /// Whether the counts of the day were read.
@@ -75,17 +82,12 @@ impl<'a> Round<'a> {
     pub(super) fn new(courier: &'a Deliverer) -> Self {
         let (config, now) = (courier.config.load_full(), courier.clock.now());
         let (mut lanes, mut domains) = (Lanes::default(), Domains::default());
-        lanes.look_ahead(config.mail.on_ambiguous == OnAmbiguous::Retry);
         lanes.adopt(&config.mail.lanes, courier.deadlines);
-        let (to_returns, returns) = unbounded_channel();
         domains.adopt(&config.mail.domains);
         Self {
             courier,
             config,
-            tasks: JoinSet::new(),
-            returns,
-            to_returns,
-            under_way: 0,
+            in_flight: JoinSet::new(),
             lanes,
             domains,
             counted: false,
@@ -103,7 +105,6 @@ impl<'a> Round<'a> {
         let courier = self.courier;
         self.follow_configuration().await;
         let now = courier.clock.now();
-        self.give_back_ready(now, stopping);
         self.read_counts(now).await?;
         let wanted = if stopping { 0 } else { self.lanes.room(now) };
         let mut more = false;
@@ -126,7 +127,7 @@ impl<'a> Round<'a> {
             // Who is due behind those that were put off.
             return Ok(Next::Again);
         }
-        if self.under_way > 0 {
+        if !self.in_flight.is_empty() {
             self.wait(now).await?;
             return Ok(Next::Again);
         }
@@ -145,8 +146,6 @@ impl<'a> Round<'a> {
         if Arc::ptr_eq(&config, &self.config) {
             return;
         }
-        self.give_back_ready(self.courier.clock.now(), true);
-        self.lanes.look_ahead(config.mail.on_ambiguous == OnAmbiguous::Retry);
         for idle in self.lanes.adopt(&config.mail.lanes, self.courier.deadlines) {
             idle.close().await;
         }
@@ -206,15 +205,9 @@ impl<'a> Round<'a> {
                     continue;
                 }
             };
-            let Some(turn) = self.lanes.take(now) else {
-                self.give_back(attempt, now);
-                continue;
-            };
-            self.under_way += 1;
-            let marked = Marked { attempt, master, at: now };
-            match turn {
-                LaneTurn::Now(place) => self.start(marked, place),
-                LaneTurn::Soon(ready) => ready.push(marked),
+            match self.lanes.take(now) {
+                Some(place) => self.start(attempt, master, place),
+                None => self.give_back(attempt, now),
             }
         }
         outcome
@@ -233,25 +226,23 @@ impl<'a> Round<'a> {
         })
     }
 
-    /// Sets a connection to work.
-    fn start(&mut self, marked: Marked, place: Place) {
-        // Those that have ended.
-        while self.tasks.try_join_next().is_some() {}
-        let carrier = Carrier {
-            config: self.config.clone(),
-            renderer: self.courier.renderer.clone(),
-            clock: self.courier.clock.clone(),
-            returns: self.to_returns.clone(),
-        };
-        self.tasks.spawn(carrier.carry(marked, place));
-    }
-
-    /// Gives back what was marked and is not to wait any longer.
-    fn give_back_ready(&mut self, now: Timestamp, all: bool) {
-        for Marked { attempt, .. } in self.lanes.take_unfit(now, all) {
-            self.under_way -= 1;
-            self.give_back(attempt, now);
-        }
+    /// Runs an attempt in a task of its own. There its copy is written and signed
+    /// too: that is most of its work, and goes on all cores.
+    fn start(&mut self, attempt: Attempt, master: Result<Option<Arc<Master>>, String>, place: Place) {
+        let (config, renderer) = (self.config.clone(), self.courier.renderer.clone());
+        let (clock, begun) = (self.courier.clock.clone(), self.courier.clock.now());
+        self.in_flight.spawn(async move {
+            let Place { lane, transport, idle, most } = place;
+            let message = master.and_then(|master| copy::write(&config, &renderer, &attempt, master.as_deref()));
+            let handed = match message {
+                Ok(message) => AssertUnwindSafe(hand_over(&*transport, idle, &message, most))
+                    .catch_unwind()
+                    .await
+                    .unwrap_or_else(|_| Handed::broken()),
+                Err(reason) => Handed { verdict: Verdict::Refused { reason }, idle, lost: false },
+            };
+            Return { attempt, lane, handed, took: clock.now().since(begun) }
+        });
     }
 
     fn give_back(&mut self, attempt: Attempt, now: Timestamp) {
@@ -305,29 +296,38 @@ impl<'a> Round<'a> {
         let pause = if pause.is_zero() { LOOK_AGAIN } else { pause.min(LOOK_AGAIN) };
         let mut returned = tokio::select! {
             biased;
-            returned = self.returns.recv() => returned,
+            returned = self.in_flight.join_next() => returned,
             () = self.courier.wake.notified() => None,
             () = self.courier.clock.sleep(pause) => None,
         };
-        // Whoever else is done rides in the same transaction.
-        while let Some(next) = returned.or_else(|| self.returns.try_recv().ok()) {
+        // Whoever else is done rides in the same transaction, and a turn costs much
+        // the same for one mail or ten: half of them are waited for, if not for long.
+        let half = self.in_flight.len() / 2;
+        let until = tokio::time::Instant::now() + LINGER;
+        while let Some(next) = returned {
             self.take_back(next).await?;
-            returned = None;
+            returned = match self.in_flight.try_join_next() {
+                None if self.in_flight.len() > half => {
+                    tokio::time::timeout_at(until, self.in_flight.join_next()).await.ok().flatten()
+                }
+                next => next,
+            };
         }
         Ok(())
     }
 
     /// Turns what came back into what the ledger keeps.
-    async fn take_back(&mut self, returned: Return) -> Result<(), StoreError> {
-        let Return { attempt, lane, handed, took, goes_on } = returned;
+    async fn take_back(&mut self, returned: Result<Return, JoinError>) -> Result<(), StoreError> {
+        let Return { attempt, lane, handed: Handed { verdict, idle, lost }, took } = match returned {
+            Ok(returned) => returned,
+            Err(error) => {
+                // Its row stays `attempting` and is put in doubt when its lease ends.
+                tracing::error!(%error, "a delivery's task died");
+                return Ok(());
+            }
+        };
         let (now, chance) = (self.courier.clock.now(), &self.courier.chance);
-        self.under_way -= 1;
-        let (verdict, idle) = (handed.verdict, handed.idle);
-        let outcome = Outcome { lane: &lane, verdict: &verdict, lost: handed.lost, took, goes_on };
-        let homeless = self.lanes.give_back(outcome, idle, (now, chance));
-        while let Some((marked, place)) = self.lanes.next_ready(now) {
-            self.start(marked, place);
-        }
+        let homeless = self.lanes.give_back(&lane, &verdict, lost, idle, (now, chance));
         self.domains.give_back(&attempt.to, &verdict, took, now);
         self.tally.count(&verdict);
         let digest = attempt.content.digest();
@@ -362,7 +362,7 @@ impl<'a> Round<'a> {
     }
 
     async fn settle_all(&mut self) -> Result<(), StoreError> {
-        while self.under_way > 0 || !self.settled.is_empty() {
+        while !self.in_flight.is_empty() || !self.settled.is_empty() {
             self.turn(true).await?;
         }
         Ok(())

@@ -28,6 +28,16 @@ pub(super) struct Handed {
     pub(super) lost: bool,
 }
 
+impl Handed {
+    /// What is left when our own code failed over a message: nobody knows how far
+    /// it came (P6).
+    pub(super) fn broken() -> Self {
+        tracing::error!("handing over a mail failed; its fate is unknown");
+        let reason = "syndicated failed in the middle of this delivery".to_owned();
+        Self { verdict: Verdict::Unknown { reason }, idle: None, lost: true }
+    }
+}
+
 /// Hands a message over a connection that is open, or over a new one. What was
 /// open may have been closed meanwhile, by a relay that lets each connection
 /// carry so many mails and no more: only a new one shows whether it is in trouble.
