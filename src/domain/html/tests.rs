@@ -365,7 +365,10 @@ proptest::proptest! {
     fn what_is_not_tidied_is_tidy(pieces in proptest::collection::vec(piece(), 0..9)) {
         let html = pieces.concat();
         let base: HttpUrl = "https://blog.example.com/a/".parse().unwrap();
-        if !tidy::needs_tidying(&html, Some(&base)) {
+        // Some broken markup is another tree each time it is written and parsed.
+        let written = |html: &str| dom_query::Document::fragment(html).root().inner_html().to_string();
+        let once = written(&html);
+        if written(&once) == once && !tidy::needs_tidying(&html, Some(&base)) {
             let tidied = tidy::tidied(&html, Some(&base), None);
             proptest::prop_assert_eq!(clean(&html), clean(&tidied), "{}", html);
         }
