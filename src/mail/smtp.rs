@@ -260,11 +260,8 @@ impl SmtpSession {
         }
         let mail = Mail::new(Some(from.to_lettre()), parameters);
         let rcpt = Rcpt::new(to.to_lettre(), Vec::new());
-        let begun = match self.pipelining {
-            true => self.command(format!("{mail}{rcpt}{Data}"), &[250], self.deadlines.command).await,
-            false => self.command(mail, &[250], self.deadlines.command).await,
-        };
-        match begun {
+        let begin = if self.pipelining { format!("{mail}{rcpt}{Data}") } else { mail.to_string() };
+        match self.command(begin, &[250], self.deadlines.command).await {
             Phase::Done => {}
             Phase::NotNow(reason) | Phase::Never(reason) | Phase::Leaving(reason) | Phase::Lost(reason) => {
                 self.usable = false;
