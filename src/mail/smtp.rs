@@ -36,7 +36,7 @@ use tokio::time::timeout;
 pub struct Deadlines {
     /// TCP, TLS, banner and EHLO together.
     pub connect: Duration,
-    /// STARTTLS, AUTH, MAIL, RCPT.
+    /// STARTTLS, AUTH, the EHLO behind them, MAIL, RCPT.
     pub command: Duration,
     /// DATA, until 354.
     pub data: Duration,
@@ -65,7 +65,7 @@ impl Deadlines {
     #[must_use]
     pub fn longest(&self) -> Duration {
         let used = self.command + FAREWELL;
-        let fresh = self.connect + self.command * 4 + self.data + self.finish + FAREWELL * 2;
+        let fresh = self.connect + self.command * 5 + self.data + self.finish + FAREWELL * 2;
         used + fresh
     }
 }

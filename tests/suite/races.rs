@@ -10,7 +10,8 @@ use std::time::Duration;
 use syndicated::config::{Database, Reports};
 use syndicated::domain::delivery::DeliveryState;
 use syndicated::domain::digest::DigestState;
-use syndicated::store::{Attempt, Cancelled, Courier, OpenError, Settlement};
+use syndicated::store::{Attempt, Cancelled, Courier, OpenError, Settlement, StoreError};
+use tokio::task::JoinHandle;
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -47,6 +48,15 @@ async fn begun(world: &World) -> (syndicated::domain::id::DigestId, Attempt) {
     let now = world.clock.now();
     let in_hand = world.store.turn(NOTHING, 1, &mut Open, &courier(world), now).await.unwrap().attempts.remove(0);
     (digest, in_hand)
+}
+
+/// Writes, beside what else goes on, that its relay has no room for a mail now.
+fn put_off(world: &World, in_hand: Attempt) -> JoinHandle<Result<(), StoreError>> {
+    let (store, rules, now) = (world.store.clone(), courier(world), world.clock.now());
+    tokio::spawn(async move {
+        let said = Settlement::Deferred("said 450: 4.2.2 full".to_owned(), now.plus(HOUR));
+        store.turn(of(&[in_hand.settle(said)]), 0, &mut Open, &rules, now).await.map(drop)
+    })
 }
 
 #[tokio::test]
@@ -117,11 +127,7 @@ async fn a_verdict_that_comes_while_its_digest_is_called_off_brings_no_mail_back
     let cancelling = tokio::spawn(async move { store.cancel_digest(digest, &Reports::default(), now).await });
     until_waiting(&pool, 1, || false).await;
 
-    let (store, rules) = (world.store.clone(), courier(&world));
-    let settling = tokio::spawn(async move {
-        let said = Settlement::Deferred("said 450: 4.2.2 full".to_owned(), now.plus(HOUR));
-        store.turn(of(&[in_hand.settle(said)]), 0, &mut Open, &rules, now).await.map(drop)
-    });
+    let settling = put_off(&world, in_hand);
     until_waiting(&pool, 2, || settling.is_finished()).await;
     held.rollback().await.unwrap();
     assert_eq!(cancelling.await.unwrap().unwrap(), Some(Cancelled::Partly));
@@ -145,11 +151,7 @@ async fn a_verdict_that_comes_while_its_digest_is_resumed_leaves_nobody_behind()
     let resuming = tokio::spawn(async move { store.resume_digest(digest, 24 * HOUR, now).await });
     until_waiting(&pool, 1, || false).await;
 
-    let (store, rules) = (world.store.clone(), courier(&world));
-    let settling = tokio::spawn(async move {
-        let said = Settlement::Deferred("said 450: 4.2.2 full".to_owned(), now.plus(HOUR));
-        store.turn(of(&[in_hand.settle(said)]), 0, &mut Open, &rules, now).await.map(drop)
-    });
+    let settling = put_off(&world, in_hand);
     until_waiting(&pool, 2, || settling.is_finished()).await;
     held.rollback().await.unwrap();
     assert!(resuming.await.unwrap().unwrap());
