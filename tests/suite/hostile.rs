@@ -309,7 +309,9 @@ async fn harm_stays_with_its_source() {
     };
     let (memory, took) = (most_memory(program.pid()), began.elapsed());
     let asked = server.asked.lock().unwrap().clone();
-    let latest = asked.iter().filter(|(path, _)| path.starts_with("1.")).map(|(_, at)| *at - began).max().unwrap();
+    // From when anybody was asked: how soon a program starts is another matter.
+    let first = asked.iter().map(|(_, at)| *at).min().unwrap();
+    let latest = asked.iter().filter(|(path, _)| path.starts_with("1.")).map(|(_, at)| *at - first).max().unwrap();
     println!("{} harms, {} MiB, {took:?}, well ones after {latest:?}", names.len(), memory / MIB);
     for row in &rows {
         let name = row["name"].as_str().unwrap();
