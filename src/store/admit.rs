@@ -8,12 +8,13 @@ use super::filtered::judge_again;
 use super::hub_choice::want_hub;
 use super::identity::{Match, Matcher};
 use super::known::known_posts;
+use super::new_posts::insert_posts;
 use super::together::{Ending, How};
 use super::{Store, StoreError, Tx, each};
 use crate::domain::filter::{Filter, Reason};
 use crate::domain::harvest::Harvest;
 use crate::domain::html::CleanHtml;
-use crate::domain::id::{PostId, SourceId};
+use crate::domain::id::PostId;
 use crate::domain::pace::Pace;
 use crate::domain::post::{Entry, Standing};
 use crate::domain::source::Seed;
@@ -148,13 +149,21 @@ pub(super) async fn write_arrival(
     let flood = !seeds && fresh.iter().filter(|fresh| fresh.looks_old).count() > FLOOD;
     let mailable = newest(&fresh, if seeds { seed_count(arrival.seed) } else { fresh.len() });
     // Oldest first, so that numbers rise with dates.
-    for (position, fresh) in fresh.into_iter().enumerate().rev() {
-        let standing = match (flood && fresh.looks_old, mailable.contains(&position)) {
-            (true, _) => Standing::Held,
-            (false, true) => Standing::Live,
-            (false, false) => Standing::Seed,
-        };
-        let id = insert_post(tx, claim.id, &fresh, standing, now).await?;
+    let standings: Vec<(Fresh<'_>, Standing)> = fresh
+        .into_iter()
+        .enumerate()
+        .rev()
+        .map(|(position, fresh)| {
+            let standing = match (flood && fresh.looks_old, mailable.contains(&position)) {
+                (true, _) => Standing::Held,
+                (false, true) => Standing::Live,
+                (false, false) => Standing::Seed,
+            };
+            (fresh, standing)
+        })
+        .collect();
+    let ids = insert_posts(tx, claim.id, &standings, now).await?;
+    for (id, (fresh, standing)) in ids.into_iter().zip(&standings) {
         match standing {
             Standing::Held => admitted.held.push(id),
             _ if fresh.filtered.is_some() => admitted.filtered.push(id),
@@ -166,13 +175,13 @@ pub(super) async fn write_arrival(
 }
 
 /// An entry that is a post of its own.
-struct Fresh<'a> {
-    arriving: &'a Arriving,
+pub(super) struct Fresh<'a> {
+    pub(super) arriving: &'a Arriving,
     /// What it is stored under.
-    guid: String,
+    pub(super) guid: String,
     looks_old: bool,
     /// Why the source's filter hides it.
-    filtered: Option<Reason>,
+    pub(super) filtered: Option<Reason>,
 }
 
 fn seed_count(seed: Seed) -> usize {
@@ -193,7 +202,7 @@ fn newest(fresh: &[Fresh<'_>], count: usize) -> Vec<usize> {
     order
 }
 
-fn to_json<T: Serialize>(value: &T) -> Result<String, StoreError> {
+pub(super) fn to_json<T: Serialize>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
@@ -234,49 +243,6 @@ async fn advance_source(
         .map(|done| done.rows_affected())
     })?;
     Ok(written > 0)
-}
-
-async fn insert_post(
-    tx: &mut Tx,
-    source: SourceId,
-    Fresh { arriving, guid, filtered, .. }: &Fresh<'_>,
-    standing: Standing,
-    now: Timestamp,
-) -> Result<PostId, StoreError> {
-    let entry = &arriving.entry;
-    let (authors, categories) = (to_json(&entry.authors)?, to_json(&entry.categories)?);
-    let (enclosures, also_at) = (to_json(&entry.enclosures)?, to_json(&entry.also_at)?);
-    let (id,): (i64,) = each!(tx, |db| {
-        sqlx::query_as(
-            "INSERT INTO post (source_id, guid, url, url_key, title, authors, published_at, updated_at, dated_at,
-                 summary, content, categories, enclosures, also_at, fingerprint, first_seen_at, changed_at, standing,
-                 filtered_by, language)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17, $18, $19)
-             RETURNING id",
-        )
-        .bind(source.0)
-        .bind(guid)
-        .bind(entry.url.as_ref().map(HttpUrl::as_str))
-        .bind(&arriving.url_key)
-        .bind(&entry.title)
-        .bind(&authors)
-        .bind(entry.published.map(Timestamp::millis))
-        .bind(entry.updated.map(Timestamp::millis))
-        .bind(entry.published.map_or(now, |published| published.min(now)).millis())
-        .bind(entry.summary.as_ref().map(CleanHtml::as_str))
-        .bind(entry.content.as_ref().map(CleanHtml::as_str))
-        .bind(&categories)
-        .bind(&enclosures)
-        .bind(&also_at)
-        .bind(&arriving.fingerprint)
-        .bind(now.millis())
-        .bind(standing.as_str())
-        .bind(filtered.as_ref().map(Reason::as_str))
-        .bind(&entry.language)
-        .fetch_one(&mut **db)
-        .await
-    })?;
-    Ok(PostId(id))
 }
 
 /// Keeps the text that is about to be replaced.

@@ -33,6 +33,7 @@ mod ledger;
 mod letters;
 mod migrate;
 mod moves;
+mod new_posts;
 mod notes;
 mod open;
 mod pictures;

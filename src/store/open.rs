@@ -108,6 +108,8 @@ impl Store {
                     .synchronous(SqliteSynchronous::Full)
                     .foreign_keys(true)
                     .busy_timeout(Duration::from_secs(5));
+                // What undoes one statement of many: in a file of its own, SQLite writes each page twice.
+                let writing = options.clone().pragma("temp_store", "memory");
                 let writer = SqlitePoolOptions::new()
                     .max_connections(1)
                     .acquire_timeout(Duration::from_mins(1))
@@ -117,7 +119,7 @@ impl Store {
                         let usable = !connection.is_in_transaction();
                         Box::pin(async move { Ok(usable) })
                     })
-                    .connect_with(options.clone())
+                    .connect_with(writing)
                     .await
                     .map_err(|error| failed(error.into()))?;
                 refuse_old_sqlite(&writer).await.map_err(failed)??;
