@@ -3,8 +3,7 @@
 //! pass that stores everything and a pass that is answered 304, with the most
 //! memory that both took; beside them, in the same run, bare requests for the
 //! same documents. Then 100,000 sources held and scheduled, with nothing
-//! fetched. Each is a process of its own, with the allocator set as the systemd
-//! unit sets it. Prints a line a figure.
+//! fetched. Each is a process of its own. Prints a line a figure.
 //!
 //! `cargo bench --bench poll`. The documents come from nginx (Debian's package
 //! `nginx`), which is started for the run with a configuration of its own; where
@@ -53,7 +52,7 @@ async fn main() {
         None => {
             for part in ["passes", "held"] {
                 let mut bench = Command::new(std::env::current_exe().unwrap());
-                assert!(bench.arg(part).env("MALLOC_ARENA_MAX", "2").status().unwrap().success());
+                assert!(bench.arg(part).status().unwrap().success());
             }
         }
     }

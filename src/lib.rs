@@ -45,3 +45,8 @@ pub mod render;
 pub mod scheduler;
 pub mod store;
 pub mod web;
+
+/// Where memory comes from: see `Cargo.toml` for why, `.cargo/config.toml` for how.
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(fuzzing)))]
+#[global_allocator]
+static MEMORY: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
