@@ -15,7 +15,8 @@ use crate::domain::slug::Slug;
 use crate::domain::source::ListRules;
 use crate::domain::time::Timestamp;
 use crate::domain::url::{BadUrl, HttpUrl};
-use crate::net::{Client, Names, Outcome, Request};
+use crate::flow::poll::read_pages;
+use crate::net::{self, Client, Names, Outcome, Request};
 use crate::read::{Input, RawHtml, Reading, listing, plain_text, read};
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -40,6 +41,9 @@ pub struct Read {
     list: bool,
     #[command(flatten)]
     rules: Rules,
+    /// Read the posts' own pages as this source of the configuration does: its first poll would store the same.
+    #[arg(long, value_name = "NAME", conflicts_with = "raw")]
+    pages_of: Option<Slug>,
     /// Give the HTML as it stands in the document, not sanitised.
     #[arg(long)]
     raw: bool,
@@ -124,7 +128,15 @@ pub(super) async fn run(command: Read, setting: &Setting, out: &mut Out) -> anyh
     let (bytes, content_type) = (&source.bytes[..], content_type.as_deref());
     let input = Input { bytes, content_type, base: base.as_ref(), platforms: &platforms };
     let reading = if command.list { listing(&input, &command.rules.taken(setting)?) } else { read(&input) };
-    let reading = reading.with_context(|| command.what.clone())?;
+    let mut reading = reading.with_context(|| command.what.clone())?;
+    if let Some(name) = command.pages_of {
+        let config = setting.config()?;
+        let of = config.source(&name).ok_or_else(|| Usage(format!("there is no source `{name}`")))?;
+        let client = Client::new(&config.fetch, &config.site.base_url, Names::system(), setting.clock.clone())?;
+        for (page, why) in read_pages(&client, of, &platforms, &mut reading.document.entries).await {
+            tracing::warn!("{}: {why}", net::shown(&page));
+        }
+    }
     if command.json.json { Ok(out.json(&shown(&reading, &wish))?) } else { tell(&reading, &wish, out) }
 }
 

@@ -26,6 +26,7 @@ use crate::flow::websub::channels;
 use crate::net::{Client, shown};
 use crate::store::{Admitted, Arrival, PollEnd, Push, SourceClaim, Store, StoreError};
 use look::{Arrived, Found, Missing, Trouble};
+pub use pages::read_pages;
 use rest::{is_concealed, next_slot};
 use room::Room;
 use std::collections::HashMap;

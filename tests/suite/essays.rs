@@ -7,10 +7,12 @@ use crate::origin::{Answer, Origin};
 use crate::program;
 use crate::stage;
 use std::collections::HashMap;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 use syndicated::clock::{Chance, Clock};
 use syndicated::config::{Config, Environment, Live};
+use syndicated::domain::html::CleanHtml;
 use syndicated::domain::post::Entry;
 use syndicated::flow::poll::{PollOutcome, Poller};
 use syndicated::net::{Client, Names};
@@ -79,7 +81,7 @@ impl World {
         std::fs::write(&path, format!("platforms = \"platforms.toml\"\n{text}")).unwrap();
         std::fs::write(bench.folder.path().join("platforms.toml"), profiles).unwrap();
         let mut add = program::command(&path);
-        let done = add.args(["source", "add", url, "--name", "alley"]).stdout(std::process::Stdio::piped()).output();
+        let done = add.args(["source", "add", url, "--name", "alley"]).stdout(Stdio::piped()).output();
         let done = done.await.unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         let said = String::from_utf8(done.stdout).unwrap();
@@ -171,6 +173,23 @@ async fn an_essay_platform_is_read_in_full_by_its_profile() {
         asked("");
         assert_eq!(world.poll().await, PollOutcome::Unchanged);
         assert_eq!(origin.asked().len(), 1);
+
+        // What `read` prints is what the polls stored.
+        let mut read = program::command(&bench.folder.path().join("config.toml"));
+        let feed = origin.url("/rss/@@aB3d");
+        read.args(["read", feed.as_str(), "--json", "--pages-of", "alley"]).stdout(Stdio::piped());
+        let read: serde_json::Value = serde_json::from_slice(&read.output().await.unwrap().stdout).unwrap();
+        let entries = read["entries"].as_array().unwrap();
+        assert_eq!(entries.len(), 2);
+        let posts = world.posts().await;
+        for entry in entries {
+            let stored = &posts[entry["title"].as_str().unwrap()];
+            let content = stored.content.as_ref().map(CleanHtml::as_str);
+            assert!(content.is_some() && entry["content_html"].as_str() == content, "{entry}");
+            assert_eq!(entry["also_at"], serde_json::to_value(&stored.also_at).unwrap());
+            assert_eq!(entry["published"], serde_json::to_value(stored.published).unwrap());
+            assert_eq!(entry["authors"], serde_json::to_value(&stored.authors).unwrap());
+        }
     }
 }
 

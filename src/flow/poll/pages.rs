@@ -16,7 +16,7 @@ use crate::domain::post::Entry;
 use crate::domain::source::{Source, TextFrom};
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
-use crate::net::{FetchError, Outcome, Request, shown};
+use crate::net::{Client, FetchError, Outcome, Request, shown};
 use crate::read::{self, ReadError, words};
 use crate::store::{Arriving, SourceClaim, StoreError};
 use std::time::Duration;
@@ -110,7 +110,7 @@ impl Poller {
             if due && asked < MOST_PAGES && self.clock.now().since(began) < BUDGET {
                 asked += 1;
                 article = tokio::select! {
-                    article = self.article(url, source, &platforms) => Some(article),
+                    article = article_at(&self.client, url, source, &platforms) => Some(article),
                     () = stop.cancelled() => None,
                 };
                 tried |= article.is_some();
@@ -125,11 +125,7 @@ impl Poller {
                         pages.gave.date |= article.published.is_some();
                         pages.gave.text = true;
                     }
-                    if source.list().is_some() {
-                        // A page tells the minute of what its list tells the day.
-                        arriving.entry.published = article.published.or(arriving.entry.published);
-                    }
-                    fill(&mut arriving.entry, article);
+                    take(&mut arriving.entry, article, source);
                     continue;
                 }
                 Some(Err(Unread::Disallowed(why))) => {
@@ -153,41 +149,66 @@ impl Poller {
         }
         Ok(pages)
     }
+}
 
-    async fn article(&self, url: &HttpUrl, source: &Source, platforms: &Platforms) -> Result<Entry, Unread> {
-        let request = Request { url, etag: None, last_modified: None };
-        // Whoever publishes a feed invites programs; a page's owner may not have.
-        let answer = match source.list() {
-            Some(_) => self.client.fetch_page(request).await,
-            None => self.client.fetch_at_pace(request).await,
-        };
-        let fetched = match answer {
-            Ok(Outcome::Fresh(fetched)) => fetched,
-            Ok(Outcome::NotModified { .. } | Outcome::Gone) => {
-                return Err(Unread::Trouble("there is no page any more".to_owned()));
+/// Gives entries the texts of their pages as the first poll of `source` would.
+/// Returns what could not be read, and why.
+pub async fn read_pages(
+    client: &Client,
+    source: &Source,
+    platforms: &Platforms,
+    entries: &mut [Entry],
+) -> Vec<(HttpUrl, String)> {
+    let mut unread = Vec::new();
+    let wanting = entries.iter_mut().filter(|entry| wants_page(source, platforms, entry));
+    let with_page = wanting.filter_map(|entry| entry.url.clone().map(|url| (entry, url)));
+    for (number, (entry, url)) in with_page.enumerate() {
+        if number >= MOST_PAGES {
+            unread.push((url, format!("{MOST_PAGES} pages are read in one poll; its turn comes in a later one")));
+            continue;
+        }
+        match article_at(client, &url, source, platforms).await {
+            Ok(article) => take(entry, article, source),
+            Err(Unread::NoText(why) | Unread::Disallowed(why) | Unread::Busy(why) | Unread::Trouble(why)) => {
+                unread.push((url, why));
             }
-            Err(FetchError::Disallowed(why)) => return Err(Unread::Disallowed(why)),
-            Err(error @ (FetchError::NotAsked { .. } | FetchError::Temporary { retry_after: Some(_), .. })) => {
-                return Err(Unread::Busy(error.to_string()));
-            }
-            Err(error) => return Err(Unread::Trouble(error.to_string())),
-        };
-        let (rules, platforms) = (source.rules.clone(), platforms.clone());
-        let work = tokio::task::spawn_blocking(move || {
-            let input = read::Input {
-                bytes: &fetched.bytes,
-                content_type: fetched.content_type.as_deref(),
-                base: Some(&fetched.final_url),
-                platforms: &platforms,
-            };
-            read::article(&input, &rules).map_err(|error| match error {
-                ReadError::NoArticle => Unread::NoText(error.to_string()),
-                error => Unread::Trouble(error.to_string()),
-            })
-        });
-        work.await
-            .unwrap_or_else(|_| Err(Unread::Trouble("reading it failed, which is a fault of syndicated".to_owned())))
+        }
     }
+    unread
+}
+
+async fn article_at(client: &Client, url: &HttpUrl, source: &Source, platforms: &Platforms) -> Result<Entry, Unread> {
+    let request = Request { url, etag: None, last_modified: None };
+    // Whoever publishes a feed invites programs; a page's owner may not have.
+    let answer = match source.list() {
+        Some(_) => client.fetch_page(request).await,
+        None => client.fetch_at_pace(request).await,
+    };
+    let fetched = match answer {
+        Ok(Outcome::Fresh(fetched)) => fetched,
+        Ok(Outcome::NotModified { .. } | Outcome::Gone) => {
+            return Err(Unread::Trouble("there is no page any more".to_owned()));
+        }
+        Err(FetchError::Disallowed(why)) => return Err(Unread::Disallowed(why)),
+        Err(error @ (FetchError::NotAsked { .. } | FetchError::Temporary { retry_after: Some(_), .. })) => {
+            return Err(Unread::Busy(error.to_string()));
+        }
+        Err(error) => return Err(Unread::Trouble(error.to_string())),
+    };
+    let (rules, platforms) = (source.rules.clone(), platforms.clone());
+    let work = tokio::task::spawn_blocking(move || {
+        let input = read::Input {
+            bytes: &fetched.bytes,
+            content_type: fetched.content_type.as_deref(),
+            base: Some(&fetched.final_url),
+            platforms: &platforms,
+        };
+        read::article(&input, &rules).map_err(|error| match error {
+            ReadError::NoArticle => Unread::NoText(error.to_string()),
+            error => Unread::Trouble(error.to_string()),
+        })
+    });
+    work.await.unwrap_or_else(|_| Err(Unread::Trouble("reading it failed, which is a fault of syndicated".to_owned())))
 }
 
 /// When a page is tried for the given time again, counted from 0.
@@ -210,6 +231,15 @@ fn wants_page(source: &Source, platforms: &Platforms, entry: &Entry) -> bool {
         TextFrom::Auto => is_beginning(entry),
         TextFrom::Usual | TextFrom::Feed => false,
     }
+}
+
+/// Takes over what was read from an entry's page now.
+fn take(entry: &mut Entry, page: Entry, source: &Source) {
+    if source.list().is_some() {
+        // A page tells the minute of what its list tells the day.
+        entry.published = page.published.or(entry.published);
+    }
+    fill(entry, page);
 }
 
 /// Takes from the page what the feed did not give, and the text in any case.
