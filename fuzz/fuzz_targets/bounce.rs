@@ -17,7 +17,7 @@ fuzz_target!(|mail: &[u8]| {
                 let _ = reported(reader.action, reader.status, &reader.words);
             }
         }
-        What::Letter(words) => drop(written(&words)),
-        What::Complaint { .. } | What::Answer | What::Other => {}
+        What::Letter(words) | What::Answer(words) => drop(written(&words)),
+        What::Complaint { .. } | What::Other => {}
     }
 });

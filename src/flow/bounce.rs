@@ -83,9 +83,12 @@ impl Bounces {
             What::Report(readers) => self.judge_report(&config, readers, &tags).await?,
             What::Letter(words) => self.judge_letter(&config, words, &tags).await?,
             What::Complaint { kind, traces } => self.judge_complaint(&config, kind, traces, &tags).await?,
-            What::Answer | What::Other => match goodbye(&config, &tags) {
+            What::Answer(words) => match goodbye(&config, &tags) {
                 Some(token) => Judged::Goodbye(token, "mailto"),
-                None if mail.what == What::Answer => Judged::Passed("a machine's answer"),
+                None => self.judge_answer(&config, &mail.from, words, &tags).await?,
+            },
+            What::Other => match goodbye(&config, &tags) {
+                Some(token) => Judged::Goodbye(token, "mailto"),
                 None => Judged::Unclear(None, "it is no report, and no goodbye of a reader's"),
             },
         };
@@ -135,6 +138,25 @@ impl Bounces {
         Ok(match written(words) {
             Some((fate, status)) => of_fate(fate, about, status, words),
             None => Judged::Unclear(Some(about), "a host's letter that does not say why"),
+        })
+    }
+
+    /// A machine's answer is passed over, whatever it says, when it comes from the
+    /// reader: they are on holiday. Another's that speaks as hosts do who refuse may
+    /// be one's that calls itself by another name.
+    async fn judge_answer<'a>(
+        &self,
+        config: &Config,
+        from: &str,
+        words: &str,
+        tags: &[Tag],
+    ) -> Result<Judged<'a>, StoreError> {
+        let about = self.proven(config, tags).await?;
+        let of_reader = about.as_ref().is_some_and(|about| about.address.key() == from.to_lowercase());
+        Ok(if of_reader || written(words).is_none() {
+            Judged::Passed("a machine's answer")
+        } else {
+            Judged::Unclear(about, "a machine's answer that may be a bounce")
         })
     }
 

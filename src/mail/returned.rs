@@ -47,8 +47,8 @@ pub enum What {
     },
     /// A host's letter in its own words.
     Letter(String),
-    /// A machine answered: somebody is on holiday.
-    Answer,
+    /// A machine answered, in these words: somebody is on holiday.
+    Answer(String),
     /// Something else.
     Other,
 }
@@ -103,11 +103,15 @@ fn what(mail: &Part<'_>, from: &str) -> What {
     }
     let sender = from.split('@').next().unwrap_or_default().to_lowercase();
     let by_host = ["mailer-daemon", "mailerdaemon", "mail-daemon", "postmaster", "mdaemon"].contains(&sender.as_str());
-    if by_host {
+    let words = || {
         let text = parts.iter().find(|part| part.kind() == "text/plain").or(parts.first());
-        return What::Letter(text.map(|text| own_words(&text.text())).unwrap_or_default());
+        text.map(|text| own_words(&text.text())).unwrap_or_default()
+    };
+    match (by_host, answers(mail)) {
+        (true, _) => What::Letter(words()),
+        (false, true) => What::Answer(words()),
+        (false, false) => What::Other,
     }
-    if answers(mail) { What::Answer } else { What::Other }
 }
 
 /// The parts that are no multiparts.

@@ -19,7 +19,7 @@ use syndicated::flow::bounce::{Bounces, Taken};
 use syndicated::flow::digest::Outcome;
 use syndicated::flow::subscribe::Subscriptions;
 use syndicated::mail::returned::Returned;
-use syndicated::store::{BounceFilter, Came, SubscriptionFilter};
+use syndicated::store::{BounceFilter, Came, Own, SubscriptionFilter, Wish};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Notify;
 
@@ -147,6 +147,7 @@ fn expected() -> Vec<(&'static str, Taken)> {
         ("complaint-without-trace", KEPT(Unclear)),
         ("report-of-authentication", KEPT(Unclear)),
         ("report-without-action", KEPT(Unclear)),
+        ("answer-that-may-be-a-bounce", KEPT(Unclear)),
         ("report-of-several", KEPT(Unclear)),
         ("postfix-delayed", Taken::Passed("it is still being tried")),
         ("postfix-delivered", Taken::Passed("it arrived")),
@@ -204,14 +205,14 @@ async fn each_that_comes_back_is_taken_for_what_it_is_once_and_of_its_reader_onl
         // What cannot be told is kept whole, with its reason; nothing else is.
         let unclear = BounceFilter { kind: Some(BounceKind::Unclear), limit: 100, ..Default::default() };
         let unclear = post.stage.store.bounces(&unclear).await.unwrap();
-        assert_eq!(unclear.len(), 6);
+        assert_eq!(unclear.len(), 7);
         assert!(
             unclear
                 .iter()
                 .all(|row| row.raw.as_ref().is_some_and(|raw| raw.contains("Return-Path")) && !row.why.is_empty())
         );
         let all = post.stage.store.bounces(&BounceFilter { limit: 100, ..Default::default() }).await.unwrap();
-        assert_eq!(all.iter().filter(|row| row.raw.is_some()).count(), 6);
+        assert_eq!(all.iter().filter(|row| row.raw.is_some()).count(), 7);
     }
 }
 
@@ -331,6 +332,24 @@ async fn who_is_erased_leaves_no_name_in_what_came_back() {
         assert!(left.len() == 1 && left[0].contains("r1@example.org"), "{left:?}");
         // Only the keyed hash is left of it.
         assert!(post.is_suppressed("r0@example.org").await);
+    }
+}
+
+/// A stranger signed somebody up at an address that does not exist.
+#[tokio::test]
+async fn the_mail_that_asks_to_confirm_comes_back_too() {
+    for bench in engines::all().await {
+        let post = Post::new(&bench, 0, "").await;
+        let (newsletter, cadence) = ("letter".parse().unwrap(), "daily".parse().unwrap());
+        let email = "nobody@example.org".parse().unwrap();
+        let (language, consent, own) = ("en".parse().unwrap(), "asked for", Own::default());
+        let wish = Wish { email: &email, newsletter: &newsletter, cadence: &cadence, language, consent, own };
+        post.stage.store.request_subscription(&wish, "nonce", post.stage.clock.now()).await.unwrap();
+        post.stage.deliverer().drain().await.unwrap();
+        let sent = post.sink.taken().remove(0);
+        let mail = Mailed { from: sent.from, to: sent.to, goodbye: String::new(), url: String::new() };
+        assert_eq!(post.comes("postfix-unknown-user", &mail).await, ENDED(BounceKind::Hard));
+        assert!(post.is_suppressed("nobody@example.org").await);
     }
 }
 
@@ -477,7 +496,7 @@ fn no_bytes_are_too_odd() {
 proptest::proptest! {
     /// Sound mails with a wound each, and bytes of no mail.
     #[test]
-    fn wounded_mails_are_read(which in 0..28_usize, at in 0..4096_usize, wound in proptest::collection::vec(proptest::num::u8::ANY, 0..40), cut in 0..4096_usize) {
+    fn wounded_mails_are_read(which in 0..29_usize, at in 0..4096_usize, wound in proptest::collection::vec(proptest::num::u8::ANY, 0..40), cut in 0..4096_usize) {
         let (name, _) = expected()[which];
         let mail = Mailed { from: "bounce+1.x@example.org".to_owned(), to: "r@example.org".to_owned(), goodbye: String::new(), url: String::new() };
         let mut bytes = mail.written(name).into_bytes();
