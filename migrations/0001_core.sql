@@ -192,7 +192,9 @@ CREATE INDEX subscription_moved ON subscription (newsletter, cadence) WHERE move
 CREATE TABLE suppression (
     address_hash TEXT   NOT NULL PRIMARY KEY,
     reason       TEXT   NOT NULL,
-    created_at   BIGINT NOT NULL
+    created_at   BIGINT NOT NULL,
+    -- What came back, when that was why.
+    bounce_id    BIGINT
 );
 
 CREATE TABLE digest (
@@ -338,6 +340,35 @@ CREATE INDEX delivery_attempting ON delivery (node) WHERE state = 'attempting';
 -- Letters go before digests: a reader waits for them.
 CREATE INDEX delivery_letter ON delivery (not_before, id)
     WHERE letter_id IS NOT NULL AND state IN ('pending', 'deferred', 'unknown');
+
+-- What came back: bounces, complaints, and what cannot be told, which a person looks at.
+CREATE TABLE bounce (
+    id              {ID},
+    -- What makes it the same when it comes again, by whatever door.
+    sameness        TEXT    NOT NULL UNIQUE,
+    kind            TEXT    NOT NULL CHECK (kind IN ('hard', 'soft', 'blocked', 'complaint', 'unclear')),
+    -- How it came in: 'pipe', 'maildir', 'imap', or the name of a relay that reported it.
+    door            TEXT    NOT NULL,
+    delivery_id     BIGINT  REFERENCES delivery (id),
+    -- Whom it is about; NULL when nobody can be told.
+    subscriber_id   BIGINT  REFERENCES subscriber (id),
+    -- The enhanced status code.
+    status          TEXT,
+    -- What the host said, or the subject of what cannot be told.
+    words           TEXT    NOT NULL,
+    -- Why it was taken for what it is, where that needs saying.
+    why             TEXT    NOT NULL DEFAULT '',
+    received_at     BIGINT  NOT NULL,
+    -- Whether it ended mailing to its reader.
+    ended           BOOLEAN NOT NULL DEFAULT FALSE,
+    -- Whether a soft one still counts: not when a person has let its reader be mailed again.
+    counts          BOOLEAN NOT NULL DEFAULT TRUE,
+    -- The beginning of what came in, of what cannot be told.
+    raw             TEXT
+);
+CREATE INDEX bounce_of ON bounce (subscriber_id, received_at) WHERE subscriber_id IS NOT NULL;
+CREATE INDEX bounce_of_mail ON bounce (delivery_id) WHERE delivery_id IS NOT NULL;
+CREATE INDEX bounce_of_kind ON bounce (kind, id);
 
 -- Mails of a day of UTC, by what limits them: 'relay NAME', or 'to DOMAIN'.
 CREATE TABLE sent_count (

@@ -7,6 +7,7 @@
 
 use crate::clock::{Chance, Clock};
 use crate::config::{Config, Live};
+use crate::flow::bounce::{Bounces, Certificates};
 use crate::flow::deliver::Deliverer;
 use crate::flow::digest::Digester;
 use crate::flow::poll::Poller;
@@ -76,7 +77,7 @@ impl Daemon {
         store.accept_key(&config).await?;
         let tasks = Tasks::new(Stop::new());
         let client = Client::new(&config.fetch, &config.site.base_url, Names::system(), clock.clone())?;
-        let (listen, pictures) = (config.http.listen, client.clone());
+        let (listen, pictures, certificates) = (config.http.listen, client.clone(), Certificates::new(client.clone()));
         let renderer = Arc::new(Renderer::tried(config.site.templates.as_deref())?);
         let config: Live = Arc::new(ArcSwap::from_pointee(config));
         let poller = Poller::new(store.clone(), client.clone(), clock.clone(), chance.clone(), config.clone());
@@ -97,6 +98,8 @@ impl Daemon {
         ));
         let subscriptions =
             Arc::new(Subscriptions::new(store.clone(), config.clone(), clock.clone(), chance, deliverer.wake()));
+        let bounces = Bounces::new(store.clone(), config.clone(), clock.clone(), subscriptions.clone());
+        let bounces = bounces.with_certificates(certificates);
         deliverer.recover().await?;
         poller.adopt_config().await?;
         store.sync_cadences(&config.load().newsletters, clock.now()).await?;
@@ -110,7 +113,7 @@ impl Daemon {
                 config.clone(),
                 publisher.clone(),
                 subscriptions,
-                hubs.clone(),
+                (hubs.clone(), bounces.clone()),
                 renderer.clone(),
                 tasks.clone(),
                 clock.clone(),
@@ -126,6 +129,7 @@ impl Daemon {
             publisher: publisher.clone(),
             digester,
             deliverer,
+            bounces,
             progress: progress.clone(),
             arrivals: arrivals.clone(),
         };

@@ -2,13 +2,14 @@
 //! reached, and what would be polled and sent next. Changes nothing.
 
 use crate::clock::{Chance, Clock};
-use crate::config::{Config, Database, Environment, Relay};
+use crate::config::{Bounces, Config, Database, Environment, Relay};
 use crate::domain::newsletter::Rhythm;
 use crate::domain::schedule;
 use crate::domain::source::SourceState;
 use crate::domain::span;
 use crate::domain::time::Timestamp;
 use crate::flow::digest::sift;
+use crate::mail::imap::Mailbox;
 use crate::mail::{self, Deadlines};
 use crate::render::Renderer;
 use crate::store::{Selection, Store};
@@ -84,6 +85,7 @@ pub async fn examine(config: &Config, now: Timestamp) -> Report {
     for lane in &config.mail.lanes {
         stations.push(reach_relay(&lane.relay).await);
     }
+    stations.extend(reach_doors(&config.bounces).await);
     stations.extend(try_templates(config));
     let polls = polls(config, store.as_ref(), now).await;
     let digests = digests(config, store.as_ref(), now).await;
@@ -140,6 +142,29 @@ async fn reach_relay(relay: &Relay) -> Station {
     let ok = found.is_ok();
     let (Ok(finding) | Err(finding)) = found;
     Station { name: "relay", place, ok, finding }
+}
+
+/// The folder and the mailbox that bounces come to, where they are named.
+async fn reach_doors(bounces: &Bounces) -> Vec<Station> {
+    let mut stations = Vec::new();
+    if let Some(folder) = &bounces.maildir {
+        let new = folder.join("new");
+        let found = if new.is_dir() { unwritable(&new) } else { Some("has no folder `new` yet".to_owned()) };
+        let ok = found.is_none();
+        let finding = found.unwrap_or_else(|| "can be read and filed".to_owned());
+        stations.push(Station { name: "bounces", place: format!("maildir:{}", folder.display()), ok, finding });
+    }
+    if let Some(imap) = &bounces.imap {
+        let (ok, finding) = match Mailbox::open(imap).await {
+            Ok(mailbox) => {
+                mailbox.close().await;
+                (true, "answers, and opens the folder".to_owned())
+            }
+            Err(why) => (false, why),
+        };
+        stations.push(Station { name: "bounces", place: format!("{}:{}", imap.host, imap.port), ok, finding });
+    }
+    stations
 }
 
 /// The operator's own templates, where there are some.
@@ -239,6 +264,12 @@ fn notes(config: &Config) -> Vec<String> {
         if let Relay::Maildir(folder) = &lane.relay {
             notes.push(format!("mail.relay is the folder {}: mails are kept there and reach nobody", folder.display()));
         }
+    }
+    let by_smtp = config.mail.lanes.iter().any(|lane| matches!(lane.relay, Relay::Smtp { .. }));
+    if by_smtp && config.bounces.address.is_none() && config.bounces.hooks.is_empty() {
+        notes.push(
+            "bounces.address is not set: what comes back is not taken in, and gone readers are mailed on".to_owned(),
+        );
     }
     if config.sources.is_empty() {
         notes.push("there is no source: add one with `syndicated source add URL`".to_owned());

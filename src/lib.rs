@@ -15,7 +15,8 @@
 //! 8. When the balance of a digest closes, it is done.
 //!
 //! A hub that announces a change makes its source due at once: [`flow::websub`].
-//! Readers come and go through [`web`] and [`flow::subscribe`].
+//! Readers come and go through [`web`] and [`flow::subscribe`]; what comes back of
+//! their mails goes through [`flow::bounce`].
 //!
 //! # Rooms
 //!

@@ -3,6 +3,7 @@
 //! (their own pace is in `flow::deliver`).
 
 use crate::clock::Clock;
+use crate::flow::bounce::Bounces;
 use crate::flow::deliver::Deliverer;
 use crate::flow::digest::Digester;
 use crate::flow::poll::{PollOutcome, PollReport, Poller};
@@ -23,6 +24,9 @@ const HUBS: Duration = Duration::from_mins(1);
 /// How often failing sources are looked for.
 const HEALTH: Duration = Duration::from_mins(10);
 
+/// Where no door is named, how soon a reload that names one is noticed.
+const NO_DOOR: Duration = Duration::from_mins(1);
+
 /// After a step failed (the database is away), the next try.
 const AFTER_TROUBLE: Duration = Duration::from_secs(10);
 
@@ -41,6 +45,8 @@ pub struct Scheduler {
     pub digester: Arc<Digester>,
     /// Sends mails.
     pub deliverer: Arc<Deliverer>,
+    /// Takes in what comes back.
+    pub bounces: Bounces,
     /// Ticked whenever the digest loop comes round.
     pub progress: Progress,
     /// Notified when posts arrived or changed.
@@ -103,6 +109,18 @@ impl Scheduler {
                 }
             });
         }
+        if roles.send {
+            let (scheduler, stop) = (self.clone(), tasks.stop().clone());
+            tasks.spawn("bounces", async move {
+                while !stop.is_soft() {
+                    let pause = scheduler.look_for_bounces(&stop).await;
+                    tokio::select! {
+                        () = scheduler.clock.sleep(pause) => {}
+                        () = stop.soft() => {}
+                    }
+                }
+            });
+        }
         let (scheduler, told, stop) = (self.clone(), news.clone(), tasks.stop().clone());
         tasks.spawn("publish", async move {
             while !stop.is_soft() {
@@ -146,6 +164,26 @@ impl Scheduler {
             tracing::error!(%error, "cannot see which hubs are to be asked");
             AFTER_TROUBLE
         })
+    }
+
+    /// Looks into the doors of what comes back, and says how long until the next look.
+    async fn look_for_bounces(&self, stop: &Stop) -> Duration {
+        let Some(pause) = self.bounces.pause() else { return NO_DOOR };
+        match self.bounces.look(&stop.token()).await {
+            Ok(looked) => {
+                for why in &looked.troubles {
+                    tracing::warn!(why, "what came back cannot all be taken in; it is tried again");
+                }
+                if looked.taken > 0 {
+                    tracing::info!(mails = looked.taken, "what came back was taken in");
+                }
+                if looked.more && looked.troubles.is_empty() { Duration::ZERO } else { pause }
+            }
+            Err(error) => {
+                tracing::error!(%error, "what came back cannot be taken in; it is tried again");
+                pause.max(AFTER_TROUBLE)
+            }
+        }
     }
 
     async fn tell_of_health(&self) {

@@ -17,8 +17,14 @@ pub(super) struct Usage(pub(super) String);
 #[error("failed")]
 pub(super) struct Said;
 
+/// A mail that was not taken in, and that its mail server is to bring again
+/// (`EX_TEMPFAIL` of sysexits.h).
+#[derive(Debug, thiserror::Error)]
+#[error("{0:#}")]
+pub(super) struct TryLater(pub(super) anyhow::Error);
+
 /// Prints the error, if there is one, and gives the exit code: 0 done, 1 failed,
-/// 2 usage or configuration.
+/// 2 usage or configuration, 75 when a mail server is to try again.
 #[must_use]
 #[expect(clippy::print_stderr, reason = "the one place where a command's error is printed")]
 pub fn finish(result: anyhow::Result<()>) -> ExitCode {
@@ -26,6 +32,10 @@ pub fn finish(result: anyhow::Result<()>) -> ExitCode {
     // Who closed the pipe has seen enough (`syndicated post list | head`).
     if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe) {
         return ExitCode::SUCCESS;
+    }
+    if let Some(TryLater(why)) = error.downcast_ref::<TryLater>() {
+        eprintln!("syndicated: the mail was not taken in: {why:#}");
+        return ExitCode::from(75);
     }
     if let Some(faults) = faults(&error) {
         eprintln!("{faults}\nsyndicated: {} in the configuration", count(faults.count(), "fault", "faults"));

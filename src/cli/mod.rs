@@ -1,6 +1,7 @@
 //! What people type, and what it means. Each command group has a file of its
 //! own; nothing but these files prints.
 
+mod bounce;
 mod delivery;
 mod digest;
 mod dkim;
@@ -38,8 +39,11 @@ use std::path::PathBuf;
 /// work, or with `syndicated check` to try a configuration.
 #[derive(Debug, Parser)]
 #[command(name = "syndicated", version, max_term_width = 100, disable_help_subcommand = true)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage or configuration.
-Environment: SYNDICATED_LOG filters the log (such as `debug` or `syndicated::mail=trace`).")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage or configuration; a mail that `bounce` could not take in: 75, so that the mail server
+keeps it.
+Environment: SYNDICATED_LOG filters the log (such as `debug` or `syndicated::mail=trace`)."
+)]
 pub struct Cli {
     /// The configuration.
     #[arg(long, short, global = true, value_name = "PATH", default_value = "config.toml", help_heading = "Everywhere")]
@@ -100,6 +104,8 @@ pub enum Command {
     /// Single mails: the ledger of what became of each.
     #[command(subcommand)]
     Delivery(delivery::Delivery),
+    /// What came back: bounces and complaints. Without a command, reads a mail from a pipe.
+    Bounce(bounce::Bounce),
     /// Readers.
     #[command(subcommand)]
     Subscriber(subscriber::Subscriber),
@@ -193,6 +199,7 @@ pub async fn run(command: Command, setting: &Setting) -> anyhow::Result<()> {
         Command::Digest(command) => digest::run(command, setting, out).await,
         Command::Dkim(command) => dkim::run(&command, setting, out),
         Command::Delivery(command) => delivery::run(command, setting, out).await,
+        Command::Bounce(bounce) => bounce::run(bounce, setting, out).await,
         Command::Subscriber(command) => subscriber::run(command, setting, out).await,
         Command::Feed(feed) => feed::run(feed, setting, out).await,
         Command::Source(command) => source::run(command, setting, out).await,

@@ -4,7 +4,7 @@
 use super::faults::{Collector, Faults, Spot, nearest};
 use super::raw::{File, Located, Table};
 use super::secrets::{self, Environment};
-use super::{Config, Database, mail, newsletter, parts, platforms};
+use super::{Config, Database, bounces, mail, newsletter, parts, platforms};
 use crate::clock::Chance;
 use crate::domain::newsletter::Newsletter;
 use crate::domain::source::Source;
@@ -139,11 +139,14 @@ fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: 
         dkim: main.tables("dkim"),
     };
     let (mail, mail_secrets) = mail::mail(tables, environment, site.as_ref().map(|site| site.site.title.as_str()));
+    let (bounces, bounces_secret) = bounces::bounces(main.table("bounces", &none), environment);
     let mut sources = main.tables("source");
     let mut newsletters = main.tables("newsletter");
     main.finish();
     for mut root in roots {
-        for key in ["site", "database", "http", "fetch", "mail", "relay", "domain", "dkim", "include", "platforms"] {
+        for key in
+            ["site", "database", "http", "fetch", "mail", "bounces", "relay", "domain", "dkim", "include", "platforms"]
+        {
             if root.holds(key) {
                 faults.add(
                     &root.place(key),
@@ -178,7 +181,7 @@ fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: 
     for (file, parsed) in files.iter().zip(&parsed) {
         parsed.drop_echoes(file, faults);
     }
-    for spot in database_secret.iter().chain(&mail_secrets) {
+    for spot in database_secret.iter().chain(&mail_secrets).chain(&bounces_secret) {
         if secrets::others_can_read(&spot.file) {
             faults.add_hint(
                 spot,
@@ -190,8 +193,8 @@ fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: 
     let parts::NamedSite { site, key_file } = site?;
     let database = database.unwrap_or_else(|| Database::Sqlite(PathBuf::from("data/syndicated.db")));
     let (secret, fresh_key) = secrets::secret_key(environment, key_file.as_ref(), &database, chance, faults)?;
-    let (http, fetch, mail) = (http?, fetch?, mail?);
-    Some(Config { site, database, http, fetch, mail, secret, fresh_key, sources, newsletters, platforms })
+    let (http, fetch, mail, bounces) = (http?, fetch?, mail?, bounces?);
+    Some(Config { site, database, http, fetch, mail, bounces, secret, fresh_key, sources, newsletters, platforms })
 }
 
 /// Says which of `tables` have the same text at `key` as an earlier one.

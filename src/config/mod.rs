@@ -3,6 +3,7 @@
 //! file that others can read keeps no secret.
 
 mod addresses;
+mod bounces;
 pub mod edit;
 mod faults;
 mod load;
@@ -14,6 +15,7 @@ mod platforms;
 mod raw;
 mod secrets;
 
+pub use bounces::{Bounces, Hook, Imap};
 pub use faults::{Fault, Faults, Spot};
 pub use page_source::selector;
 pub use platforms::platforms;
@@ -53,6 +55,8 @@ pub struct Config {
     pub fetch: Fetch,
     /// Mailing.
     pub mail: Mail,
+    /// What comes back.
+    pub bounces: Bounces,
     /// The secret behind tokens and Message-IDs.
     pub secret: SecretKey,
     /// A key that was made while loading, because there was none: see [`Config::keep_key`].

@@ -187,6 +187,8 @@ impl fmt::Display for Balance {
 pub mod token {
     /// Stands for the reader's own unsubscribe link.
     pub const UNSUBSCRIBE_URL: &str = "\u{e000}unsubscribe\u{e001}";
+    /// Stands for the address that a reader writes to who wants to leave by mail.
+    pub const UNSUBSCRIBE_MAIL: &str = "\u{e000}unsubscribe-mail\u{e001}";
     /// Stands for the reader's address.
     pub const EMAIL: &str = "\u{e000}email\u{e001}";
     /// Stands for the line that greets the reader.

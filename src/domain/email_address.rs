@@ -29,6 +29,20 @@ impl EmailAddress {
         self.0.domain()
     }
 
+    /// The part before the `@`.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        self.0.user()
+    }
+
+    /// The same mailbox's address with a tag behind its name (RFC 5233); `None`
+    /// when that is longer than a local part may be.
+    #[must_use]
+    pub fn with_tag(&self, separator: char, tag: &str) -> Option<Self> {
+        let user = format!("{}{separator}{tag}", self.0.user());
+        if user.len() > 64 { None } else { Address::new(user, self.0.domain()).ok().map(Self) }
+    }
+
     /// What makes two addresses the same reader: the whole in lower case. Dots
     /// and `+tags` are kept, since only the mailbox's host knows what they mean.
     #[must_use]

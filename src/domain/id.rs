@@ -34,6 +34,8 @@ ids! {
     DeliveryId,
     /// A source's subscription at a hub.
     HubId,
+    /// Something that came back.
+    BounceId,
     /// A mail outside any digest: a confirmation, a note to the owner.
     LetterId,
 }

@@ -1,6 +1,7 @@
 //! The words of the field. No I/O and no SQL: values that are parsed once, at
 //! the edge, and are valid from then on.
 
+pub mod bounce;
 pub mod composition;
 pub mod delivery;
 pub mod digest;
@@ -25,4 +26,5 @@ pub mod text;
 pub mod time;
 pub mod token;
 pub mod url;
+pub mod verp;
 pub mod websub;

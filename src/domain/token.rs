@@ -130,7 +130,7 @@ impl SecretKey {
         self.mac(&[purpose, &subscription.0.to_be_bytes(), &counter.to_be_bytes(), nonce.as_bytes()])
     }
 
-    fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+    pub(super) fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
         #[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104 section 3)")]
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
         for part in parts {
@@ -162,7 +162,12 @@ impl Claim {
 
 /// Whether two MACs are the same; takes the same time whatever the answer.
 fn same(a: &[u8; 32], b: &[u8; 32]) -> bool {
-    a.iter().zip(b).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
+    is_same(a, b)
+}
+
+/// The same of any length, which is no secret.
+pub(super) fn is_same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
 }
 
 /// SHA-256 as lower-case hexadecimal digits.

@@ -13,6 +13,7 @@ mod copy;
 mod domains;
 mod lanes;
 mod meter;
+mod refusals;
 mod round;
 mod session;
 mod verdict;

@@ -1,5 +1,6 @@
 //! What syndicated does, one story a file, read from top to bottom.
 
+pub mod bounce;
 pub mod deliver;
 pub mod digest;
 pub mod plan;

@@ -8,8 +8,10 @@
 mod compose;
 mod dkim;
 mod encode;
+pub mod imap;
 mod maildir;
 mod mould;
+pub mod returned;
 mod smtp;
 
 pub use compose::{ComposeError, Head, ListHead};

@@ -94,7 +94,13 @@ impl Mould {
         let mut head =
             format!("To: {}\r\nMessage-ID: <{}>\r\n{}", own.to.for_wire(), own.message_id, date_header(own.date));
         if self.is_list {
-            let _ = write!(head, "List-Unsubscribe: <{}>\r\n", own.value(token::UNSUBSCRIBE_URL));
+            let _ = write!(head, "List-Unsubscribe: <{}>", own.value(token::UNSUBSCRIBE_URL));
+            // The one click comes first: a program takes the first that it knows.
+            let by_mail = own.value(token::UNSUBSCRIBE_MAIL);
+            if !by_mail.is_empty() {
+                let _ = write!(head, ",\r\n <mailto:{by_mail}?subject=unsubscribe>");
+            }
+            head.push_str("\r\n");
         }
         let head = self.head.clone() + &head;
         let mut sheet =

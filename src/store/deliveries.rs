@@ -130,6 +130,12 @@ pub enum Settlement {
 }
 
 impl Attempt {
+    /// Which delivery it is of.
+    #[must_use]
+    pub fn delivery(&self) -> DeliveryId {
+        self.id
+    }
+
     /// Ends the attempt.
     #[must_use = "a settlement counts once it is handed to a turn"]
     pub fn settle(self, settlement: Settlement) -> Settled {

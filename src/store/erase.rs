@@ -33,11 +33,23 @@ impl Store {
              WHERE subscription_id IN (SELECT id FROM subscription WHERE subscriber_id = $1)",
             "UPDATE delivery SET subscriber_id = NULL, subscription_id = NULL
              WHERE subscription_id IN (SELECT id FROM subscription WHERE subscriber_id = $1)",
+            // What a host said names the reader, too.
+            "DELETE FROM bounce WHERE subscriber_id = $1",
             "DELETE FROM subscription WHERE subscriber_id = $1",
             "DELETE FROM subscriber WHERE id = $1",
         ] {
             each!(&mut tx, |db| sqlx::query(sql).bind(id).execute(&mut **db).await.map(drop))?;
         }
+        // What nobody could tell may name the reader as well.
+        each!(&mut tx, |db| {
+            sqlx::query(
+                "DELETE FROM bounce WHERE subscriber_id IS NULL AND LENGTH(REPLACE(LOWER(raw), $1, '')) < LENGTH(raw)",
+            )
+            .bind(email.key())
+            .execute(&mut **db)
+            .await
+            .map(drop)
+        })?;
         tx.commit().await?;
         Ok(true)
     }

@@ -13,6 +13,7 @@
 //! that are never cancelled.
 
 mod admit;
+mod bounces;
 mod by_hand;
 mod claims;
 mod counts;
@@ -46,6 +47,7 @@ mod turns;
 mod words;
 
 pub use admit::{Admitted, Arrival, Arriving};
+pub use bounces::{About, BounceFilter, BounceRow, Came, Heard, Patience};
 pub use by_hand::Meant;
 pub use claims::{PollEnd, SourceClaim};
 pub use counts::Count;

@@ -6,6 +6,7 @@
 //! work, since each request runs in a task of its own.
 
 mod feeds;
+mod hooks;
 mod limits;
 mod preferences;
 mod server;
@@ -16,6 +17,7 @@ pub use server::serve;
 
 use crate::clock::Clock;
 use crate::config::Live;
+use crate::flow::bounce::{Bounces, HOOKS};
 use crate::flow::publish::Publisher;
 use crate::flow::subscribe::Subscriptions;
 use crate::flow::websub::{CALLBACK, Hubs};
@@ -29,7 +31,7 @@ use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use limits::FormLimits;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -51,6 +53,8 @@ pub struct Web {
     pub subscriptions: Arc<Subscriptions>,
     /// Hubs that call back.
     pub hubs: Arc<Hubs>,
+    /// Relays that report.
+    pub bounces: Bounces,
     /// Pages.
     pub renderer: Arc<Renderer>,
     /// Where requests run.
@@ -95,12 +99,21 @@ impl Web {
         config: Live,
         publisher: Arc<Publisher>,
         subscriptions: Arc<Subscriptions>,
-        hubs: Arc<Hubs>,
+        (hubs, bounces): (Arc<Hubs>, Bounces),
         renderer: Arc<Renderer>,
         tasks: Tasks,
         clock: Clock,
     ) -> Self {
-        Self { config, publisher, subscriptions, hubs, renderer, tasks, limits: Arc::new(FormLimits::new(clock)) }
+        Self {
+            config,
+            publisher,
+            subscriptions,
+            hubs,
+            bounces,
+            renderer,
+            tasks,
+            limits: Arc::new(FormLimits::new(clock)),
+        }
     }
 
     /// Every route.
@@ -115,6 +128,7 @@ impl Web {
             .route("/u/{token}", get(subscribe::look_at_goodbye).post(subscribe::goodbye))
             .route("/p/{token}", get(preferences::look).post(preferences::choose))
             .route("/websub/{token}", get(websub::answer).post(websub::take).layer(DefaultBodyLimit::disable()))
+            .route("/hooks/{relay}/{token}", post(hooks::take).layer(DefaultBodyLimit::disable()))
             .route("/style.css", get(stylesheet))
             .route("/healthz", get(|| async { "ok\n" }))
             .fallback(|State(web): State<Self>| async move { web.failure(Failure::NotFound) })
@@ -126,9 +140,12 @@ impl Web {
     }
 
     /// The largest body that is taken at `path`. A hub that we asked may push a
-    /// whole document.
+    /// whole document, a relay that we named reports many events at once.
     fn most_of(&self, path: &str) -> usize {
-        if path.strip_prefix(CALLBACK).is_some_and(|token| self.hubs.is_callback(token)) {
+        let hook = path.strip_prefix(HOOKS).and_then(|rest| rest.split_once('/'));
+        if hook.is_some_and(|(relay, token)| self.bounces.is_hook(relay, token)) {
+            hooks::MOST
+        } else if path.strip_prefix(CALLBACK).is_some_and(|token| self.hubs.is_callback(token)) {
             usize::try_from(self.config.load().fetch.max_bytes).unwrap_or(usize::MAX)
         } else {
             MAX_BODY
@@ -192,7 +209,7 @@ async fn stylesheet(State(web): State<Web>) -> Response {
 async fn guard(State(web): State<Web>, request: Request, next: Next) -> Response {
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
     let path = request.uri().path();
-    let personal = ["/confirm/", "/u/", "/p/", CALLBACK].iter().any(|page| path.starts_with(page));
+    let personal = ["/confirm/", "/u/", "/p/", CALLBACK, HOOKS].iter().any(|page| path.starts_with(page));
     let most = web.most_of(path);
     let mut response = match whole(request, most).await {
         Ok(request) => match web.tasks.shielded(next.run(request)).await {

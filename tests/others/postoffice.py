@@ -3,14 +3,20 @@ Dovecot over LMTP, which keeps them as maildirs and shows them over IMAP.
 
     postoffice.py serve FOLDER    prints "SMTP-PORT IMAP-PORT", serves until
                                   standard input ends, and takes all down
+    postoffice.py serve FOLDER COMMAND…
+                                  the same, but only the people in PEOPLE have a
+                                  mailbox, and mails to piped@example.org go to the
+                                  command's standard input, its `{recipient}` being
+                                  the address that they went to; prints one more
+                                  port, of IMAP over TLS as localhost
     postoffice.py read IMAP-PORT ADDRESS
                                   prints what Python's email understands of the
                                   mailbox, in JSON: a list of mails
     postoffice.py mutt MAILDIR    prints what mutt understands of the first mail
                                   of a maildir
 
-The first runs as root, as Postfix does. Any mailbox of example.org is taken; the
-password of each is "opensesame"."""
+The first runs as root, as Postfix does. Any mailbox of example.org is taken, but
+for the second; the password of each is "opensesame"."""
 
 import email
 import email.policy
@@ -134,6 +140,49 @@ service lmtp {{
 }}
 """
 
+# Who has a mailbox when not everybody has one, and how many bytes it holds.
+PEOPLE = {"r0": 1_000_000, "r1": 1_000_000, "full": 10, "bounce": 10_000_000}
+
+DOVECOT_23_PEOPLE = """
+mail_location = maildir:{folder}/mail/%Lu
+passdb {{
+  driver = passwd-file
+  args = username_format=%Lu {folder}/people
+}}
+userdb {{
+  driver = passwd-file
+  args = username_format=%Lu {folder}/people
+}}
+disable_plaintext_auth = no
+mail_plugins = quota
+plugin {{
+  quota = count:User quota
+  quota_vsizes = yes
+}}
+"""
+
+PIPE = """
+transport_maps = inline:{{ piped@example.org=returned: }}
+recipient_delimiter = +
+returned_destination_recipient_limit = 1
+export_environment = TZ MAIL_CONFIG LANG SYNDICATED_SECRET_KEY=0123456789abcdef0123456789abcdef
+"""
+
+PIPE_MASTER = "returned unix - n n - - pipe flags=R user=nobody argv={command}\n"
+
+
+DOVECOT_23_TLS = """
+ssl = yes
+ssl_cert = <{certificate}
+ssl_key = <{certificate}
+service imap-login {{
+  inet_listener imaps {{
+    port = {imaps}
+    ssl = yes
+  }}
+}}
+"""
+
 
 def free_ports(count):
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
@@ -147,9 +196,9 @@ def told(*words):
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def serve(folder):
+def serve(folder, *command):
     folder = pathlib.Path(folder)
-    smtp, imap, lmtp = free_ports(3)
+    smtp, imap, lmtp, imaps = free_ports(4)
     postman = pwd.getpwnam("postfix")
     for name in ["postfix", "spool", "data", "log", "mail", "run", "state"]:
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -161,19 +210,30 @@ def serve(folder):
     version = told("dovecot", "--version").split()[0]
     settings["version"] = ".".join(version.split("-")[0].split(".")[:3])
     kind = DOVECOT_23 if version.startswith("2.3") else DOVECOT_24
+    main, master = MAIN, MASTER
+    if command:
+        if not version.startswith("2.3"):
+            sys.exit("people of their own are written down for Dovecot 2.3 only")
+        kind, main, master = DOVECOT_23_PEOPLE + DOVECOT_23_TLS, MAIN + PIPE, MASTER + PIPE_MASTER
+        settings |= {"imaps": imaps, "certificate": pathlib.Path(__file__).with_name("relay.pem")}
+        settings["command"] = " ".join(command).replace("{recipient}", "${recipient}")
+        home = "{0}@example.org:{{PLAIN}}opensesame:{uid}:{gid}::{folder}/mail/{0}::userdb_quota_rule=*:bytes={1}\n"
+        people = [home.format(name, size, **settings) for name, size in PEOPLE.items()]
+        (folder / "people").write_text("".join(people))
     head = [line for line in kind.splitlines() if line.startswith("dovecot_")]
     rest = [line for line in kind.splitlines() if not line.startswith("dovecot_")]
     text = "\n".join(head) + DOVECOT + "\n".join(rest) + "\n"
     (folder / "dovecot.conf").write_text(text.format(**settings))
-    (folder / "postfix/main.cf").write_text(MAIN.format(**settings))
-    (folder / "postfix/master.cf").write_text(MASTER.format(**settings))
+    (folder / "postfix/main.cf").write_text(main.format(**settings))
+    (folder / "postfix/master.cf").write_text(master.format(**settings))
     keeper = subprocess.Popen(["dovecot", "-F", "-c", folder / "dovecot.conf"], stdin=subprocess.DEVNULL)
     try:
         subprocess.run(["postfix", "-c", folder / "postfix", "start"], check=True, stdout=sys.stderr)
         try:
-            for port in (smtp, imap, lmtp):
+            ports = (smtp, imap, imaps) if command else (smtp, imap)
+            for port in (*ports, lmtp):
                 knock(port)
-            print(smtp, imap, flush=True)
+            print(*ports, flush=True)
             sys.stdin.read()
         finally:
             subprocess.run(["postfix", "-c", folder / "postfix", "stop"], stdout=sys.stderr)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use syndicated::clock::Chance;
 use syndicated::config::edit::{NewSource, add_source, remove_source};
-use syndicated::config::{Config, Database, Environment, Faults, OnAmbiguous, Relay, Secret, Tls};
+use syndicated::config::{Config, Database, Environment, Faults, Hook, OnAmbiguous, Relay, Secret, Tls};
 use syndicated::domain::composition::{Deliver, Order, Sections, Shown};
 use syndicated::domain::language::Language;
 use syndicated::domain::newsletter::Rhythm;
@@ -89,8 +89,9 @@ fn the_default_configuration_loads_and_its_comments_tell_the_defaults() {
             // These name files or people that are not there, or limit what is not limited.
             let absent = ["owner", "secret_key_file", "password_file", "platforms", "templates"];
             let limits = ["tls", "per_minute", "per_day", "warm_up"];
+            let doors = ["address", "maildir", "imap", "imap_password_file", "mailgun_key_file", "sendgrid_key"];
             let is_key = name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-            if is_key && !absent.contains(&name) && !limits.contains(&name) { key } else { line }
+            if is_key && ![&absent[..], &limits, &doors].concat().contains(&name) { key } else { line }
         })
         .collect();
     let folder = tempfile::tempdir().unwrap();
@@ -119,8 +120,26 @@ fn every_key_comes_to_its_meaning() {
         ("SYNDICATED_SECRET_KEY", KEY),
         ("SYNDICATED_SMTP_PASSWORD", "hush"),
         ("SYNDICATED_DATABASE_PASSWORD", "a b"),
+        ("SYNDICATED_IMAP_PASSWORD", "quiet"),
+        ("SYNDICATED_MAILGUN_KEY", "key"),
     ]);
     let config = load_in("tests/configs/good/most.toml", &environment).unwrap();
+    let bounces = &config.bounces;
+    assert_eq!(bounces.address.as_ref().unwrap().as_str(), "Bounce@example.com");
+    assert_eq!(
+        (bounces.soft, bounces.within, bounces.every),
+        (3, Duration::from_hours(14 * 24), Duration::from_mins(1))
+    );
+    let imap = bounces.imap.as_ref().unwrap();
+    assert_eq!((imap.host.as_str(), imap.port, imap.tls), ("mail.example.com", 1993, true));
+    assert_eq!(
+        (imap.user.as_str(), imap.password.expose(), imap.folder.as_str()),
+        ("bounce@example.com", "quiet", "Bounces")
+    );
+    let names: Vec<_> = bounces.hooks.iter().map(Hook::name).collect();
+    assert_eq!(names, ["ses", "postmark", "mailgun", "sendgrid", "mailjet", "brevo"]);
+    assert!(matches!(&bounces.hooks[2], Hook::Mailgun(Some(key)) if key.expose() == "key"));
+    assert!(matches!(&bounces.hooks[3], Hook::SendGrid(Some(key)) if key == &[0x30, 0x59, 0x30]));
     assert_eq!(config.site.language, Language::Ko);
     assert_eq!(config.site.owner.as_ref().unwrap().as_str(), "owner@example.com");
     assert_eq!(config.database.to_string(), "postgres://syndicated@db.example.com:5433/news");
@@ -398,6 +417,7 @@ fn a_source_is_removed_from_the_file_that_holds_it_and_other_comments_stay() {
 fn a_damaged_file_is_never_more_than_a_list_of_faults() {
     let text = std::fs::read_to_string("tests/configs/good/most.toml").unwrap().replacen("include", "# include", 1);
     let text = text.replace(", \"film\"", "").replace("smtp://user%40example.com@", "smtp://");
+    let text = text.replace("imap = ", "# imap = ");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.toml");
     let (mut loaded, mut refused) = (0, 0);

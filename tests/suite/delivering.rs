@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use syndicated::clock::{Chance, Clock};
-use syndicated::config::{Config, Database, Fetch, Http, Lane, Live, Mail, OnAmbiguous, Relay, Site};
+use syndicated::config::{Bounces, Config, Database, Fetch, Http, Lane, Live, Mail, OnAmbiguous, Relay, Site};
 use syndicated::domain::delivery::{Decision, DeliveryState};
 use syndicated::domain::digest::{Balance, DigestState, Edition, token};
 use syndicated::domain::email_address::EmailAddress;
@@ -86,6 +86,7 @@ fn config(relay: Relay) -> Config {
             settle_max: HOUR,
             feed_items: 10,
         }],
+        bounces: Bounces::default(),
         platforms: Platforms::default(),
     }
 }

@@ -13,6 +13,7 @@
 )]
 
 mod architecture;
+mod bouncing;
 mod cancelled;
 mod charsets;
 mod commanding;
@@ -23,6 +24,7 @@ mod crash_points;
 mod damaging;
 mod delivering;
 mod digests;
+mod doors;
 mod engines;
 mod essays;
 mod filtering;
@@ -57,6 +59,7 @@ mod races;
 mod readers;
 mod reading;
 mod relays;
+mod reports;
 mod restarts;
 mod secure_relays;
 mod serving;

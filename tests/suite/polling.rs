@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use syndicated::clock::{Chance, Clock};
-use syndicated::config::{Allow, Config, Database, Fetch, Http, Lane, Live, Mail, OnAmbiguous, Relay, Site};
+use syndicated::config::{Allow, Bounces, Config, Database, Fetch, Http, Lane, Live, Mail, OnAmbiguous, Relay, Site};
 use syndicated::domain::filter::Filter;
 use syndicated::domain::language::Language;
 use syndicated::domain::platform::Platforms;
@@ -80,6 +80,7 @@ pub(crate) fn config(sources: Vec<Source>) -> Config {
         fresh_key: None,
         sources,
         newsletters: Vec::new(),
+        bounces: Bounces::default(),
         platforms: Platforms::default(),
     }
 }

@@ -5,7 +5,7 @@ use crate::engines;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::time::Duration;
-use syndicated::config::{Allow, Config, Fetch, Http, Lane, Live, Mail, OnAmbiguous, Relay, Site};
+use syndicated::config::{Allow, Bounces, Config, Fetch, Http, Lane, Live, Mail, OnAmbiguous, Relay, Site};
 use syndicated::domain::filter::Filter;
 use syndicated::domain::html::CleanHtml;
 use syndicated::domain::id::{PostId, SourceId};
@@ -425,6 +425,7 @@ fn config(bench: &engines::Bench) -> Config {
         fresh_key: None,
         sources: vec![source("one"), source("two")],
         newsletters: vec![newsletter("all", None), newsletter("half", Some(vec!["two".parse().unwrap()]))],
+        bounces: Bounces::default(),
         platforms: Platforms::default(),
     }
 }

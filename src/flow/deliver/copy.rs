@@ -74,8 +74,12 @@ impl Master {
         let (subscription, counter) = reader.subscription;
         let link =
             |path, purpose| config.url(&format!("{path}{}", config.secret.token(purpose, subscription, counter, "")));
+        let mailbox = config.bounces.address.as_ref();
+        let by_mail = mailbox.and_then(|mailbox| config.secret.goodbye_address(mailbox, subscription, counter));
+        let by_mail = by_mail.map(|address| address.for_wire());
         let own = [
             (token::EMAIL, reader.to.as_str()),
+            (token::UNSUBSCRIBE_MAIL, by_mail.as_ref().map_or("", |address| address.as_str())),
             (token::UNSUBSCRIBE_URL, &link("/u/", Purpose::Unsubscribe)),
             (token::PREFERENCES_URL, &link("/p/", Purpose::Preferences)),
             (token::GREETING, &renderer.greeting(self.language, reader.name)),
@@ -85,8 +89,25 @@ impl Master {
 }
 
 /// Writes the message of an attempt; `master` is that of its digest or preview. The same attempt
-/// gives the same bytes whenever it is repeated (P5).
+/// gives the same bytes whenever it is repeated (P5), and comes back to the same address.
 pub(super) fn write(
+    config: &Config,
+    renderer: &Renderer,
+    attempt: &Attempt,
+    master: Option<&Master>,
+) -> Result<Message, String> {
+    let message = compose(config, renderer, attempt, master)?;
+    // What only the owner gets comes back to the sender: no bounce of it is a reader's.
+    let of_reader = !matches!(attempt.content, Content::Owner { .. } | Content::Preview { .. });
+    let mailbox = config.bounces.address.as_ref().filter(|_| of_reader);
+    let back = mailbox.and_then(|mailbox| config.secret.return_address(mailbox, attempt.delivery(), &attempt.to));
+    Ok(match back {
+        Some(from) => Message { from, ..message },
+        None => message,
+    })
+}
+
+fn compose(
     config: &Config,
     renderer: &Renderer,
     attempt: &Attempt,

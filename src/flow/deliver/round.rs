@@ -8,6 +8,7 @@ use super::copy::Master;
 use super::domains::Domains;
 use super::lanes::{Lanes, Place};
 use super::meter::day_of;
+use super::refusals::Refusal;
 use super::session::{Handed, hand_over};
 use super::verdict::{Health, settlement};
 use super::{Deliverer, LOOK_AGAIN, Tally, copy};
@@ -70,6 +71,8 @@ pub(super) struct Round<'a> {
     /// Whether the counts of the day were read.
     counted: bool,
     settled: Vec<Settled>,
+    /// Of those, the readers whom a relay refused by name.
+    refused: Vec<Refusal>,
     health: Health,
     /// Each mail of each digest, by its number.
     digests: HashMap<(DigestId, i64), UnderWay>,
@@ -92,6 +95,7 @@ impl<'a> Round<'a> {
             domains,
             counted: false,
             settled: Vec::new(),
+            refused: Vec::new(),
             health: Health::default(),
             digests: HashMap::new(),
             ends_looked_for: now,
@@ -186,6 +190,12 @@ impl<'a> Round<'a> {
         };
         // Only now: verdicts that could not be written are written by the next turn.
         self.settled.clear();
+        for refusal in std::mem::take(&mut self.refused) {
+            // Their mails are settled: what cannot be counted now is one bounce less, and no harm.
+            if let Err(error) = refusal.tell(&courier.store, &self.config, now).await {
+                tracing::warn!(%error, "a refused reader could not be counted");
+            }
+        }
         for (count, total) in counts.iter().zip(&turn.totals) {
             self.lanes.written(count, total.mails);
             self.domains.written(count, total.mails);
@@ -331,6 +341,7 @@ impl<'a> Round<'a> {
         self.domains.give_back(&attempt.to, &verdict, took, now);
         self.tally.count(&verdict);
         let digest = attempt.content.digest();
+        self.refused.extend(Refusal::of(&attempt, &verdict));
         let settlement = settlement(&verdict, attempt.attempts, &self.config.mail, now, chance);
         self.settled.push(attempt.settle(settlement));
         if let Some(idle) = homeless {
