@@ -1,6 +1,7 @@
 //! What people type, and what it means. Each command group has a file of its
 //! own; nothing but these files prints.
 
+mod day;
 mod delivery;
 mod digest;
 mod dkim;
@@ -9,7 +10,6 @@ mod feed;
 mod find;
 mod follow;
 mod generate;
-mod import;
 mod log;
 mod output;
 mod plan;

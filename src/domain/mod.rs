@@ -2,6 +2,7 @@
 //! the edge, and are valid from then on.
 
 pub mod composition;
+pub mod consent;
 pub mod delivery;
 pub mod digest;
 pub mod dkim;
@@ -21,6 +22,7 @@ pub mod slug;
 pub mod source;
 pub mod span;
 pub mod subscriber;
+pub mod tag;
 pub mod text;
 pub mod time;
 pub mod token;

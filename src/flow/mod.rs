@@ -2,6 +2,7 @@
 
 pub mod deliver;
 pub mod digest;
+pub mod import;
 pub mod plan;
 pub mod poll;
 pub mod publish;
