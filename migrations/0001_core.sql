@@ -170,6 +170,8 @@ CREATE TABLE subscription (
     moved_at           BIGINT,
     -- The topics that the reader chose, sorted, a space between each two; '' is everything.
     topics             TEXT   NOT NULL DEFAULT '',
+    -- Until then the reader gets no mail; NULL when they did not pause.
+    paused_until       BIGINT,
     state              TEXT   NOT NULL CHECK (state IN ('pending', 'confirmed', 'unsubscribed')),
     -- Part of every token; raising it revokes them.
     counter            BIGINT NOT NULL DEFAULT 0,
@@ -187,6 +189,49 @@ CREATE TABLE subscription (
 CREATE INDEX subscription_of ON subscription (newsletter, cadence, state);
 CREATE INDEX subscription_topics ON subscription (newsletter, cadence, topics) WHERE topics <> '';
 CREATE INDEX subscription_moved ON subscription (newsletter, cadence) WHERE moved_at IS NOT NULL;
+
+-- What readers agreed to, act by act: the proof.
+CREATE TABLE consent (
+    id              {ID},
+    subscription_id BIGINT NOT NULL REFERENCES subscription (id),
+    act             TEXT   NOT NULL CHECK (act IN
+        ('asked', 'confirmed', 'imported', 'added', 'changed', 'renewed', 'ended')),
+    at              BIGINT NOT NULL,
+    -- Name and version of the form, the file of an import, or the command.
+    form            TEXT   NOT NULL,
+    -- What was agreed to.
+    words           TEXT   NOT NULL,
+    -- 'page', 'embedded', 'json', 'import', 'operator', 'one-click' or 'preferences'.
+    origin          TEXT   NOT NULL,
+    -- The network address of the request; NULL after 30 days.
+    address         TEXT
+);
+CREATE INDEX consent_of ON consent (subscription_id);
+
+-- Words that the operator put on readers.
+CREATE TABLE subscriber_tag (
+    subscriber_id BIGINT NOT NULL REFERENCES subscriber (id),
+    tag           TEXT   NOT NULL,
+    PRIMARY KEY (subscriber_id, tag)
+);
+CREATE INDEX subscriber_tagged ON subscriber_tag (tag);
+
+-- How far the import of lists has come: written with what it imported, so that it goes on where it was stopped.
+CREATE TABLE import (
+    -- A digest of the files and of how they are to be read.
+    key          TEXT   NOT NULL PRIMARY KEY,
+    file         TEXT   NOT NULL,
+    -- What comes next: which of the files, from which byte and line on; and how long the report is.
+    part         BIGINT NOT NULL,
+    byte         BIGINT NOT NULL,
+    line         BIGINT NOT NULL,
+    report_bytes BIGINT NOT NULL,
+    -- What became of the lines so far, as JSON.
+    counts       TEXT   NOT NULL,
+    started_at   BIGINT NOT NULL,
+    -- NULL while there is more to do.
+    finished_at  BIGINT
+);
 
 -- Addresses that are never mailed again, as keyed hashes.
 CREATE TABLE suppression (

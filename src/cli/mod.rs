@@ -2,6 +2,7 @@
 //! own; nothing but these files prints.
 
 mod bounce;
+mod day;
 mod delivery;
 mod digest;
 mod dkim;
@@ -10,7 +11,6 @@ mod feed;
 mod find;
 mod follow;
 mod generate;
-mod import;
 mod log;
 mod output;
 mod plan;

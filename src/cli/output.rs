@@ -41,6 +41,11 @@ impl Out {
         if text.ends_with('\n') { self.to.flush() } else { writeln!(self.to) }
     }
 
+    /// A part of a long text, as it is.
+    pub(super) fn part(&mut self, text: &str) -> std::io::Result<()> {
+        self.to.write_all(text.as_bytes())
+    }
+
     /// A value as JSON.
     pub(super) fn json(&mut self, value: &impl Serialize) -> std::io::Result<()> {
         serde_json::to_writer_pretty(&mut self.to, value).map_err(std::io::Error::from)?;
@@ -90,12 +95,21 @@ impl Out {
 
 /// Progress on standard error, when that is a terminal.
 pub(super) fn progress(length: usize, what: &str) -> ProgressBar {
+    bar(length as u64, what, "{prefix} {wide_bar} {pos}/{len} {elapsed}")
+}
+
+/// The same in bytes.
+pub(super) fn progress_of_bytes(length: u64, what: &str) -> ProgressBar {
+    bar(length, what, "{prefix} {wide_bar} {bytes}/{total_bytes} {elapsed}")
+}
+
+fn bar(length: u64, what: &str, template: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::new(length as u64);
-    let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {elapsed}");
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_prefix(what.to_owned())
+    let style = ProgressStyle::with_template(template);
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(length).with_style(style).with_prefix(what.to_owned())
 }
 
 /// `text` in one line and without what speaks to a terminal.

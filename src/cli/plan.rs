@@ -1,5 +1,6 @@
 //! `plan`: every poll and digest to come.
 
+use super::day::{begin, day};
 use super::output::Out;
 use super::{Json, Setting};
 use crate::config::{Config, Database};
@@ -9,7 +10,7 @@ use crate::domain::schedule::{self, Shown};
 use crate::domain::slug::Slug;
 use crate::domain::time::Timestamp;
 use crate::flow::plan::{Coming, Mornings, Planned, plan};
-use chrono::{DateTime, Days, NaiveDate, NaiveTime};
+use chrono::{DateTime, Days, NaiveDate};
 use chrono_tz::Tz;
 use clap::Args;
 use serde_json::{Value, json};
@@ -38,7 +39,7 @@ enum Until {
 }
 
 fn until(text: &str) -> Result<Until, String> {
-    if let Ok(day) = text.parse() {
+    if let Ok(day) = day(text) {
         return Ok(Until::Day(day));
     }
     let instant = DateTime::parse_from_rfc3339(text);
@@ -52,8 +53,8 @@ impl Until {
         match self {
             Self::Instant(at) => at,
             Self::Day(day) => {
-                let next = day.checked_add_days(Days::new(1)).unwrap_or(day).and_time(NaiveTime::MIN);
-                schedule::instant(zone, next).unwrap_or_default().minus(std::time::Duration::from_millis(1))
+                let next = day.checked_add_days(Days::new(1)).unwrap_or(day);
+                begin(zone, next).minus(std::time::Duration::from_millis(1))
             }
         }
     }

@@ -3,6 +3,7 @@
 
 pub mod bounce;
 pub mod composition;
+pub mod consent;
 pub mod delivery;
 pub mod digest;
 pub mod dkim;
@@ -22,6 +23,7 @@ pub mod slug;
 pub mod source;
 pub mod span;
 pub mod subscriber;
+pub mod tag;
 pub mod text;
 pub mod time;
 pub mod token;

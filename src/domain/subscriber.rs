@@ -33,6 +33,10 @@ pub struct Subscription {
     pub confirmed_at: Option<Timestamp>,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// By whom or by what it ended.
+    pub ended_by: Option<String>,
+    /// Until when the reader gets no mail, if they paused.
+    pub paused_until: Option<Timestamp>,
     /// How consent came about: which form, import or person, in which words.
     pub consent: String,
     /// What the reader is greeted by.

@@ -39,6 +39,12 @@ impl Timestamp {
         self.to_datetime().to_rfc3339_opts(SecondsFormat::Secs, true)
     }
 
+    /// RFC 3339 in UTC, with milliseconds where there are any: what reads back as the same instant.
+    #[must_use]
+    pub fn to_rfc3339_exact(self) -> String {
+        self.to_datetime().to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    }
+
     /// RFC 5322 date-time, such as `Mon, 23 Nov 2026 07:00:00 +0000`.
     #[must_use]
     pub fn to_rfc2822(self) -> String {

@@ -3,6 +3,7 @@
 pub mod bounce;
 pub mod deliver;
 pub mod digest;
+pub mod import;
 pub mod plan;
 pub mod poll;
 pub mod publish;

@@ -29,6 +29,7 @@ mod page;
 mod people;
 mod platforms;
 mod repair;
+pub mod roster;
 mod shape;
 mod strict;
 mod tags;

@@ -35,7 +35,9 @@ impl Store {
              WHERE subscription_id IN (SELECT id FROM subscription WHERE subscriber_id = $1)",
             // What a host said names the reader, too.
             "DELETE FROM bounce WHERE subscriber_id = $1",
+            "DELETE FROM consent WHERE subscription_id IN (SELECT id FROM subscription WHERE subscriber_id = $1)",
             "DELETE FROM subscription WHERE subscriber_id = $1",
+            "DELETE FROM subscriber_tag WHERE subscriber_id = $1",
             "DELETE FROM subscriber WHERE id = $1",
         ] {
             each!(&mut tx, |db| sqlx::query(sql).bind(id).execute(&mut **db).await.map(drop))?;

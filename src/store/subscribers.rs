@@ -75,21 +75,8 @@ pub enum Added {
     Left,
 }
 
-/// Which subscriptions to list.
-#[derive(Debug, Clone, Default)]
-pub struct SubscriptionFilter {
-    /// Of this newsletter only.
-    pub newsletter: Option<Slug>,
-    /// In this state only.
-    pub state: Option<SubscriptionState>,
-    /// Behind this row: for paging.
-    pub after: i64,
-    /// At most so many.
-    pub limit: u32,
-}
-
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     id: i64,
     subscriber_id: i64,
     email: String,
@@ -101,6 +88,8 @@ struct Row {
     created_at: i64,
     confirmed_at: Option<i64>,
     ended_at: Option<i64>,
+    ended_by: Option<String>,
+    paused_until: Option<i64>,
     consent: String,
     name: Option<String>,
     timezone: String,
@@ -124,6 +113,8 @@ impl TryFrom<Row> for Subscription {
             created_at: Timestamp::from_millis(row.created_at),
             confirmed_at: row.confirmed_at.map(Timestamp::from_millis),
             ended_at: row.ended_at.map(Timestamp::from_millis),
+            ended_by: row.ended_by,
+            paused_until: row.paused_until.map(Timestamp::from_millis),
             consent: row.consent,
             name: row.name,
             timezone: Some(row.timezone.as_str())
@@ -144,12 +135,14 @@ macro_rules! select_subscriptions {
     ($rest:literal) => {
         concat!(
             "SELECT s.id, s.subscriber_id, b.email, b.language, s.newsletter, s.cadence, s.state, s.counter,
-                    s.created_at, s.confirmed_at, s.ended_at, s.consent, b.name, b.timezone, s.topics
+                    s.created_at, s.confirmed_at, s.ended_at, s.ended_by, s.paused_until, s.consent, b.name,
+                    b.timezone, s.topics
              FROM subscription s JOIN subscriber b ON b.id = s.subscriber_id ",
             $rest
         )
     };
 }
+pub(super) use select_subscriptions;
 
 impl Store {
     /// Takes a request: a pending subscription bound to `nonce`, and the letter
@@ -264,23 +257,6 @@ impl Store {
             sqlx::query_as(select_subscriptions!("WHERE s.id = $1")).bind(id.0).fetch_optional(db).await
         })?;
         row.map(Subscription::try_from).transpose()
-    }
-
-    /// Subscriptions by newsletter and state, in the order of their rows.
-    pub async fn subscriptions(&self, filter: &SubscriptionFilter) -> Result<Vec<Subscription>, StoreError> {
-        let rows: Vec<Row> = each!(&self.reader, |db| {
-            sqlx::query_as(select_subscriptions!(
-                "WHERE s.id > $1 AND ($2 = '' OR s.newsletter = $2) AND ($3 = '' OR s.state = $3)
-                 ORDER BY s.id LIMIT $4"
-            ))
-            .bind(filter.after)
-            .bind(filter.newsletter.as_ref().map_or("", Slug::as_str))
-            .bind(filter.state.map_or("", SubscriptionState::as_str))
-            .bind(i64::from(filter.limit))
-            .fetch_all(db)
-            .await
-        })?;
-        rows.into_iter().map(Subscription::try_from).collect()
     }
 
     /// Subscribes addresses whose consent the operator vouches for, in one

@@ -8,6 +8,7 @@
 
 use super::deliveries::{Attempt, Courier, Gate, HELD, Results, Settled, Settlement, Turn};
 use super::due::{self, Candidate};
+use super::many::Padded;
 use super::words::hold_still;
 use super::{Store, StoreError, Tx, counts, each};
 use crate::domain::delivery::DeliveryState;
@@ -239,36 +240,4 @@ async fn suppressed(tx: &mut Tx, hashes: &[&str]) -> Result<HashSet<String>, Sto
         query.fetch_all(&mut **db).await
     })?;
     Ok(found.into_iter().map(|(hash,)| hash).collect())
-}
-
-/// Rows for a statement on many, the last one repeated up to a power of two: few
-/// texts are ever prepared, whatever the number of rows.
-struct Padded<'a, T> {
-    rows: &'a [T],
-    last: &'a T,
-}
-
-impl<'a, T> Padded<'a, T> {
-    fn of(rows: &'a [T]) -> Option<Self> {
-        rows.last().map(|last| Self { rows, last })
-    }
-
-    fn len(&self) -> usize {
-        self.rows.len().next_power_of_two()
-    }
-
-    /// `$3, $4, …`, from that number on.
-    fn places(&self, from: usize) -> String {
-        (from..from + self.len()).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
-    }
-}
-
-impl<'a, T> IntoIterator for Padded<'a, T> {
-    type Item = &'a T;
-    type IntoIter = std::iter::Take<std::iter::Chain<std::slice::Iter<'a, T>, std::iter::Repeat<&'a T>>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        let len = self.len();
-        self.rows.iter().chain(std::iter::repeat(self.last)).take(len)
-    }
 }

@@ -3,9 +3,10 @@
 use super::super::Setting;
 use super::super::ending::Usage;
 use super::super::output::Out;
-use super::{find, known_topics};
+use super::find;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::slug::Slug;
+use crate::flow::import::resolve;
 use crate::store;
 use chrono_tz::Tz;
 use clap::Args;
@@ -37,13 +38,11 @@ pub(super) async fn run(it: Change, setting: &Setting, out: &mut Out) -> anyhow:
         (None, _) => None,
     };
     let newsletter = newsletter.ok_or_else(|| Usage("name the newsletter: --newsletter NAME".to_owned()))?;
-    if let Some(cadence) = it.cadence.as_ref().filter(|name| newsletter.cadence(name.as_str()).is_none()) {
-        return Err(Usage(format!("newsletter `{}` has no cadence `{cadence}`", newsletter.name)).into());
-    }
     let topics =
         it.topics.map(|topics| if topics.iter().any(|name| name.as_str() == "all") { Vec::new() } else { topics });
-    known_topics(newsletter, topics.as_deref().unwrap_or_default()).map_err(Usage)?;
-    let subscription = find(&store, &it.email, &newsletter.name).await?;
+    resolve(&config, Some(&newsletter.name), it.cadence.as_ref(), topics.as_deref().unwrap_or_default())
+        .map_err(Usage)?;
+    let subscription = find(&store, &config, &it.email, Some(&newsletter.name)).await?;
     let change = store::Change { cadence: it.cadence, topics, timezone: it.timezone.map(Some) };
     store.change_subscription(subscription.id, &change, setting.clock.now()).await?;
     Ok(out.line(format!("{} is mailed {} as you say", it.email, newsletter.name))?)
