@@ -2,6 +2,7 @@
 //! the edge, and are valid from then on.
 
 pub mod composition;
+pub mod consent;
 pub mod delivery;
 pub mod digest;
 pub mod dkim;
@@ -24,5 +25,6 @@ pub mod subscriber;
 pub mod text;
 pub mod time;
 pub mod token;
+pub mod typo;
 pub mod url;
 pub mod websub;
