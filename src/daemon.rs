@@ -95,8 +95,14 @@ impl Daemon {
             chance.clone(),
             lock.name().to_owned(),
         ));
-        let subscriptions =
-            Arc::new(Subscriptions::new(store.clone(), config.clone(), clock.clone(), chance, deliverer.wake()));
+        let subscriptions = Arc::new(Subscriptions::new(
+            store.clone(),
+            config.clone(),
+            clock.clone(),
+            chance,
+            renderer.clone(),
+            deliverer.wake(),
+        ));
         deliverer.recover().await?;
         poller.adopt_config().await?;
         store.sync_cadences(&config.load().newsletters, clock.now()).await?;
@@ -109,7 +115,7 @@ impl Daemon {
             let web = Web::new(
                 config.clone(),
                 publisher.clone(),
-                subscriptions,
+                subscriptions.clone(),
                 hubs.clone(),
                 renderer.clone(),
                 tasks.clone(),
@@ -126,6 +132,7 @@ impl Daemon {
             publisher: publisher.clone(),
             digester,
             deliverer,
+            subscriptions,
             progress: progress.clone(),
             arrivals: arrivals.clone(),
         };

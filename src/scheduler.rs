@@ -7,6 +7,7 @@ use crate::flow::deliver::Deliverer;
 use crate::flow::digest::Digester;
 use crate::flow::poll::{PollOutcome, PollReport, Poller};
 use crate::flow::publish::Publisher;
+use crate::flow::subscribe::Subscriptions;
 use crate::flow::websub::Hubs;
 use crate::lifecycle::{Progress, Stop, Tasks};
 use std::sync::Arc;
@@ -22,6 +23,9 @@ const HUBS: Duration = Duration::from_mins(1);
 
 /// How often failing sources are looked for.
 const HEALTH: Duration = Duration::from_mins(10);
+
+/// How often what was kept for long enough goes, and readers are asked again.
+const HOUSEKEEPING: Duration = Duration::from_hours(1);
 
 /// After a step failed (the database is away), the next try.
 const AFTER_TROUBLE: Duration = Duration::from_secs(10);
@@ -41,6 +45,8 @@ pub struct Scheduler {
     pub digester: Arc<Digester>,
     /// Sends mails.
     pub deliverer: Arc<Deliverer>,
+    /// Keeps what is known of readers no longer than it may.
+    pub subscriptions: Arc<Subscriptions>,
     /// Ticked whenever the digest loop comes round.
     pub progress: Progress,
     /// Notified when posts arrived or changed.
@@ -103,6 +109,18 @@ impl Scheduler {
                 }
             });
         }
+        if roles.send {
+            let (scheduler, stop) = (self.clone(), tasks.stop().clone());
+            tasks.spawn("housekeeping", async move {
+                while !stop.is_soft() {
+                    scheduler.keep_house().await;
+                    tokio::select! {
+                        () = scheduler.clock.sleep(HOUSEKEEPING) => {}
+                        () = stop.soft() => {}
+                    }
+                }
+            });
+        }
         let (scheduler, told, stop) = (self.clone(), news.clone(), tasks.stop().clone());
         tasks.spawn("publish", async move {
             while !stop.is_soft() {
@@ -156,6 +174,19 @@ impl Scheduler {
                 self.deliverer.wake().notify_one();
             }
             Err(error) => tracing::error!(%error, "cannot see which sources fail"),
+        }
+    }
+
+    async fn keep_house(&self) {
+        match self.subscriptions.sweep().await {
+            Ok(swept) if swept.total() > 0 => tracing::info!(?swept, "what was kept for long enough is gone"),
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "what was kept for long enough could not be let go"),
+        }
+        match self.subscriptions.renew().await {
+            Ok(0) => {}
+            Ok(readers) => tracing::info!(readers, "readers are asked whether they want to go on"),
+            Err(error) => tracing::error!(%error, "cannot see which readers are to be asked again"),
         }
     }
 

@@ -329,10 +329,10 @@ fn csv_lines(rows: impl IntoIterator<Item = [String; 12]>) -> anyhow::Result<Str
 }
 
 async fn remove(remove: Remove, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
-    let (_, store) = setting.open().await?;
+    let (config, store) = setting.open().await?;
     let now = setting.clock.now();
     let Some(newsletter) = remove.newsletter else {
-        return if store.erase_subscriber(&remove.email, now).await? {
+        return if store.erase_subscriber(&remove.email, &config.secret, now).await? {
             Ok(out.line(format!("erased {}: nothing names this address any more", remove.email))?)
         } else {
             Err(Usage(format!("there is no reader {}", remove.email)).into())

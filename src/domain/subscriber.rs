@@ -33,7 +33,7 @@ pub struct Subscription {
     pub confirmed_at: Option<Timestamp>,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// How consent came about: which form, import or person, in which words.
+    /// The words that were last agreed to; every record stands in the store's `consents_of`.
     pub consent: String,
     /// What the reader is greeted by.
     pub name: Option<String>,

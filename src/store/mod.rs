@@ -13,8 +13,11 @@
 //! that are never cancelled.
 
 mod admit;
+mod asking;
 mod by_hand;
 mod claims;
+mod confirming;
+mod consent;
 mod counts;
 mod deliveries;
 mod digests;
@@ -37,7 +40,9 @@ mod notes;
 mod open;
 mod pictures;
 mod posts;
+mod renewing;
 mod results;
+mod retention;
 mod sources;
 mod subscribers;
 mod together;
@@ -45,8 +50,10 @@ mod turns;
 mod words;
 
 pub use admit::{Admitted, Arrival, Arriving};
+pub use asking::{Ask, Requested, Want};
 pub use by_hand::Meant;
 pub use claims::{PollEnd, SourceClaim};
+pub use confirming::{Confirmed, Open};
 pub use counts::Count;
 pub use deliveries::{Attempt, Content, Courier, Gate, Results, Settled, Settlement, Turn};
 pub use digests::{Frozen, Progress, Selection};
@@ -59,9 +66,11 @@ pub use moves::{Change, Moved, MovedReader, MovedStamp};
 pub use notes::{Note, NotePlace};
 pub use open::{NodeLock, OpenError, Store};
 pub use posts::PostFilter;
+pub use renewing::Renewal;
 pub use results::{DeliveryRow, DomainResult, LedgerFilter};
+pub use retention::Swept;
 pub use sources::{Plan, SourceRow, Stored};
-pub use subscribers::{Added, CONFIRM_WITHIN, Own, Requested, SubscriptionFilter, Wish};
+pub use subscribers::{Added, CONFIRM_WITHIN, Own, SubscriptionFilter, Wish};
 pub use words::Cancelled;
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
