@@ -178,10 +178,10 @@ CREATE TABLE subscription (
     -- What a confirmation's token is bound to, while one is open.
     confirm_nonce      TEXT,
     confirm_expires_at BIGINT,
-    -- How and in which words consent was given.
-    consent            TEXT   NOT NULL,
     created_at         BIGINT NOT NULL,
     confirmed_at       BIGINT,
+    -- When its reader was last asked whether they still want it, where the law wants that.
+    renewal_asked_at   BIGINT,
     ended_at           BIGINT,
     ended_by           TEXT,
     UNIQUE (subscriber_id, newsletter)
@@ -189,6 +189,28 @@ CREATE TABLE subscription (
 CREATE INDEX subscription_of ON subscription (newsletter, cadence, state);
 CREATE INDEX subscription_topics ON subscription (newsletter, cadence, topics) WHERE topics <> '';
 CREATE INDEX subscription_moved ON subscription (newsletter, cadence) WHERE moved_at IS NOT NULL;
+-- What is swept away, or asked again, when its time is over: a few rows of many.
+CREATE INDEX subscription_unconfirmed ON subscription (confirm_expires_at) WHERE state = 'pending';
+CREATE INDEX subscription_ended ON subscription (ended_at) WHERE state = 'unsubscribed';
+
+-- What a reader agreed to, one row for each act; rows are added and never changed.
+CREATE TABLE consent (
+    id              {ID},
+    subscription_id BIGINT NOT NULL REFERENCES subscription (id),
+    act             TEXT   NOT NULL CHECK (act IN
+        ('asked', 'confirmed', 'imported', 'added', 'changed', 'renewed', 'ended')),
+    at              BIGINT NOT NULL,
+    -- Name and version (a short hash) of the form, or the file of an import, or the command.
+    form            TEXT   NOT NULL,
+    -- What was agreed to.
+    words           TEXT   NOT NULL,
+    -- page, embedded, json, import, operator, one-click, preferences
+    origin          TEXT   NOT NULL,
+    -- The network address of the request; NULL after a while.
+    address         TEXT
+);
+CREATE INDEX consent_of ON consent (subscription_id);
+CREATE INDEX consent_address ON consent (at) WHERE address IS NOT NULL;
 
 -- What readers agreed to, act by act: the proof.
 CREATE TABLE consent (
@@ -336,9 +358,13 @@ CREATE INDEX passed_over_of ON passed_over (post_id);
 -- A mail outside any digest.
 CREATE TABLE letter (
     id              {ID},
-    -- 'confirm' renders its link when it is sent; 'owner' and 'preview' carry their words.
-    kind            TEXT   NOT NULL CHECK (kind IN ('confirm', 'owner', 'preview')),
+    -- 'confirm' renders its link when it is sent, and its body names the newsletters; the others carry their words.
+    kind            TEXT   NOT NULL CHECK (kind IN
+        ('confirm', 'owner', 'preview', 'welcome', 'goodbye', 'renewal', 'address')),
+    -- '' when it is no longer known.
     recipient       TEXT   NOT NULL,
+    -- Of a 'confirm': the keyed hash of the mailbox, by which it is counted what a stranger is sent.
+    mailbox         TEXT,
     language        TEXT   NOT NULL,
     subscription_id BIGINT REFERENCES subscription (id),
     subject         TEXT   NOT NULL DEFAULT '',
@@ -348,13 +374,17 @@ CREATE TABLE letter (
     digest_id       BIGINT REFERENCES digest (id),
     created_at      BIGINT NOT NULL
 );
+CREATE INDEX letter_to ON letter (mailbox, created_at) WHERE mailbox IS NOT NULL;
+CREATE INDEX letter_kept ON letter (created_at) WHERE recipient <> '';
+CREATE INDEX letter_of ON letter (subscription_id) WHERE subscription_id IS NOT NULL;
 
 -- One mail to one reader: of a digest, or a letter. This table is the queue.
 CREATE TABLE delivery (
     id              {ID},
     digest_id       BIGINT REFERENCES digest (id),
     letter_id       BIGINT REFERENCES letter (id),
-    subscriber_id   BIGINT REFERENCES subscriber (id),
+    -- Whose subscription it was; without a reference, which would cost each erased reader a look at every row.
+    subscriber_id   BIGINT,
     subscription_id BIGINT REFERENCES subscription (id),
     -- Which mail of its digest.
     variant         BIGINT NOT NULL DEFAULT 0,
@@ -381,6 +411,9 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_due ON delivery (not_before, id) WHERE state IN ('pending', 'deferred', 'unknown');
 -- A digest's end is looked for after every turn; this index holds only what keeps it from ending.
 CREATE INDEX delivery_open ON delivery (digest_id) WHERE state IN ('pending', 'attempting', 'deferred', 'unknown');
+-- What one reader was mailed: for erasing them.
+CREATE INDEX delivery_of ON delivery (subscription_id);
+CREATE INDEX delivery_of_letter ON delivery (letter_id) WHERE letter_id IS NOT NULL;
 CREATE INDEX delivery_attempting ON delivery (node) WHERE state = 'attempting';
 -- Letters go before digests: a reader waits for them.
 CREATE INDEX delivery_letter ON delivery (not_before, id)

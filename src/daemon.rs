@@ -96,8 +96,14 @@ impl Daemon {
             chance.clone(),
             lock.name().to_owned(),
         ));
-        let subscriptions =
-            Arc::new(Subscriptions::new(store.clone(), config.clone(), clock.clone(), chance, deliverer.wake()));
+        let subscriptions = Arc::new(Subscriptions::new(
+            store.clone(),
+            config.clone(),
+            clock.clone(),
+            chance,
+            renderer.clone(),
+            deliverer.wake(),
+        ));
         let bounces = Bounces::new(store.clone(), config.clone(), clock.clone(), subscriptions.clone());
         let bounces = bounces.with_certificates(certificates);
         deliverer.recover().await?;
@@ -112,7 +118,7 @@ impl Daemon {
             let web = Web::new(
                 config.clone(),
                 publisher.clone(),
-                subscriptions,
+                subscriptions.clone(),
                 (hubs.clone(), bounces.clone()),
                 renderer.clone(),
                 tasks.clone(),
@@ -130,6 +136,7 @@ impl Daemon {
             digester,
             deliverer,
             bounces,
+            subscriptions,
             progress: progress.clone(),
             arrivals: arrivals.clone(),
         };

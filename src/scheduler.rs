@@ -8,6 +8,7 @@ use crate::flow::deliver::Deliverer;
 use crate::flow::digest::Digester;
 use crate::flow::poll::{PollOutcome, PollReport, Poller};
 use crate::flow::publish::Publisher;
+use crate::flow::subscribe::Subscriptions;
 use crate::flow::websub::Hubs;
 use crate::lifecycle::{Progress, Stop, Tasks};
 use std::sync::Arc;
@@ -26,6 +27,8 @@ const HEALTH: Duration = Duration::from_mins(10);
 
 /// Where no door is named, how soon a reload that names one is noticed.
 const NO_DOOR: Duration = Duration::from_mins(1);
+/// How often what was kept for long enough goes, and readers are asked again.
+const HOUSEKEEPING: Duration = Duration::from_hours(1);
 
 /// After a step failed (the database is away), the next try.
 const AFTER_TROUBLE: Duration = Duration::from_secs(10);
@@ -47,6 +50,8 @@ pub struct Scheduler {
     pub deliverer: Arc<Deliverer>,
     /// Takes in what comes back.
     pub bounces: Bounces,
+    /// Keeps what is known of readers no longer than it may.
+    pub subscriptions: Arc<Subscriptions>,
     /// Ticked whenever the digest loop comes round.
     pub progress: Progress,
     /// Notified when posts arrived or changed.
@@ -116,6 +121,18 @@ impl Scheduler {
                     let pause = scheduler.look_for_bounces(&stop).await;
                     tokio::select! {
                         () = scheduler.clock.sleep(pause) => {}
+                        () = stop.soft() => {}
+                    }
+                }
+            });
+        }
+        if roles.send {
+            let (scheduler, stop) = (self.clone(), tasks.stop().clone());
+            tasks.spawn("housekeeping", async move {
+                while !stop.is_soft() {
+                    scheduler.keep_house().await;
+                    tokio::select! {
+                        () = scheduler.clock.sleep(HOUSEKEEPING) => {}
                         () = stop.soft() => {}
                     }
                 }
@@ -194,6 +211,19 @@ impl Scheduler {
                 self.deliverer.wake().notify_one();
             }
             Err(error) => tracing::error!(%error, "cannot see which sources fail"),
+        }
+    }
+
+    async fn keep_house(&self) {
+        match self.subscriptions.sweep().await {
+            Ok(swept) if swept.total() > 0 => tracing::info!(?swept, "what was kept for long enough is gone"),
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "what was kept for long enough could not be let go"),
+        }
+        match self.subscriptions.renew().await {
+            Ok(0) => {}
+            Ok(readers) => tracing::info!(readers, "readers are asked whether they want to go on"),
+            Err(error) => tracing::error!(%error, "cannot see which readers are to be asked again"),
         }
     }
 

@@ -10,6 +10,7 @@ mod ending;
 mod feed;
 mod find;
 mod follow;
+mod form;
 mod generate;
 mod log;
 mod output;
@@ -114,6 +115,8 @@ pub enum Command {
     Template(template::Template),
     /// Print a newsletter's or source's feed.
     Feed(feed::Feed),
+    /// Print a sign-up form for another site, as plain HTML.
+    Form(form::Form),
     /// Show the whole main job on this machine: a small blog, the daemon, a mail catcher.
     Demo(Demo),
     /// Print completions for a shell.
@@ -202,6 +205,7 @@ pub async fn run(command: Command, setting: &Setting) -> anyhow::Result<()> {
         Command::Bounce(bounce) => bounce::run(bounce, setting, out).await,
         Command::Subscriber(command) => subscriber::run(command, setting, out).await,
         Command::Feed(feed) => feed::run(feed, setting, out).await,
+        Command::Form(form) => form::run(form, setting, out).await,
         Command::Source(command) => source::run(command, setting, out).await,
         Command::Post(command) => post::run(command, setting, out).await,
         Command::Template(command) => template::run(&command, setting, out),

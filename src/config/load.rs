@@ -4,7 +4,7 @@
 use super::faults::{Collector, Faults, Spot, nearest};
 use super::raw::{File, Located, Table};
 use super::secrets::{self, Environment};
-use super::{Config, Database, bounces, mail, newsletter, parts, platforms};
+use super::{Config, Database, bounces, mail, newsletter, parts, platforms, sign_up};
 use crate::clock::Chance;
 use crate::domain::newsletter::Newsletter;
 use crate::domain::source::Source;
@@ -120,6 +120,23 @@ fn expand(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
     Ok(found)
 }
 
+/// What may stand in the main file only.
+const MAIN_ONLY: [&str; 13] = [
+    "site",
+    "database",
+    "http",
+    "fetch",
+    "mail",
+    "bounces",
+    "relay",
+    "domain",
+    "dkim",
+    "subscribe",
+    "retention",
+    "include",
+    "platforms",
+];
+
 fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: &Collector) -> Option<Config> {
     let none = DeTable::new();
     let parsed: Vec<_> = files.iter().map(|file| file.parse(faults)).collect();
@@ -132,6 +149,8 @@ fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: 
     let (database, database_secret) = parts::database(main.table("database", &none), environment);
     let http = parts::http(main.table("http", &none));
     let fetch = parts::fetch(main.table("fetch", &none));
+    let sign_up = sign_up::sign_up(main.table("subscribe", &none));
+    let retention = sign_up::retention(main.table("retention", &none));
     let tables = mail::Tables {
         mail: main.table("mail", &none),
         relays: main.tables("relay"),
@@ -144,9 +163,7 @@ fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: 
     let mut newsletters = main.tables("newsletter");
     main.finish();
     for mut root in roots {
-        for key in
-            ["site", "database", "http", "fetch", "mail", "bounces", "relay", "domain", "dkim", "include", "platforms"]
-        {
+        for key in MAIN_ONLY {
             if root.holds(key) {
                 faults.add(
                     &root.place(key),
@@ -194,7 +211,21 @@ fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: 
     let database = database.unwrap_or_else(|| Database::Sqlite(PathBuf::from("data/syndicated.db")));
     let (secret, fresh_key) = secrets::secret_key(environment, key_file.as_ref(), &database, chance, faults)?;
     let (http, fetch, mail, bounces) = (http?, fetch?, mail?, bounces?);
-    Some(Config { site, database, http, fetch, mail, bounces, secret, fresh_key, sources, newsletters, platforms })
+    Some(Config {
+        site,
+        database,
+        http,
+        fetch,
+        mail,
+        bounces,
+        sign_up,
+        retention,
+        secret,
+        fresh_key,
+        sources,
+        newsletters,
+        platforms,
+    })
 }
 
 /// Says which of `tables` have the same text at `key` as an earlier one.

@@ -14,17 +14,19 @@ mod parts;
 mod platforms;
 mod raw;
 mod secrets;
+mod sign_up;
 
 pub use bounces::{Bounces, Hook, Imap};
 pub use faults::{Fault, Faults, Spot};
 pub use page_source::selector;
 pub use platforms::platforms;
 pub use secrets::{Environment, FreshKey, KeyTrouble, write_private};
+pub use sign_up::{BlockedDomains, Retention, SignUp};
 
 use crate::domain::dkim::{Selector, SigningKey};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::language::Language;
-use crate::domain::newsletter::Newsletter;
+use crate::domain::newsletter::{Advertising, Newsletter};
 use crate::domain::platform::Platforms;
 use crate::domain::slug::Slug;
 use crate::domain::source::Source;
@@ -57,6 +59,10 @@ pub struct Config {
     pub mail: Mail,
     /// What comes back.
     pub bounces: Bounces,
+    /// Signing up.
+    pub sign_up: SignUp,
+    /// How long what is known of readers is kept.
+    pub retention: Retention,
     /// The secret behind tokens and Message-IDs.
     pub secret: SecretKey,
     /// A key that was made while loading, because there was none: see [`Config::keep_key`].
@@ -301,6 +307,16 @@ impl Config {
     #[must_use]
     pub fn reports(&self) -> Reports {
         Reports { to: self.site.owner.clone(), all: self.mail.report }
+    }
+
+    /// What must be said in a newsletter's mails, when it is advertising.
+    #[must_use]
+    pub fn advertising(&self, newsletter: &Newsletter) -> Option<Advertising> {
+        newsletter.commercial.as_ref().map(|commercial| Advertising {
+            sender: self.mail.from_name.clone(),
+            email: self.mail.from.to_string(),
+            contact: commercial.contact.clone(),
+        })
     }
 
     /// The newsletter of that name.

@@ -7,7 +7,7 @@ use super::raw::{Located, Table, TextOrTable};
 use crate::domain::composition::{Composition, Deliver, Topic};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::language::Language;
-use crate::domain::newsletter::{Cadence, Newsletter, Rhythm};
+use crate::domain::newsletter::{Cadence, Commercial, Newsletter, Rhythm};
 use crate::domain::schedule::Schedule;
 use crate::domain::slug::Slug;
 use crate::domain::span;
@@ -53,6 +53,8 @@ pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<N
         table.faults().add(&table.place("settle_max"), format_args!("is shorter than settle ({})", span::show(settle)));
     }
     let feed_items = table.number("feed_items", 1..=500);
+    let commercial = commercial(&mut table);
+    let welcome = table.flag("welcome").unwrap_or_default();
     let filter = filter(&mut table);
     table.finish();
     let listed = listed.map(|list| {
@@ -72,8 +74,25 @@ pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<N
         settle,
         settle_max,
         feed_items: feed_items.unwrap_or(50),
+        commercial,
+        welcome,
     });
     (newsletter, Named { listed: listed.unwrap_or_default(), in_topics: named })
+}
+
+/// `commercial` and `contact`: the one makes the other a duty.
+fn commercial(table: &mut Table<'_>) -> Option<Commercial> {
+    let commercial = table.flag("commercial").unwrap_or_default();
+    let contact = table.words("contact");
+    if commercial && !table.holds("contact") {
+        let hint = "write contact = \"+82 2-123-4567, 1 Main Street, Seoul\", under which the sender is reached";
+        table.faults().add_hint(&table.place("commercial"), "needs `contact`", hint);
+    }
+    if !commercial && contact.is_some() {
+        let hint = "write commercial = true beside it, or leave it out";
+        table.faults().add_hint(&table.place("contact"), "stands in mails of commercial newsletters only", hint);
+    }
+    contact.filter(|_| commercial).map(|contact| Commercial { contact })
 }
 
 fn cadences(table: &mut Table<'_>, zone: Tz, usual: &Usual<'_>) -> Vec<Cadence> {

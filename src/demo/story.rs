@@ -93,7 +93,10 @@ struct Demo {
 impl Demo {
     /// The form, the mailed link, the button.
     async fn subscribe(&self, say: &mut impl FnMut(&str)) -> anyhow::Result<()> {
-        let form = [("email", READER), ("cadence", "instant"), ("website", "")];
+        let page = browser::get(self.web, "/subscribe/letter").await?;
+        let token = page.body.split_once("name=\"token\" value=\"").and_then(|(_, rest)| rest.split_once('"'));
+        let (token, _) = token.context("the form has no token")?;
+        let form = [("email", READER), ("cadence", "instant"), ("token", token), ("website", "")];
         expect(&browser::post(self.web, "/subscribe/letter", &form).await?, 200, "the form")?;
         let letter = self.mail(0).await.context("no confirmation mail came")?;
         let link = link(&letter.plain, "/confirm/").context("the confirmation mail has no link")?;
@@ -217,6 +220,9 @@ listen = "{web}"
 
 [fetch]
 allow = ["127.0.0.0/8:*"]
+
+[subscribe]
+form_min_age = "0s"
 
 [mail]
 from = "syndicated demo <demo@example.com>"

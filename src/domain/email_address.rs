@@ -5,6 +5,8 @@ use serde::{Serialize, Serializer};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
 
 /// A mail address (RFC 5321 section 4.1.2, RFC 6531): shown as its owner wrote
 /// it, compared by its key.
@@ -43,11 +45,53 @@ impl EmailAddress {
         if user.len() > 64 { None } else { Address::new(user, self.0.domain()).ok().map(Self) }
     }
 
-    /// What makes two addresses the same reader: the whole in lower case. Dots
+    /// What makes two addresses the same reader: the whole in lower case, letters
+    /// composed (NFC, as RFC 6531 section 3.3 advises), the domain in its ASCII form. Dots
     /// and `+tags` are kept, since only the mailbox's host knows what they mean.
     #[must_use]
     pub fn key(&self) -> String {
-        self.as_str().to_lowercase()
+        if self.as_str().is_ascii() {
+            return self.as_str().to_ascii_lowercase();
+        }
+        let user = self.0.user().to_lowercase().nfc().collect::<String>();
+        format!("{user}@{}", self.ascii_domain())
+    }
+
+    /// What is most likely one mailbox, however it is written: the key without its
+    /// `+tag`, and without dots where the host is known to ignore them. For counting
+    /// what a stranger may be sent, and never for telling readers apart.
+    #[must_use]
+    pub fn mailbox(&self) -> String {
+        let key = self.key();
+        let Some((user, domain)) = key.rsplit_once('@') else { return key };
+        let user = user.split('+').next().filter(|user| !user.is_empty()).unwrap_or(user);
+        match domain {
+            "gmail.com" | "googlemail.com" => format!("{}@gmail.com", user.replace('.', "")),
+            _ => format!("{user}@{domain}"),
+        }
+    }
+
+    /// The domain as DNS has it, in lower case.
+    #[must_use]
+    pub fn ascii_domain(&self) -> String {
+        let domain = self.0.domain();
+        let ascii = if domain.is_ascii() { None } else { url::Host::parse(domain).ok().map(|host| host.to_string()) };
+        ascii.unwrap_or_else(|| domain.to_lowercase())
+    }
+
+    /// Whether the domain is one of the public mail system: neither this machine
+    /// nor a bare network address.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        let domain = self.ascii_domain();
+        let (Some((_, top)), false) = (domain.rsplit_once('.'), domain.starts_with('[')) else { return false };
+        !top.bytes().all(|byte| byte.is_ascii_digit()) && !["localhost", "local", "internal", "invalid"].contains(&top)
+    }
+
+    /// The same mailbox name at another domain.
+    #[must_use]
+    pub fn at(&self, domain: &str) -> Option<Self> {
+        Address::new("user", domain).ok().map(|_| Self(Address::new_dangerous(self.0.user(), domain)))
     }
 
     /// For an envelope.
@@ -65,8 +109,7 @@ impl EmailAddress {
         if domain.is_ascii() || !user.is_ascii() {
             return self.clone();
         }
-        let domain = url::Host::parse(domain).ok().map(|host| host.to_string());
-        domain.and_then(|domain| Address::new(user, domain).ok()).map_or_else(|| self.clone(), Self)
+        Address::new(user, self.ascii_domain()).map_or_else(|_| self.clone(), Self)
     }
 
     /// The address with all but its first letter and its domain hidden, for
@@ -87,7 +130,7 @@ impl FromStr for EmailAddress {
         if text.len() > 254 || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err(BadEmailAddress);
         }
-        let address: Address = text.parse().map_err(|_| BadEmailAddress)?;
+        let address = text.parse().or_else(|_| beyond_ascii(text).ok_or(BadEmailAddress))?;
         // "name@host" is fine between machines, never for a reader.
         if address.domain().contains('.') || address.domain().starts_with('[') || address.domain() == "localhost" {
             Ok(Self(address))
@@ -95,6 +138,21 @@ impl FromStr for EmailAddress {
             Err(BadEmailAddress)
         }
     }
+}
+
+/// An address whose mailbox is written with signs that only combine, as most
+/// scripts of India and South-East Asia have them: RFC 6531 section 3.3 allows
+/// them, and the library does not know them.
+fn beyond_ascii(text: &str) -> Option<Address> {
+    let (user, domain) = text.rsplit_once('@')?;
+    Address::new("user", domain).ok()?;
+    let fits = |c: char| match c {
+        '\0'..='\x7f' => c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c),
+        _ => c.is_alphanumeric() || is_combining_mark(c),
+    };
+    let is_atom = |atom: &str| !atom.is_empty() && atom.chars().all(fits);
+    // 64 octets: RFC 5321 section 4.5.3.1.1.
+    (user.len() <= 64 && user.split('.').all(is_atom)).then(|| Address::new_dangerous(user, domain))
 }
 
 impl PartialEq for EmailAddress {
@@ -129,11 +187,32 @@ mod tests {
 
     #[test]
     fn parses_what_mail_can_reach_and_nothing_that_breaks_a_header() {
-        for good in ["a@example.com", " Ann.Lee+x@Example.COM ", "김@예시.한국", "o'neil@example.co.uk", "a@localhost"]
-        {
+        for good in [
+            "a@example.com",
+            " Ann.Lee+x@Example.COM ",
+            "김@예시.한국",
+            "o'neil@example.co.uk",
+            "a@localhost",
+            "कि.मी@उदाहरण.भारत",
+        ] {
             assert!(good.parse::<EmailAddress>().is_ok(), "{good}");
         }
-        for bad in ["", "a", "a@", "@b.c", "a b@c.d", "a@b\r\nBcc: x@y.z", "a@b", "a@b..c", "<a@b.c>", "a@b.c\0"] {
+        for bad in [
+            "",
+            "a",
+            "a@",
+            "@b.c",
+            "a b@c.d",
+            "a@b\r\nBcc: x@y.z",
+            "a@b",
+            "a@b..c",
+            "<a@b.c>",
+            "a@b.c\0",
+            "कि..मी@b.c",
+            "a\u{202e}b@b.c",
+            "क@b@c.d",
+            "कि(@b.c",
+        ] {
             assert!(bad.parse::<EmailAddress>().is_err(), "{bad:?}");
         }
         let long = format!("{}@example.com", "a".repeat(250));
@@ -158,5 +237,41 @@ mod tests {
         assert_eq!(one, "ann@example.com".parse().unwrap());
         assert_eq!(one.as_str(), "Ann@Example.com");
         assert_eq!(one.masked(), "A…@Example.com");
+    }
+
+    #[test]
+    fn is_the_same_reader_however_its_letters_are_put_together() {
+        let key = |text: &str| text.parse::<EmailAddress>().unwrap().key();
+        for (one, other) in [
+            ("김@예시.한국", "\u{1100}\u{1175}\u{11b7}@예시.한국"),
+            ("ann@예시.한국", "Ann@XN--vv4b11d.xn--3e0b707e"),
+            ("Zoë@bücher.example", "zoe\u{308}@b\u{fc}cher.example"),
+        ] {
+            assert_eq!(key(one), key(other), "{one}");
+        }
+        assert_ne!(key("a.nn+x@example.com"), key("ann@example.com"));
+        assert_eq!("김@예시.한국".parse::<EmailAddress>().unwrap().as_str(), "김@예시.한국");
+    }
+
+    #[test]
+    fn counts_as_one_mailbox_what_most_likely_is_one() {
+        let mailbox = |text: &str| text.parse::<EmailAddress>().unwrap().mailbox();
+        assert_eq!(mailbox("A.nn+news@googlemail.com"), "ann@gmail.com");
+        assert_eq!(mailbox("a.nn+1@Example.com"), "a.nn@example.com");
+        assert_eq!(mailbox("+x@example.com"), "+x@example.com");
+    }
+
+    #[test]
+    fn is_public_when_a_relay_on_the_internet_could_reach_it() {
+        for (address, public) in [
+            ("a@example.com", true),
+            ("a@예시.한국", true),
+            ("a@localhost", false),
+            ("a@printer.local", false),
+            ("a@[192.0.2.1]", false),
+            ("a@192.0.2.1", false),
+        ] {
+            assert_eq!(address.parse::<EmailAddress>().unwrap().is_public(), public, "{address}");
+        }
     }
 }

@@ -27,6 +27,7 @@ pub mod tag;
 pub mod text;
 pub mod time;
 pub mod token;
+pub mod typo;
 pub mod url;
 pub mod verp;
 pub mod websub;

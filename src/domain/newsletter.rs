@@ -36,6 +36,35 @@ pub struct Newsletter {
     pub settle_max: Duration,
     /// How many posts its feeds hold.
     pub feed_items: u32,
+    /// What it must say when the law takes it for advertising (Korea's Network Act, Article 50).
+    pub commercial: Option<Commercial>,
+    /// Whether a reader who confirms is mailed the newest posts.
+    pub welcome: bool,
+}
+
+/// What must be said in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advertising {
+    /// Who sends it.
+    pub sender: String,
+    /// Their address for mail.
+    pub email: String,
+    /// Their telephone and address.
+    pub contact: String,
+}
+
+/// A subject with what advertising must begin with (Korea's Network Act, Article 50,
+/// paragraph 4, and the annex of its decree).
+#[must_use]
+pub fn mark(subject: &str) -> String {
+    format!("(광고) {subject}")
+}
+
+/// What stands in an advertising mail, besides who sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commercial {
+    /// The sender's telephone and address.
+    pub contact: String,
 }
 
 impl Newsletter {

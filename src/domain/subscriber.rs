@@ -37,7 +37,7 @@ pub struct Subscription {
     pub ended_by: Option<String>,
     /// Until when the reader gets no mail, if they paused.
     pub paused_until: Option<Timestamp>,
-    /// How consent came about: which form, import or person, in which words.
+    /// The words that were last agreed to; every record stands in the store's `consents_of`.
     pub consent: String,
     /// What the reader is greeted by.
     pub name: Option<String>,

@@ -7,6 +7,7 @@
 //! belongs to, and a stolen database alone confirms nobody.
 
 use super::id::{DigestId, HubId, LetterId, SubscriberId, SubscriptionId};
+use super::time::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -117,6 +118,27 @@ impl SecretKey {
         hex(&self.mac(&[b"websub secret", &hub.0.to_be_bytes()]))
     }
 
+    /// What a form carries: when it was made, and our word for that. `form` says
+    /// which form it is and what of it must not be changed.
+    #[must_use]
+    pub fn form_token(&self, form: &str, at: Timestamp) -> String {
+        format!("{}.{}", at.millis(), URL_SAFE_NO_PAD.encode(self.form_mac(form, at.millis())))
+    }
+
+    /// When a form was made; `None` when this key never made that form. Takes the
+    /// same time whatever the answer.
+    #[must_use]
+    pub fn read_form_token(&self, form: &str, token: &str) -> Option<Timestamp> {
+        let (at, mac) = token.split_once('.')?;
+        let at: i64 = at.parse().ok()?;
+        let mac: [u8; 32] = URL_SAFE_NO_PAD.decode(mac).ok()?.try_into().ok()?;
+        same(&self.form_mac(form, at), &mac).then_some(Timestamp::from_millis(at))
+    }
+
+    fn form_mac(&self, form: &str, at: i64) -> [u8; 32] {
+        self.mac(&[b"form", form.as_bytes(), &at.to_be_bytes()])
+    }
+
     fn callback_mac(&self, hub: HubId) -> [u8; 32] {
         self.mac(&[b"websub callback", &hub.0.to_be_bytes()])
     }
@@ -220,6 +242,20 @@ mod tests {
         assert!(
             key(1).push_secret(HubId(7)) != key(1).push_secret(HubId(8)) && key(1).push_secret(HubId(7)).len() == 64
         );
+    }
+
+    /// S9.
+    #[test]
+    fn a_form_is_its_own_and_of_its_hour_and_key() {
+        let at = Timestamp::from_millis(1_795_388_400_000);
+        let token = key(1).form_token("page", at);
+        assert_eq!(key(1).read_form_token("page", &token), Some(at));
+        assert_eq!(key(1).read_form_token("embedded", &token), None);
+        assert_eq!(key(2).read_form_token("page", &token), None);
+        assert_eq!(key(1).read_form_token("page", &token.replacen("1795388400000", "1795388400001", 1)), None);
+        for text in ["", ".", "1.", "1.AAAA", "x.AAAA", "99999999999999999999.AAAA"] {
+            assert_eq!(key(1).read_form_token("page", text), None, "{text}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod deadlines;
 mod form;
 mod guard;
 mod headers;
+mod mail_hosts;
 mod names;
 mod politeness;
 mod robots;
@@ -16,6 +17,7 @@ mod words;
 pub use answer::{FetchError, Fetched, Outcome};
 pub use deadlines::Deadlines;
 pub use guard::Guard;
+pub use mail_hosts::MailHosts;
 pub use names::Names;
 pub use words::shown;
 

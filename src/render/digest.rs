@@ -14,6 +14,7 @@ use super::{RenderError, Rendered, Renderer, cut};
 use crate::domain::digest::token;
 use crate::domain::html::CleanHtml;
 use crate::domain::language::Language;
+use crate::domain::newsletter::{Advertising, mark};
 use crate::domain::post::Place;
 use std::collections::BTreeMap;
 use view::Ready;
@@ -54,6 +55,8 @@ pub struct DigestContext {
     pub note_after: Option<CleanHtml>,
     /// Whether there is a page of each reader's own choices (`token::PREFERENCES_URL`).
     pub preferences: bool,
+    /// What must be said when it is advertising.
+    pub advertising: Option<Advertising>,
     /// The pictures that come with the mail: their addresses with their Content-IDs.
     pub embedded: BTreeMap<String, String>,
 }
@@ -98,7 +101,7 @@ pub struct DigestPost {
 /// The first post's title takes at most so many characters of the subject.
 const SUBJECT_TITLE: usize = 70;
 /// Inboxes show no more of a preheader than this.
-const PREHEADER: usize = 140;
+pub(super) const PREHEADER: usize = 140;
 /// The most characters of a title, and of a byline: longer ones are accidents.
 const TITLE: usize = 300;
 /// A text that would be cut to fewer bytes than this gives way to its excerpt.
@@ -136,7 +139,8 @@ impl Renderer {
         let lengths: Vec<usize> = posts.iter().filter_map(|ready| Some(ready.text.as_ref()?.len())).collect();
         let mut room = Room { text: MAIL_BYTES, whole: posts.len(), posts: posts.len() };
         loop {
-            let view = clean.view(texts, &posts, room, &subject, &preheader);
+            let mut view = clean.view(texts, &posts, room, &subject, &preheader);
+            view.advertising = clean.advertising.as_ref().map(|known| self.advertising(clean.language, known));
             let html = engine.render("mail/digest.html", &view)?;
             let plain = engine.render("mail/digest.txt", &view)?;
             let size = html.len() + plain.len();
@@ -197,6 +201,7 @@ fn envelope(context: &DigestContext, texts: &Texts) -> (String, String) {
             texts.fill("digest_subject_more", &[("title", &context.title), ("first", &first), ("more", &others)])
         }
     };
+    let subject = if context.advertising.is_some() { mark(&subject) } else { subject };
     // The subject has named the first post.
     let preheader = match (&context.preheader, titles.get(1..)) {
         (Some(preheader), _) => token::strip(preheader),

@@ -7,8 +7,10 @@ mod cut;
 mod dates;
 mod digest;
 mod escape;
+mod letters;
 mod prose;
 mod sample;
+mod sign_up;
 mod templates;
 mod texts;
 mod trial;
@@ -18,7 +20,9 @@ pub use article::pictures;
 pub use cut::cut;
 pub use dates::{long_date, short_date};
 pub use digest::{DigestContext, DigestPost, Headline, Section};
+pub use letters::ReaderLetterContext;
 pub use sample::sample_digest;
+pub use sign_up::{ConfirmPageContext, EmbeddedContext, LanguageChoice, NewsletterChoice, OtherPage, SubscribeContext};
 pub use templates::{Template, TemplateFaults, templates};
 pub use wrap::wrap;
 
@@ -53,13 +57,13 @@ pub struct Rendered {
 #[error("the template {0} cannot be rendered: {1}")]
 pub struct RenderError(String, String);
 
-/// What the confirmation mail's templates get.
+/// What the confirmation mail's templates get, and those of the mail to who is subscribed already.
 #[derive(Debug, Clone, Serialize)]
 pub struct ConfirmContext {
     /// The reader's language.
     #[serde(rename = "lang")]
     pub language: Language,
-    /// The newsletter's title.
+    /// The newsletters' titles, as one.
     pub title: String,
     /// The reader's own link.
     pub link: String,
@@ -118,34 +122,6 @@ pub struct IndexFeed {
     pub media_type: &'static str,
     /// Its address.
     pub url: String,
-}
-
-/// What the subscribe page gets.
-#[derive(Debug, Clone, Serialize)]
-pub struct SubscribeContext {
-    /// What every page gets.
-    #[serde(flatten)]
-    pub frame: Frame,
-    /// The newsletter's name.
-    pub name: String,
-    /// The newsletter's title.
-    pub title: String,
-    /// One sentence; may be empty.
-    pub description: String,
-    /// What may be chosen.
-    pub cadences: Vec<CadenceChoice>,
-    /// What was chosen.
-    pub chosen: String,
-    /// What may be chosen of it; empty when each reader gets all.
-    pub topics: Vec<TopicChoice>,
-    /// The time zones to choose from; empty when everybody is mailed at once.
-    pub zones: Vec<&'static str>,
-    /// Which was chosen.
-    pub zone: String,
-    /// What was typed.
-    pub email: String,
-    /// The key of a text that says what was wrong.
-    pub problem: Option<&'static str>,
 }
 
 /// What the page of a reader's own choices gets.
@@ -268,20 +244,7 @@ impl Renderer {
 
     /// The mail that asks a reader to confirm.
     pub fn confirm_letter(&self, context: &ConfirmContext) -> Result<Rendered, RenderError> {
-        #[derive(Serialize)]
-        struct Letter<'a> {
-            #[serde(flatten)]
-            context: &'a ConfirmContext,
-            subject: &'a str,
-            preheader: &'a str,
-        }
-        let engine = self.engine();
-        let fill = |key| engine.texts.of(context.language).fill(key, &[("title", &context.title)]);
-        let (subject, preheader) = (fill("confirm_subject"), fill("confirm_hello"));
-        let letter = Letter { context, subject: &subject, preheader: &preheader };
-        let html = engine.render("mail/confirm.html", &letter)?;
-        let plain = engine.render("mail/confirm.txt", &letter)?;
-        Ok(Rendered { subject, html, plain })
+        self.plain_letter("confirm", context)
     }
 
     /// A mail that tells the owner something: `body` is plain text, with empty
@@ -312,11 +275,6 @@ impl Renderer {
         self.engine().render("pages/index.html", context)
     }
 
-    /// The form.
-    pub fn page_subscribe(&self, context: &SubscribeContext) -> Result<String, RenderError> {
-        self.engine().render("pages/subscribe.html", context)
-    }
-
     /// The page of a reader's own choices.
     pub fn page_preferences(&self, context: &PreferencesContext) -> Result<String, RenderError> {
         self.engine().render("pages/preferences.html", context)
@@ -325,6 +283,12 @@ impl Renderer {
     /// A page with a heading, a sentence, and at most one button.
     pub fn page_notice(&self, context: &NoticeContext) -> Result<String, RenderError> {
         self.engine().render("pages/notice.html", context)
+    }
+
+    /// The script of the form.
+    #[must_use]
+    pub fn script(&self) -> String {
+        self.engine().script().to_owned()
     }
 
     /// The stylesheet of the pages.

@@ -15,17 +15,39 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// What is embedded, by name, and what it is.
-const EMBEDDED: [(&str, &str, &str); 18] = [
+const EMBEDDED: [(&str, &str, &str); 31] = [
     ("mail/digest.html", "the digest, for programs that show HTML", include_str!("../../templates/mail/digest.html")),
     ("mail/digest.txt", "the digest, for the others", include_str!("../../templates/mail/digest.txt")),
     ("mail/confirm.html", "the mail that asks to confirm", include_str!("../../templates/mail/confirm.html")),
     ("mail/confirm.txt", "the same as text", include_str!("../../templates/mail/confirm.txt")),
+    (
+        "mail/known.html",
+        "the mail to who asks for what they get already",
+        include_str!("../../templates/mail/known.html"),
+    ),
+    ("mail/known.txt", "the same as text", include_str!("../../templates/mail/known.txt")),
+    ("mail/welcome.html", "the welcome after a confirmation", include_str!("../../templates/mail/welcome.html")),
+    ("mail/welcome.txt", "the same as text", include_str!("../../templates/mail/welcome.txt")),
+    (
+        "mail/renewal.html",
+        "what readers of advertising are told every two years",
+        include_str!("../../templates/mail/renewal.html"),
+    ),
+    ("mail/renewal.txt", "the same as text", include_str!("../../templates/mail/renewal.txt")),
     (
         "mail/told.html",
         "what the site's owner is told when something needs a person",
         include_str!("../../templates/mail/told.html"),
     ),
     ("mail/told.txt", "the same as text", include_str!("../../templates/mail/told.txt")),
+    ("mail/foot.html", "below mails of a newsletter", include_str!("../../templates/mail/foot.html")),
+    ("mail/foot.txt", "the same as text", include_str!("../../templates/mail/foot.txt")),
+    (
+        "mail/advertising.html",
+        "what must be said in advertising",
+        include_str!("../../templates/mail/advertising.html"),
+    ),
+    ("mail/advertising.txt", "the same as text", include_str!("../../templates/mail/advertising.txt")),
     ("mail/base.html", "the frame of every mail", include_str!("../../templates/mail/base.html")),
     ("mail/style.css", "how mails look", include_str!("../../templates/mail/style.css")),
     (
@@ -36,6 +58,9 @@ const EMBEDDED: [(&str, &str, &str); 18] = [
     ("pages/base.html", "the frame of every page", include_str!("../../templates/pages/base.html")),
     ("pages/index.html", "the front page", include_str!("../../templates/pages/index.html")),
     ("pages/subscribe.html", "the form", include_str!("../../templates/pages/subscribe.html")),
+    ("pages/embedded.html", "the form for other sites", include_str!("../../templates/pages/embedded.html")),
+    ("pages/confirm.html", "the page that asks to confirm", include_str!("../../templates/pages/confirm.html")),
+    ("pages/subscribe.js", "what the form does where scripts run", include_str!("../../templates/pages/subscribe.js")),
     (
         "pages/preferences.html",
         "what a reader gets, for them to change",
@@ -121,6 +146,7 @@ pub(super) struct Engine {
     /// What readers see, by language.
     pub(super) texts: Arc<Catalogue>,
     stylesheet: String,
+    script: String,
 }
 
 impl Engine {
@@ -138,12 +164,14 @@ impl Engine {
             Some("txt" | "css") => AutoEscape::None,
             _ => AutoEscape::Html,
         });
-        let (mut texts, mut stylesheet) = (Vec::new(), String::new());
+        let (mut texts, mut stylesheet, mut script) = (Vec::new(), String::new(), String::new());
         for Template { name, text, .. } in templates {
             if name.ends_with(".toml") {
                 texts.push((name, text));
             } else if name == "pages/style.css" {
                 stylesheet = text;
+            } else if name == "pages/subscribe.js" {
+                script = text;
             } else if let Err(why) = environment.add_template_owned(name, text) {
                 faults.push(format!("{name}: {}", in_one_line(&why)));
             }
@@ -156,12 +184,21 @@ impl Engine {
         });
         environment.add_filter("wrap", |text: String| wrap::wrap(&text));
         environment.add_filter("ruled", |text: String| wrap::ruled(&text));
-        if faults.is_empty() { Ok(Self { environment, texts, stylesheet }) } else { Err(TemplateFaults(faults)) }
+        if faults.is_empty() {
+            Ok(Self { environment, texts, stylesheet, script })
+        } else {
+            Err(TemplateFaults(faults))
+        }
     }
 
     /// The stylesheet of the pages.
     pub(super) fn stylesheet(&self) -> &str {
         &self.stylesheet
+    }
+
+    /// The script of the form.
+    pub(super) fn script(&self) -> &str {
+        &self.script
     }
 
     /// Renders the template called `name`. The styles of a mail's HTML go into

@@ -89,6 +89,7 @@ fn pages_render_in_both_languages() {
                 name: "t".to_owned(),
                 title: "T".to_owned(),
                 description: String::new(),
+                elsewhere: Vec::new(),
                 cadences: vec![CadenceChoice {
                     name: "daily".to_owned(),
                     label: renderer.cadence_label(language, "daily"),
@@ -97,11 +98,19 @@ fn pages_render_in_both_languages() {
                 topics: vec![TopicChoice { name: "film".to_owned(), chosen: true }],
                 zones: vec!["Asia/Seoul"],
                 zone: "Asia/Seoul".to_owned(),
+                others: Vec::new(),
+                languages: renderer.languages(language),
                 email: "\"><script>".to_owned(),
+                meant: Some("\"><script>".to_owned()),
+                advertiser: None,
+                agreed: false,
+                privacy: None,
+                token: "\"><script>".to_owned(),
+                return_to: "\"><script>".to_owned(),
                 problem: Some("error_email"),
             })
             .unwrap();
-        assert!(!form.contains("<script>"));
+        assert!(!form.contains("\"><script>") && form.matches("<script").count() == 1, "{form}");
         let notice = NoticeContext {
             frame,
             title: "T".to_owned(),

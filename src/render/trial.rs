@@ -4,11 +4,13 @@
 use super::digest::MAIL_BYTES;
 use super::sample::{sample_digest, small_digest};
 use super::{
-    CadenceChoice, ConfirmContext, Frame, IndexContext, IndexFeed, IndexItem, NoticeContext, PreferencesContext,
-    RenderError, Rendered, Renderer, SubscribeContext, TopicChoice,
+    CadenceChoice, ConfirmContext, ConfirmPageContext, EmbeddedContext, Frame, Headline, IndexContext, IndexFeed,
+    IndexItem, NewsletterChoice, NoticeContext, OtherPage, PreferencesContext, ReaderLetterContext, RenderError,
+    Rendered, Renderer, SubscribeContext, TopicChoice,
 };
 use crate::domain::digest::token;
 use crate::domain::language::Language;
+use crate::domain::newsletter::Advertising;
 use dom_query::Document;
 
 /// What no mail program runs, and spam filters count.
@@ -24,6 +26,11 @@ impl Renderer {
             let mut mails: Vec<(&str, Result<Rendered, RenderError>)> =
                 digests.map(|context| ("mail/digest", self.digest(&context))).collect();
             mails.push(("mail/confirm", self.confirm_letter(&letter(language))));
+            mails.push(("mail/known", self.known_letter(&letter(language))));
+            for posts in [0, 2] {
+                mails.push(("mail/welcome", self.welcome_letter(&readers_letter(language, posts))));
+                mails.push(("mail/renewal", self.renewal_letter(&readers_letter(language, posts))));
+            }
             mails.push(("mail/told", self.owner_letter("T", "One.\nTwo.\n\nThree.\n")));
             for (name, mail) in mails {
                 match mail {
@@ -31,7 +38,8 @@ impl Renderer {
                     Err(error) => faults.push(error.to_string()),
                 }
             }
-            faults.extend(self.pages(language).into_iter().filter_map(Result::err).map(|error| error.to_string()));
+            let pages = self.pages(language).into_iter().chain(self.sign_up_pages(language));
+            faults.extend(pages.filter_map(Result::err).map(|error| error.to_string()));
         }
         let mut known = Vec::new();
         faults.retain(|fault| {
@@ -41,6 +49,41 @@ impl Renderer {
             }
         });
         faults
+    }
+
+    fn sign_up_pages(&self, language: Language) -> Vec<Result<String, RenderError>> {
+        let frame = Frame { language, site: "S".to_owned(), base: "https://news.example.com".to_owned() };
+        let cadences = |names: &[&str]| {
+            let choice =
+                |name: &&str| CadenceChoice { name: (*name).to_owned(), label: self.cadence_label(language, name) };
+            names.iter().map(choice).collect()
+        };
+        let embedded = |names: &[&str], more: &str| {
+            let some = |given: bool| given.then(|| more.to_owned());
+            self.embedded_form(&EmbeddedContext {
+                language,
+                action: "https://news.example.com/subscribe".to_owned(),
+                newsletters: names.iter().map(|_| other(language)).collect(),
+                title: "T".to_owned(),
+                description: more.to_owned(),
+                cadences: cadences(names),
+                topics: names.iter().map(|name| TopicChoice { name: (*name).to_owned(), chosen: false }).collect(),
+                advertiser: some(!more.is_empty()),
+                privacy: some(!more.is_empty()),
+                token: "1.abc".to_owned(),
+                return_to: more.to_owned(),
+            })
+        };
+        let confirm = |newsletters: Vec<NewsletterChoice>| {
+            let (title, action) = ("T".to_owned(), "/confirm/x".to_owned());
+            self.page_confirm(&ConfirmPageContext { frame: frame.clone(), title, newsletters, action })
+        };
+        vec![
+            embedded(&["daily"], ""),
+            embedded(&["daily", "weekly"], "D"),
+            confirm(vec![other(language)]),
+            confirm(vec![other(language), other(language)]),
+        ]
     }
 
     fn pages(&self, language: Language) -> Vec<Result<String, RenderError>> {
@@ -79,18 +122,27 @@ impl Renderer {
                 problem,
             })
         };
-        let form = |chosen: &str, problem| {
+        let form = |chosen: &str, problem: Option<&'static str>| {
             self.page_subscribe(&SubscribeContext {
                 frame: frame.clone(),
                 name: "t".to_owned(),
                 title: "T".to_owned(),
                 description: chosen.to_owned(),
+                elsewhere: vec![OtherPage { tag: language, name: "L".to_owned() }],
                 cadences: cadences(&["daily"]),
                 chosen: chosen.to_owned(),
                 topics: Vec::new(),
                 zones: Vec::new(),
                 zone: "UTC".to_owned(),
+                others: if chosen.is_empty() { Vec::new() } else { vec![other(language)] },
+                languages: self.languages(language),
                 email: chosen.to_owned(),
+                meant: problem.map(|_| "a@example.com".to_owned()),
+                advertiser: problem.map(|_| "A".to_owned()),
+                agreed: false,
+                privacy: problem.map(|_| "https://example.com/privacy".to_owned()),
+                token: "1.abc".to_owned(),
+                return_to: chosen.to_owned(),
                 problem,
             })
         };
@@ -123,13 +175,38 @@ fn letter(language: Language) -> ConfirmContext {
     ConfirmContext { language, title: "T".to_owned(), link: "https://news.example.com/confirm/1.0.abc".to_owned() }
 }
 
+fn other(language: Language) -> NewsletterChoice {
+    NewsletterChoice { name: "o".to_owned(), title: "O".to_owned(), language, chosen: true }
+}
+
+/// With everything, or with as little as there can be.
+fn readers_letter(language: Language, posts: usize) -> ReaderLetterContext {
+    let post = Headline { title: "P".to_owned(), url: Some("https://blog.example.com/1".to_owned()) };
+    ReaderLetterContext {
+        language,
+        title: "T".to_owned(),
+        site: "S".to_owned(),
+        home: "https://news.example.com/".to_owned(),
+        date: "D".to_owned(),
+        posts: vec![post; posts],
+        advertising: (posts > 0).then(|| Advertising {
+            sender: "A".to_owned(),
+            email: "a@example.com".to_owned(),
+            contact: "C".to_owned(),
+        }),
+        preferences: posts > 0,
+    }
+}
+
 /// What a mail must not lack, and must not have.
 fn inspect(name: &str, mail: &Rendered) -> Vec<String> {
     let mut faults = Vec::new();
     for (part, text) in [("html", &mail.html), ("txt", &mail.plain)] {
         let (needed, what) = match name {
-            "mail/digest" => (token::UNSUBSCRIBE_URL, "`unsubscribe`, the reader's way out"),
-            "mail/confirm" => ("https://news.example.com/confirm/1.0.abc", "`link`"),
+            "mail/digest" | "mail/welcome" | "mail/renewal" => {
+                (token::UNSUBSCRIBE_URL, "`unsubscribe`, the reader's way out")
+            }
+            "mail/confirm" | "mail/known" => ("https://news.example.com/confirm/1.0.abc", "`link`"),
             _ => ("Three.", "`paragraphs`"),
         };
         if !text.contains(needed) {

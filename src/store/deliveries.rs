@@ -78,10 +78,48 @@ pub enum Content {
         counter: i64,
         /// What its token is bound to.
         nonce: String,
+        /// The names of the newsletters that were asked for together.
+        newsletters: Vec<Slug>,
+        /// The reader's language.
+        language: Language,
+    },
+    /// What a reader is told who asked for what they get already.
+    Known {
+        /// The letter.
+        letter: LetterId,
+        /// When it was asked for: the mail's date.
+        written: Timestamp,
+        /// What the link to the reader's choices speaks of.
+        subscription: SubscriptionId,
+        /// Part of its token.
+        counter: i64,
+        /// The names of the newsletters.
+        newsletters: Vec<Slug>,
+        /// The reader's language.
+        language: Language,
+    },
+    /// A letter about a subscription that carries its words: a welcome, a renewal.
+    Written {
+        /// The letter.
+        letter: LetterId,
+        /// When it was written: the mail's date.
+        written: Timestamp,
+        /// What its links speak of.
+        subscription: SubscriptionId,
+        /// Part of their tokens.
+        counter: i64,
         /// The newsletter's name.
         newsletter: Slug,
         /// The reader's language.
         language: Language,
+        /// What the reader is greeted by.
+        name: Option<String>,
+        /// Its subject.
+        subject: String,
+        /// Its HTML part, with a reader's tokens.
+        html: String,
+        /// Its text part, likewise.
+        plain: String,
     },
     /// A note to the owner.
     Owner {
@@ -97,12 +135,22 @@ pub enum Content {
 }
 
 impl Content {
+    /// Whether it asks its reader to confirm: the one mail that goes to somebody who
+    /// was erased, and came back.
+    pub(super) fn asks(&self) -> bool {
+        matches!(self, Self::Confirm { .. })
+    }
+
     /// The digest whose mail it is; `None` for letters, previews among them.
     #[must_use]
     pub fn digest(&self) -> Option<DigestId> {
         match self {
             Self::Digest { digest, .. } => Some(*digest),
-            Self::Confirm { .. } | Self::Owner { .. } | Self::Preview { .. } => None,
+            Self::Confirm { .. }
+            | Self::Known { .. }
+            | Self::Written { .. }
+            | Self::Owner { .. }
+            | Self::Preview { .. } => None,
         }
     }
 }

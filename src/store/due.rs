@@ -5,6 +5,7 @@ use super::deliveries::{Content, slug};
 use super::{StoreError, Tx, each};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::id::{DigestId, LetterId, SubscriberId, SubscriptionId};
+use crate::domain::slug::Slug;
 use crate::domain::time::Timestamp;
 
 /// A delivery whose turn has come.
@@ -45,6 +46,8 @@ struct LetterRow {
     newsletter: Option<String>,
     counter: Option<i64>,
     confirm_nonce: Option<String>,
+    subscription_state: Option<String>,
+    name: Option<String>,
     kind: String,
     recipient: String,
     language: String,
@@ -87,9 +90,9 @@ pub(super) async fn letters(tx: &mut Tx, limit: usize, now: Timestamp) -> Result
         LetterRow,
         limit,
         now,
-        "d.letter_id, s.newsletter, s.confirm_nonce, l.kind, l.recipient, l.language, l.subject, l.body, l.html,
-         l.digest_id AS of_digest, l.created_at AS written_at",
-        "JOIN letter l ON l.id = d.letter_id",
+        "d.letter_id, s.newsletter, s.confirm_nonce, s.state AS subscription_state, b.name, l.kind, l.recipient, l.language,
+         l.subject, l.body, l.html, l.digest_id AS of_digest, l.created_at AS written_at",
+        "LEFT JOIN subscriber b ON b.id = s.subscriber_id JOIN letter l ON l.id = d.letter_id",
         "letter_id"
     );
     rows.into_iter().map(LetterRow::candidate).collect()
@@ -152,23 +155,42 @@ impl LetterRow {
                 html: self.html,
                 plain: self.body,
             },
-            _ => {
-                let (Some(subscription), Some(counter), Some(nonce), Some(newsletter)) =
-                    (self.subscription_id, self.counter, self.confirm_nonce, self.newsletter)
+            kind => {
+                let (Some(subscription), Some(counter), Some(newsletter)) =
+                    (self.subscription_id.map(SubscriptionId), self.counter, self.newsletter)
                 else {
                     return Ok(None);
                 };
-                Content::Confirm {
-                    letter,
-                    written,
-                    subscription: SubscriptionId(subscription),
-                    counter,
-                    nonce,
-                    newsletter: slug(&newsletter)?,
-                    language: self.language.parse().unwrap_or_default(),
+                let language = self.language.parse().unwrap_or_default();
+                match (kind, self.subscription_state.as_deref(), self.confirm_nonce) {
+                    ("confirm", Some("pending"), Some(nonce)) => {
+                        let newsletters = slugs(&self.body)?;
+                        Content::Confirm { letter, written, subscription, counter, nonce, newsletters, language }
+                    }
+                    ("confirm", Some("confirmed"), _) => {
+                        let newsletters = slugs(&self.body)?;
+                        Content::Known { letter, written, subscription, counter, newsletters, language }
+                    }
+                    ("welcome" | "renewal", Some("confirmed"), _) => Content::Written {
+                        letter,
+                        written,
+                        subscription,
+                        counter,
+                        newsletter: slug(&newsletter)?,
+                        language,
+                        name: self.name,
+                        subject: self.subject,
+                        html: self.html,
+                        plain: self.body,
+                    },
+                    _ => return Ok(None),
                 }
             }
         };
         Ok(Some((to, content)))
     }
+}
+
+fn slugs(names: &str) -> Result<Vec<Slug>, StoreError> {
+    names.split(' ').map(slug).collect()
 }

@@ -84,27 +84,43 @@ impl Store {
     }
 }
 
-/// Asks a reader to confirm. Its link is made when it is sent.
-pub(super) async fn insert_confirm_letter(
-    tx: &mut Tx,
-    recipient: &EmailAddress,
-    language: Language,
-    subscription: SubscriptionId,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+/// A letter to a reader about a subscription. Its links are made when it is sent.
+pub(super) struct Letter<'a> {
+    /// `confirm`, `welcome` or `renewal`.
+    pub(super) kind: &'static str,
+    pub(super) recipient: &'a EmailAddress,
+    pub(super) language: Language,
+    pub(super) subscription: SubscriptionId,
+    /// The keyed hash of the mailbox, when this letter counts for what that is sent unasked.
+    pub(super) mailbox: Option<&'a str>,
+    /// Of a `confirm`: nothing; what it says depends on how things stand when it is sent.
+    pub(super) subject: &'a str,
+    /// Its text part; of a `confirm`, the names of the newsletters with a space between each two.
+    pub(super) plain: &'a str,
+    /// Its HTML part.
+    pub(super) html: &'a str,
+}
+
+/// Writes a letter that goes out at `at`.
+pub(super) async fn insert_letter(tx: &mut Tx, letter: &Letter<'_>, at: Timestamp) -> Result<(), StoreError> {
     let (id,): (i64,) = each!(&mut *tx, |db| {
         sqlx::query_as(
-            "INSERT INTO letter (kind, recipient, language, subscription_id, created_at)
-             VALUES ('confirm', $1, $2, $3, $4) RETURNING id",
+            "INSERT INTO letter (kind, recipient, language, subscription_id, mailbox, subject, body, html, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
         )
-        .bind(recipient.as_str())
-        .bind(language.tag())
-        .bind(subscription.0)
-        .bind(now.millis())
+        .bind(letter.kind)
+        .bind(letter.recipient.as_str())
+        .bind(letter.language.tag())
+        .bind(letter.subscription.0)
+        .bind(letter.mailbox)
+        .bind(letter.subject)
+        .bind(letter.plain)
+        .bind(letter.html)
+        .bind(at.millis())
         .fetch_one(&mut **db)
         .await
     })?;
-    insert_delivery(tx, LetterId(id), Some(subscription), now).await
+    insert_delivery(tx, LetterId(id), Some(letter.subscription), at).await
 }
 
 async fn insert_delivery(

@@ -13,9 +13,12 @@
 //! that are never cancelled.
 
 mod admit;
+mod asking;
 mod bounces;
 mod by_hand;
 mod claims;
+mod confirming;
+mod consent;
 mod counts;
 mod deliveries;
 mod digests;
@@ -43,7 +46,9 @@ mod notes;
 mod open;
 mod pictures;
 mod posts;
+mod renewing;
 mod results;
+mod retention;
 mod sources;
 mod subscribers;
 mod tags;
@@ -52,9 +57,11 @@ mod turns;
 mod words;
 
 pub use admit::{Admitted, Arrival, Arriving};
+pub use asking::{Ask, Requested, Want};
 pub use bounces::{About, BounceFilter, BounceRow, Came, Heard, Patience};
 pub use by_hand::Meant;
 pub use claims::{PollEnd, SourceClaim};
+pub use confirming::{Confirmed, Open};
 pub use counts::Count;
 pub use deliveries::{Attempt, Content, Courier, Gate, Results, Settled, Settlement, Turn};
 pub use digests::{Frozen, Progress, Selection};
@@ -69,9 +76,11 @@ pub use moves::{Change, Moved, MovedReader, MovedStamp};
 pub use notes::{Note, NotePlace};
 pub use open::{NodeLock, OpenError, Store};
 pub use posts::PostFilter;
+pub use renewing::Renewal;
 pub use results::{DeliveryRow, DomainResult, LedgerFilter};
+pub use retention::Swept;
 pub use sources::{Plan, SourceRow, Stored};
-pub use subscribers::{Added, CONFIRM_WITHIN, Own, Requested, Wish};
+pub use subscribers::{Added, CONFIRM_WITHIN, Own, Wish};
 pub use words::Cancelled;
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};

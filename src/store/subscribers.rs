@@ -1,11 +1,12 @@
-//! Readers and their subscriptions, from the request to the goodbye.
+//! Readers and their subscriptions, but for how they begin by the form (`asking`).
 //!
 //! Whatever a page acknowledges was committed before (P12). An ended
 //! subscription cannot be set going by an old link: its nonce goes with it.
 
-use super::letters::insert_confirm_letter;
+use super::consent::record_consent;
 use super::moves::topics_text;
 use super::{Store, StoreError, Tx, each};
+use crate::domain::consent::{Act, Given, Origin};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::id::{SubscriberId, SubscriptionId};
 use crate::domain::language::Language;
@@ -18,13 +19,6 @@ use std::time::Duration;
 /// How long a confirmation's link holds.
 pub const CONFIRM_WITHIN: Duration = Duration::from_hours(48);
 
-/// One confirmation mail to an address in a day, three in a month: a form must
-/// not become a way to fill a stranger's mailbox (S5).
-const LETTERS_A_DAY: i64 = 1;
-const LETTERS_A_MONTH: i64 = 3;
-const DAY: Duration = Duration::from_hours(24);
-const MONTH: Duration = Duration::from_hours(30 * 24);
-
 /// What a reader asks for.
 #[derive(Debug, Clone)]
 pub struct Wish<'a> {
@@ -36,7 +30,7 @@ pub struct Wish<'a> {
     pub cadence: &'a Slug,
     /// The reader's language.
     pub language: Language,
-    /// How consent came about: which form or person, in which words.
+    /// What was agreed to, in which words, or how the operator knows.
     pub consent: &'a str,
     /// What is known of the reader besides.
     pub own: Own<'a>,
@@ -51,17 +45,6 @@ pub struct Own<'a> {
     pub timezone: Option<Tz>,
     /// The topics; none is everything.
     pub topics: &'a [Slug],
-}
-
-/// What a request did. The outside sees no difference (S8).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Requested {
-    /// A confirmation mail is on its way.
-    Letter,
-    /// The address has had its share of them.
-    Limited,
-    /// It was subscribed already.
-    Already,
 }
 
 /// What became of an address that an operator brought.
@@ -135,8 +118,9 @@ macro_rules! select_subscriptions {
     ($rest:literal) => {
         concat!(
             "SELECT s.id, s.subscriber_id, b.email, b.language, s.newsletter, s.cadence, s.state, s.counter,
-                    s.created_at, s.confirmed_at, s.ended_at, s.ended_by, s.paused_until, s.consent, b.name,
-                    b.timezone, s.topics
+                    s.created_at, s.confirmed_at, s.ended_at, s.ended_by, s.paused_until, b.name, b.timezone, s.topics,
+                    COALESCE((SELECT c.words FROM consent c WHERE c.subscription_id = s.id AND c.act <> 'ended'
+                              ORDER BY c.id DESC LIMIT 1), '') AS consent
              FROM subscription s JOIN subscriber b ON b.id = s.subscriber_id ",
             $rest
         )
@@ -145,98 +129,11 @@ macro_rules! select_subscriptions {
 pub(super) use select_subscriptions;
 
 impl Store {
-    /// Takes a request: a pending subscription bound to `nonce`, and the letter
-    /// that asks to confirm it, in one transaction.
-    pub async fn request_subscription(
-        &self,
-        wish: &Wish<'_>,
-        nonce: &str,
-        now: Timestamp,
-    ) -> Result<Requested, StoreError> {
-        let mut tx = self.begin().await?;
-        let subscriber = subscriber(&mut tx, wish, now).await?;
-        let known = subscription_of(&mut tx, subscriber, wish.newsletter).await?;
-        if matches!(known, Some((_, SubscriptionState::Confirmed))) {
-            return Ok(Requested::Already);
-        }
-        if letters_since(&mut tx, subscriber, now.minus(DAY)).await? >= LETTERS_A_DAY
-            || letters_since(&mut tx, subscriber, now.minus(MONTH)).await? >= LETTERS_A_MONTH
-        {
-            return Ok(Requested::Limited);
-        }
-        let expires = now.plus(CONFIRM_WITHIN).millis();
-        let id = match known {
-            Some((id, _)) => {
-                each!(&mut tx, |db| {
-                    sqlx::query(
-                        "UPDATE subscription SET state = 'pending', consent = $3, confirm_nonce = $4, confirm_expires_at = $5,
-                             moved_at = CASE WHEN cadence <> $2 THEN $6 ELSE moved_at END, cadence = $2, topics = $7,
-                             ended_at = NULL, ended_by = NULL WHERE id = $1",
-                    )
-                    .bind(id.0)
-                    .bind(wish.cadence.as_str())
-                    .bind(wish.consent)
-                    .bind(nonce)
-                    .bind(expires)
-                    .bind(now.millis())
-                    .bind(topics_text(wish.own.topics))
-                    .execute(&mut **db)
-                    .await
-                    .map(drop)
-                })?;
-                id
-            }
-            None => insert_subscription(&mut tx, subscriber, wish, Some((nonce, expires)), now).await?,
-        };
-        insert_confirm_letter(&mut tx, wish.email, wish.language, id, now).await?;
-        tx.commit().await?;
-        Ok(Requested::Letter)
-    }
-
-    /// A subscription with the nonce that its confirmation is bound to and when
-    /// that ends.
-    pub async fn confirmation(
-        &self,
-        id: SubscriptionId,
-    ) -> Result<Option<(Subscription, Option<(String, Timestamp)>)>, StoreError> {
-        let Some(subscription) = self.subscription(id).await? else { return Ok(None) };
-        let row: Option<(Option<String>, Option<i64>)> = each!(&self.reader, |db| {
-            sqlx::query_as("SELECT confirm_nonce, confirm_expires_at FROM subscription WHERE id = $1")
-                .bind(id.0)
-                .fetch_optional(db)
-                .await
-        })?;
-        let open = row.and_then(|(nonce, expires)| nonce.zip(expires.map(Timestamp::from_millis)));
-        Ok(Some((subscription, open)))
-    }
-
-    /// Confirms a pending subscription, if `nonce` is still the one it is bound
-    /// to. Returns whether it is confirmed now.
-    pub async fn confirm_subscription(
-        &self,
-        id: SubscriptionId,
-        nonce: &str,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let done = each!(&self.writer, |db| {
-            sqlx::query(
-                "UPDATE subscription SET state = 'confirmed', confirmed_at = COALESCE(confirmed_at, $3)
-                 WHERE id = $1 AND confirm_nonce = $2 AND confirm_expires_at > $3 AND state IN ('pending', 'confirmed')",
-            )
-            .bind(id.0)
-            .bind(nonce)
-            .bind(now.millis())
-            .execute(db)
-            .await
-            .map(|done| done.rows_affected())
-        })?;
-        Ok(done > 0)
-    }
-
     /// Ends a subscription; ending an ended one changes nothing. Binds at once:
     /// deliveries whose turn has not come are suppressed then (P9).
     pub async fn unsubscribe(&self, id: SubscriptionId, by: &str, now: Timestamp) -> Result<(), StoreError> {
-        each!(&self.writer, |db| {
+        let mut tx = self.begin().await?;
+        let ended = each!(&mut tx, |db| {
             sqlx::query(
                 "UPDATE subscription SET state = 'unsubscribed', ended_at = $2, ended_by = $3, confirm_nonce = NULL,
                      confirm_expires_at = NULL WHERE id = $1 AND state <> 'unsubscribed'",
@@ -244,11 +141,20 @@ impl Store {
             .bind(id.0)
             .bind(now.millis())
             .bind(by)
-            .execute(db)
+            .execute(&mut **db)
             .await
-            .map(drop)
+            .map(|done| done.rows_affected())
         })?;
-        Ok(())
+        if ended > 0 {
+            let origin = match by {
+                "one-click" => Origin::OneClick,
+                "the operator" => Origin::Operator,
+                _ => Origin::Page,
+            };
+            let given = Given { form: by, words: "", origin, address: None };
+            record_consent(&mut tx, id, Act::Ended, &given, now).await?;
+        }
+        tx.commit().await
     }
 
     /// A subscription by its number.
@@ -272,23 +178,24 @@ impl Store {
                 Some((id, SubscriptionState::Pending)) => {
                     each!(&mut tx, |db| {
                         sqlx::query(
-                            "UPDATE subscription SET state = 'confirmed', consent = $3, confirmed_at = $4, confirm_nonce = NULL,
-                                 moved_at = CASE WHEN cadence <> $2 THEN $4 ELSE moved_at END, cadence = $2, topics = $5
+                            "UPDATE subscription SET state = 'confirmed', confirmed_at = $3, confirm_nonce = NULL,
+                                 moved_at = CASE WHEN cadence <> $2 THEN $3 ELSE moved_at END, cadence = $2, topics = $4
                              WHERE id = $1",
                         )
                         .bind(id.0)
                         .bind(wish.cadence.as_str())
-                        .bind(wish.consent)
                         .bind(now.millis())
                         .bind(topics_text(wish.own.topics))
                         .execute(&mut **db)
                         .await
                         .map(drop)
                     })?;
+                    record_consent(&mut tx, id, Act::Added, &by_operator(wish.consent), now).await?;
                     Added::Added
                 }
                 None => {
-                    insert_subscription(&mut tx, subscriber, wish, None, now).await?;
+                    let id = insert_subscription(&mut tx, subscriber, wish, None, now).await?;
+                    record_consent(&mut tx, id, Act::Added, &by_operator(wish.consent), now).await?;
                     Added::Added
                 }
             });
@@ -300,7 +207,7 @@ impl Store {
 
 /// The reader's row, made when there is none. The spelling of the address that
 /// came first stays.
-async fn subscriber(tx: &mut Tx, wish: &Wish<'_>, now: Timestamp) -> Result<SubscriberId, StoreError> {
+pub(super) async fn subscriber(tx: &mut Tx, wish: &Wish<'_>, now: Timestamp) -> Result<SubscriberId, StoreError> {
     // The update changes nothing; it makes RETURNING name the row that is there.
     let (id,): (i64,) = each!(tx, |db| {
         sqlx::query_as(
@@ -320,6 +227,11 @@ async fn subscriber(tx: &mut Tx, wish: &Wish<'_>, now: Timestamp) -> Result<Subs
     Ok(SubscriberId(id))
 }
 
+/// What is on record of an address that the operator vouches for.
+fn by_operator(words: &str) -> Given<'_> {
+    Given { form: "syndicated subscriber", words, origin: Origin::Operator, address: None }
+}
+
 async fn subscription_of(
     tx: &mut Tx,
     subscriber: SubscriberId,
@@ -336,7 +248,7 @@ async fn subscription_of(
 }
 
 /// A new subscription: pending until its nonce comes back, or confirmed.
-async fn insert_subscription(
+pub(super) async fn insert_subscription(
     tx: &mut Tx,
     subscriber: SubscriberId,
     wish: &Wish<'_>,
@@ -347,8 +259,8 @@ async fn insert_subscription(
     let (id,): (i64,) = each!(tx, |db| {
         sqlx::query_as(
             "INSERT INTO subscription (subscriber_id, newsletter, cadence, state, confirm_nonce, confirm_expires_at,
-                 consent, created_at, confirmed_at, topics)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
+                 created_at, confirmed_at, topics)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
         )
         .bind(subscriber.0)
         .bind(wish.newsletter.as_str())
@@ -356,7 +268,6 @@ async fn insert_subscription(
         .bind(state.as_str())
         .bind(confirmation.map(|(nonce, _)| nonce))
         .bind(confirmation.map(|(_, expires)| expires))
-        .bind(wish.consent)
         .bind(now.millis())
         .bind((state == SubscriptionState::Confirmed).then_some(now.millis()))
         .bind(topics_text(wish.own.topics))
@@ -364,18 +275,4 @@ async fn insert_subscription(
         .await
     })?;
     Ok(SubscriptionId(id))
-}
-
-async fn letters_since(tx: &mut Tx, subscriber: SubscriberId, since: Timestamp) -> Result<i64, StoreError> {
-    let (count,): (i64,) = each!(tx, |db| {
-        sqlx::query_as(
-            "SELECT COUNT(*) FROM letter l JOIN subscription s ON s.id = l.subscription_id
-             WHERE s.subscriber_id = $1 AND l.kind = 'confirm' AND l.created_at > $2",
-        )
-        .bind(subscriber.0)
-        .bind(since.millis())
-        .fetch_one(&mut **db)
-        .await
-    })?;
-    Ok(count)
 }

@@ -9,13 +9,14 @@
 use super::deliveries::{Attempt, Courier, Gate, HELD, Results, Settled, Settlement, Turn};
 use super::due::{self, Candidate};
 use super::many::Padded;
+use super::erase::ERASED;
 use super::words::hold_still;
 use super::{Store, StoreError, Tx, counts, each};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::id::DeliveryId;
 use crate::domain::time::Timestamp;
 use sqlx::AssertSqlSafe;
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 /// After so many lost answers a mail waits for a person (P6).
 pub(super) const MAX_DOUBTS: i64 = 3;
@@ -172,7 +173,7 @@ async fn take(
     let suppressed = suppressed(tx, &found.iter().map(|(hash, ..)| hash.as_str()).collect::<Vec<_>>()).await?;
     let mut taken = Vec::with_capacity(found.len());
     for (hash, expires_at, attempt) in found {
-        if suppressed.contains(&hash) {
+        if suppressed.get(&hash).is_some_and(|reason| reason != ERASED || !attempt.content.asks()) {
             end(tx, attempt.id, DeliveryState::Suppressed, now).await?;
         } else if let Err(later) = gate.admit(&attempt.to) {
             put_off(tx, attempt.id, later.millis().min(expires_at)).await?;
@@ -228,16 +229,16 @@ async fn end(tx: &mut Tx, id: DeliveryId, state: DeliveryState, now: Timestamp) 
     Ok(())
 }
 
-/// Those of the addresses that are never to be mailed.
-async fn suppressed(tx: &mut Tx, hashes: &[&str]) -> Result<HashSet<String>, StoreError> {
-    let Some(rows) = Padded::of(hashes) else { return Ok(HashSet::new()) };
-    let sql = format!("SELECT address_hash FROM suppression WHERE address_hash IN ({})", rows.places(1));
-    let found: Vec<(String,)> = each!(tx, |db| {
+/// Those of the addresses that are never to be mailed, and why.
+async fn suppressed(tx: &mut Tx, hashes: &[&str]) -> Result<HashMap<String, String>, StoreError> {
+    let Some(rows) = Padded::of(hashes) else { return Ok(HashMap::new()) };
+    let sql = format!("SELECT address_hash, reason FROM suppression WHERE address_hash IN ({})", rows.places(1));
+    let found: Vec<(String, String)> = each!(tx, |db| {
         let mut query = sqlx::query_as(AssertSqlSafe(sql));
         for hash in rows {
             query = query.bind(*hash);
         }
         query.fetch_all(&mut **db).await
     })?;
-    Ok(found.into_iter().map(|(hash,)| hash).collect())
+    Ok(found.into_iter().collect())
 }

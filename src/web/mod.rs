@@ -5,11 +5,14 @@
 //! carries the security headers; a client that hangs up never cancels database
 //! work, since each request runs in a task of its own.
 
+mod confirm;
 mod feeds;
 mod hooks;
 mod limits;
 mod preferences;
 mod server;
+mod sign_up;
+mod sign_up_json;
 mod subscribe;
 mod websub;
 
@@ -122,9 +125,14 @@ impl Web {
             .route("/", get(feeds::index))
             .route("/feeds/{file}", get(feeds::of_newsletter))
             .route("/sources/{file}", get(feeds::of_source))
-            .route("/subscribe", get(subscribe::form_of_first))
-            .route("/subscribe/{newsletter}", get(subscribe::form).post(subscribe::request))
-            .route("/confirm/{token}", get(subscribe::look_at_confirmation).post(subscribe::confirm))
+            .route("/subscribe", get(sign_up::form_of_first).post(sign_up::request_any))
+            .route("/subscribe/{newsletter}", get(sign_up::form).post(sign_up::request))
+            .route(
+                "/subscribe.json",
+                get(sign_up_json::offer).post(sign_up_json::request).options(sign_up_json::preflight),
+            )
+            .route("/subscribe.js", get(sign_up::script))
+            .route("/confirm/{token}", get(confirm::look).post(confirm::act))
             .route("/u/{token}", get(subscribe::look_at_goodbye).post(subscribe::goodbye))
             .route("/p/{token}", get(preferences::look).post(preferences::choose))
             .route("/websub/{token}", get(websub::answer).post(websub::take).layer(DefaultBodyLimit::disable()))
@@ -220,7 +228,7 @@ async fn guard(State(web): State<Web>, request: Request, next: Next) -> Response
     };
     let headers = response.headers_mut();
     for (name, value) in SECURITY {
-        headers.insert(name, HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     if personal || changes || !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -231,11 +239,12 @@ async fn guard(State(web): State<Web>, request: Request, next: Next) -> Response
     response
 }
 
-/// On every answer. Styles come from the site itself; there are no scripts.
+/// On every answer. Styles and scripts come from the site itself. A page whose form
+/// leads back to another site allows that besides.
 const SECURITY: [(HeaderName, &str); 3] = [
     (
         header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; img-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        "default-src 'none'; script-src 'self'; img-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),

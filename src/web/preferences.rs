@@ -20,7 +20,6 @@ pub(super) async fn look(State(web): State<Web>, Path(token): Path<String>) -> R
         cadence: found.cadence.to_string(),
         topics: found.topics.iter().map(Slug::to_string).collect(),
         timezone: found.timezone.map(|zone| zone.name().to_owned()).unwrap_or_default(),
-        ..Form::default()
     };
     show(&web, &token, &found.newsletter, &form, None)
 }
@@ -53,7 +52,7 @@ fn show(web: &Web, token: &str, newsletter: &Slug, form: &Form, problem: Option<
         frame: web.frame(newsletter.language),
         title: newsletter.title.clone(),
         action: config.path(&format!("/p/{token}")),
-        cadences: cadences(web, newsletter),
+        cadences: cadences(web, newsletter, newsletter.language),
         chosen: form.cadence.clone(),
         topics: topics(newsletter, &form.topics),
         zones: zones(newsletter),

@@ -1,89 +1,22 @@
-//! The form and the links in mails. GET shows, POST acts (P17).
+//! The way out by the link in each mail, and what forms let one choose. GET shows, POST acts (P17).
 
-use super::{Failure, Peer, Web};
+use super::Web;
 use crate::domain::composition::Topic;
+use crate::domain::language::Language;
 use crate::domain::newsletter::Newsletter;
-use crate::flow::subscribe::{Asked, Confirmation, Refusal};
-use crate::render::{CadenceChoice, NoticeContext, SubscribeContext, TopicChoice};
-use axum::Extension;
+use crate::render::{CadenceChoice, NoticeContext, TopicChoice};
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
 use chrono_tz::TZ_VARIANTS;
 
-/// What the form sends.
+/// What the form of a reader's own choices sends.
 #[derive(Debug, Default)]
 pub(super) struct Form {
-    pub(super) email: String,
     pub(super) cadence: String,
     pub(super) topics: Vec<String>,
     pub(super) timezone: String,
-    /// Filled in by machines only.
-    pub(super) website: String,
-}
-
-pub(super) async fn form_of_first(State(web): State<Web>) -> Response {
-    let config = web.config.load_full();
-    match config.newsletters.first() {
-        Some(newsletter) => Redirect::to(&config.path(&format!("/subscribe/{}", newsletter.name))).into_response(),
-        None => web.failure(Failure::NotFound),
-    }
-}
-
-pub(super) async fn form(State(web): State<Web>, Path(name): Path<String>) -> Response {
-    show_form(&web, &name, &Form::default(), None)
-}
-
-pub(super) async fn request(
-    State(web): State<Web>,
-    Path(name): Path<String>,
-    Extension(Peer(peer)): Extension<Peer>,
-    body: Bytes,
-) -> Response {
-    let form = read_form(&body);
-    if !web.limits.admit(peer) {
-        let mut response = web.notice_page(StatusCode::TOO_MANY_REQUESTS, "", "error_heading", "error_too_many");
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("3600"));
-        return response;
-    }
-    // A machine is told what a reader is told, and nothing happens.
-    if !form.website.is_empty() {
-        return check_mail(&web, &name);
-    }
-    let asked = Asked {
-        newsletter: &name,
-        email: &form.email,
-        cadence: &form.cadence,
-        topics: &form.topics,
-        timezone: &form.timezone,
-    };
-    match web.subscriptions.request(asked).await {
-        Ok(Ok(())) => check_mail(&web, &name),
-        Ok(Err(Refusal::NoNewsletter)) => web.failure(Failure::NotFound),
-        Ok(Err(Refusal::Email)) => show_form(&web, &name, &form, Some("error_email")),
-        Ok(Err(Refusal::Cadence)) => show_form(&web, &name, &form, Some("error_cadence")),
-        Ok(Err(Refusal::Choice)) => show_form(&web, &name, &form, Some("error_form")),
-        Err(error) => web.failure(error.into()),
-    }
-}
-
-pub(super) async fn look_at_confirmation(State(web): State<Web>, Path(token): Path<String>) -> Response {
-    match web.subscriptions.look_at_confirmation(&token).await {
-        Ok(Confirmation::Open(title)) => {
-            let action = web.config.load().path(&format!("/confirm/{token}"));
-            ask(&web, title, "confirm_heading", "confirm_text", "confirm_button", action)
-        }
-        Ok(other) => show_confirmation(&web, other),
-        Err(error) => web.failure(error.into()),
-    }
-}
-
-pub(super) async fn confirm(State(web): State<Web>, Path(token): Path<String>) -> Response {
-    match web.subscriptions.confirm(&token).await {
-        Ok(confirmation) => show_confirmation(&web, confirmation),
-        Err(error) => web.failure(error.into()),
-    }
 }
 
 pub(super) async fn look_at_goodbye(State(web): State<Web>, Path(token): Path<String>) -> Response {
@@ -119,9 +52,7 @@ pub(super) fn read_form(body: &[u8]) -> Form {
                 continue;
             }
             "timezone" => &mut form.timezone,
-            "email" => &mut form.email,
             "cadence" => &mut form.cadence,
-            "website" => &mut form.website,
             _ => continue,
         };
         *field = value;
@@ -129,36 +60,14 @@ pub(super) fn read_form(body: &[u8]) -> Form {
     form
 }
 
-fn show_form(web: &Web, name: &str, form: &Form, problem: Option<&'static str>) -> Response {
-    let config = web.config.load_full();
-    let Some(newsletter) = config.newsletter(name) else { return web.failure(Failure::NotFound) };
-    let context = SubscribeContext {
-        frame: web.frame(newsletter.language),
-        name: newsletter.name.to_string(),
-        title: newsletter.title.clone(),
-        description: newsletter.description.clone(),
-        cadences: cadences(web, newsletter),
-        chosen: form.cadence.clone(),
-        topics: topics(newsletter, &form.topics),
-        zones: zones(newsletter),
-        zone: form.timezone.clone(),
-        email: form.email.clone(),
-        problem,
-    };
-    let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    match web.renderer.page_subscribe(&context) {
-        Ok(page) => (status, Html(page)).into_response(),
-        Err(error) => web.failure(error.into()),
-    }
-}
-
-pub(super) fn cadences(web: &Web, newsletter: &Newsletter) -> Vec<CadenceChoice> {
+/// How often a newsletter may come, in the words of a language.
+pub(super) fn cadences(web: &Web, newsletter: &Newsletter, language: Language) -> Vec<CadenceChoice> {
     newsletter
         .cadences
         .iter()
         .map(|cadence| CadenceChoice {
             name: cadence.name.to_string(),
-            label: web.renderer.cadence_label(newsletter.language, cadence.name.as_str()),
+            label: web.renderer.cadence_label(language, cadence.name.as_str()),
         })
         .collect()
 }
@@ -181,22 +90,6 @@ pub(super) fn zones(newsletter: &Newsletter) -> Vec<&'static str> {
     TZ_VARIANTS.iter().map(|zone| zone.name()).filter(|name| name.contains('/') && !name.starts_with("Etc/")).collect()
 }
 
-/// The one answer to every request that has the right form (S8).
-fn check_mail(web: &Web, newsletter: &str) -> Response {
-    let config = web.config.load_full();
-    let language = config.newsletter(newsletter).map_or(config.site.language, |newsletter| newsletter.language);
-    let notice = NoticeContext {
-        frame: web.frame(language),
-        title: String::new(),
-        heading: "check_heading",
-        text: "check_text",
-        button: "",
-        action: None,
-        link: None,
-    };
-    web.notice(StatusCode::OK, &notice)
-}
-
 fn ask(
     web: &Web,
     title: String,
@@ -207,26 +100,4 @@ fn ask(
 ) -> Response {
     let frame = web.frame(web.config.load().site.language);
     web.notice(StatusCode::OK, &NoticeContext { frame, title, heading, text, button, action: Some(action), link: None })
-}
-
-fn show_confirmation(web: &Web, confirmation: Confirmation) -> Response {
-    match confirmation {
-        Confirmation::Open(title) | Confirmation::Done(title) => {
-            web.notice_page(StatusCode::OK, &title, "confirmed_heading", "confirmed_text")
-        }
-        Confirmation::Over(newsletter) => {
-            let config = web.config.load_full();
-            let notice = NoticeContext {
-                frame: web.frame(config.site.language),
-                title: String::new(),
-                heading: "confirm_expired_heading",
-                text: "confirm_expired_text",
-                button: "subscribe_again",
-                action: None,
-                link: Some(config.path(&format!("/subscribe/{newsletter}"))),
-            };
-            web.notice(StatusCode::GONE, &notice)
-        }
-        Confirmation::Forged => web.notice_page(StatusCode::NOT_FOUND, "", "error_heading", "error_link"),
-    }
 }

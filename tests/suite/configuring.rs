@@ -87,7 +87,16 @@ fn the_default_configuration_loads_and_its_comments_tell_the_defaults() {
             let Some(key) = line.strip_prefix("# ").filter(|_| !example) else { return line };
             let Some((name, _)) = key.split_once(" = ") else { return line };
             // These name files or people that are not there, or limit what is not limited.
-            let absent = ["owner", "secret_key_file", "password_file", "platforms", "templates"];
+            let absent = [
+                "owner",
+                "secret_key_file",
+                "password_file",
+                "platforms",
+                "templates",
+                "blocked_domains",
+                "privacy",
+                "dns",
+            ];
             let limits = ["tls", "per_minute", "per_day", "warm_up"];
             let doors = ["address", "maildir", "imap", "imap_password_file", "mailgun_key_file", "sendgrid_key"];
             let is_key = name.chars().all(|c| c.is_ascii_lowercase() || c == '_');

@@ -8,7 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use syndicated::clock::{Chance, Clock};
-use syndicated::config::{Bounces, Config, Database, Fetch, Http, Lane, Live, Mail, OnAmbiguous, Relay, Site};
+use syndicated::config::{
+    Bounces, Config, Database, Fetch, Http, Lane, Live, Mail, OnAmbiguous, Relay, Retention, SignUp, Site,
+};
+use syndicated::domain::consent::{Given, Origin};
 use syndicated::domain::delivery::{Decision, DeliveryState};
 use syndicated::domain::digest::{Balance, DigestState, Edition, token};
 use syndicated::domain::email_address::EmailAddress;
@@ -25,7 +28,8 @@ use syndicated::lifecycle::Stop;
 use syndicated::mail::Deadlines;
 use syndicated::render::Renderer;
 use syndicated::store::{
-    Courier, Freeze, Frozen, Gate, Meant, Own, Requested, Results, Settled, Settlement, Store, SubscriptionFilter, Wish,
+    Ask, Courier, Freeze, Frozen, Gate, Meant, Own, Requested, Results, Settled, Settlement, Store, SubscriptionFilter,
+    Want, Wish,
 };
 use tokio::sync::Semaphore;
 
@@ -69,6 +73,8 @@ fn config(relay: Relay) -> Config {
             late: 6 * HOUR,
             report: false,
         },
+        sign_up: SignUp::default(),
+        retention: Retention::default(),
         secret: SecretKey::new(vec![7; 32]).unwrap(),
         fresh_key: None,
         sources: Vec::new(),
@@ -85,6 +91,8 @@ fn config(relay: Relay) -> Config {
             settle: MINUTE,
             settle_max: HOUR,
             feed_items: 10,
+            commercial: None,
+            welcome: false,
         }],
         bounces: Bounces::default(),
         platforms: Platforms::default(),
@@ -474,7 +482,8 @@ async fn who_leaves_before_their_turn_gets_nothing() {
             subscriptions.as_ref().unwrap().iter().find(|s| s.email == email).unwrap().id
         };
         world.store.unsubscribe(of(1), "the reader", now).await.unwrap();
-        world.store.erase_subscriber(&reader(2), now).await.unwrap();
+        let secret = world.live.load().secret.clone();
+        world.store.erase_subscriber(&reader(2), &secret, now).await.unwrap();
         let hash = world.live.load().secret.address_hash(&reader(3).key());
         bench
             .execute(&format!("INSERT INTO suppression (address_hash, reason, created_at) VALUES ('{hash}', 'x', 0)"))
@@ -649,15 +658,17 @@ async fn a_reader_is_asked_to_confirm_before_any_digest_goes_out() {
         world.clock.advance(MINUTE);
         let email: EmailAddress = "new@example.com".parse().unwrap();
         let (newsletter, cadence) = (weekly(), weekly());
-        let wish = Wish {
+        let given = Given { form: "a form", words: "the words", origin: Origin::Page, address: None };
+        let want = Want { newsletter: &newsletter, cadence: &cadence, topics: &[], given };
+        let ask = Ask {
             email: &email,
-            newsletter: &newsletter,
-            cadence: &cadence,
+            mailbox: "a hash",
             language: Language::Ko,
-            consent: "the form",
-            own: Own::default(),
+            timezone: None,
+            wants: &[want],
+            nonce: "n0nce",
         };
-        let asked = world.store.request_subscription(&wish, "n0nce", world.clock.now()).await.unwrap();
+        let asked = world.store.ask(&ask, world.clock.now()).await.unwrap();
         assert_eq!(asked, Requested::Letter);
         assert_eq!(world.drain().await.sent, 4);
         let letter = &world.sink.ledger()[0];

@@ -7,7 +7,7 @@
 use crate::engines;
 use crate::origin::{Answer, Origin, feed};
 use crate::program::{self, Program};
-use crate::serving::{ask, get};
+use crate::serving::{ask, form_token, get};
 use crate::stage;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -43,7 +43,8 @@ async fn limit(daemon: &Program, limit: &str) {
 
 /// The form, filled in by another reader, from another network, each time.
 async fn subscribe(web: SocketAddr, number: u32) -> u16 {
-    let form = format!("email=r{number}%40example.com&cadence=daily&website=");
+    let token = form_token(web, "/subscribe/letter").await;
+    let form = format!("email=r{number}%40example.com&cadence=daily&token={token}&website=");
     let head = format!(
         "POST /subscribe/letter HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Forwarded-For: 10.{number}.0.1\r\n\
          Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",

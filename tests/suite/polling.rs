@@ -7,7 +7,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use syndicated::clock::{Chance, Clock};
-use syndicated::config::{Allow, Bounces, Config, Database, Fetch, Http, Lane, Live, Mail, OnAmbiguous, Relay, Site};
+use syndicated::config::{
+    Allow, Bounces, Config, Database, Fetch, Http, Lane, Live, Mail, OnAmbiguous, Relay, Retention, SignUp, Site,
+};
 use syndicated::domain::filter::Filter;
 use syndicated::domain::language::Language;
 use syndicated::domain::platform::Platforms;
@@ -76,6 +78,8 @@ pub(crate) fn config(sources: Vec<Source>) -> Config {
             late: 6 * HOUR,
             report: false,
         },
+        sign_up: SignUp::default(),
+        retention: Retention::default(),
         secret: SecretKey::new(vec![7; 32]).unwrap(),
         fresh_key: None,
         sources,

@@ -5,7 +5,7 @@ use crate::engines;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::time::Duration;
-use syndicated::config::{Allow, Bounces, Config, Fetch, Http, Lane, Live, Mail, OnAmbiguous, Relay, Site};
+use syndicated::config::{Allow, Bounces, Config, Fetch, Http, Lane, Live, Mail, OnAmbiguous, Relay, Retention, SignUp, Site};
 use syndicated::domain::filter::Filter;
 use syndicated::domain::html::CleanHtml;
 use syndicated::domain::id::{PostId, SourceId};
@@ -390,6 +390,8 @@ fn config(bench: &engines::Bench) -> Config {
         settle: Duration::ZERO,
         settle_max: Duration::ZERO,
         feed_items: 3,
+        commercial: None,
+        welcome: false,
     };
     Config {
         site: Site {
@@ -421,6 +423,8 @@ fn config(bench: &engines::Bench) -> Config {
             late: Duration::from_hours(6),
             report: false,
         },
+        sign_up: SignUp::default(),
+        retention: Retention::default(),
         secret: SecretKey::new(vec![7; 32]).unwrap(),
         fresh_key: None,
         sources: vec![source("one"), source("two")],

@@ -36,11 +36,27 @@ pub(crate) async fn get(web: SocketAddr, method: &str, path: &str) -> Answer {
     ask(web, &format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).await
 }
 
-/// Sends a form.
+/// The word that the form at `path` carries now.
+pub(crate) async fn form_token(web: SocketAddr, path: &str) -> String {
+    let page = get(web, "GET", path).await.body;
+    let (_, rest) = page.split_once("name=\"token\" value=\"").unwrap_or_else(|| panic!("no token at {path}: {page}"));
+    rest.split_once('"').unwrap().0.to_owned()
+}
+
+/// Sends a form, as a browser does that has just got it: a sign-up carries its word.
 pub(crate) async fn post(web: SocketAddr, path: &str, body: &str) -> Answer {
+    if path.starts_with("/subscribe/") && !body.contains("token=") {
+        let token = form_token(web, path).await;
+        return send(web, path, "", &format!("{body}&token={token}")).await;
+    }
+    send(web, path, "", body).await
+}
+
+/// Sends a form as it is, with more header lines.
+pub(crate) async fn send(web: SocketAddr, path: &str, more: &str, body: &str) -> Answer {
     let length = body.len();
     let head = format!(
-        "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n"
+        "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{more}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n"
     );
     ask(web, &(head + body)).await
 }
@@ -129,20 +145,28 @@ async fn nothing_changes_by_looking() {
         }
         let before = subscriptions(&daemon).await;
         assert_eq!(before.len(), 3);
-        let mut paths: Vec<String> =
-            ["/", "/subscribe", "/subscribe/letter", "/feeds/letter.rss", "/feeds/letter.atom"]
-                .into_iter()
-                .chain([
-                    "/feeds/letter.json",
-                    "/sources/essays.rss",
-                    "/style.css",
-                    "/healthz",
-                    "/nothing",
-                    "/feeds/no.rss",
-                    "/websub/1.AAAA?hub.mode=subscribe&hub.topic=https%3A%2F%2Fa.example%2F&hub.challenge=c",
-                ])
-                .map(str::to_owned)
-                .collect();
+        let mut paths: Vec<String> = [
+            "/",
+            "/subscribe",
+            "/subscribe/letter",
+            "/subscribe/letter?lang=ko",
+            "/subscribe.json",
+            "/subscribe.js",
+            "/feeds/letter.rss",
+            "/feeds/letter.atom",
+        ]
+        .into_iter()
+        .chain([
+            "/feeds/letter.json",
+            "/sources/essays.rss",
+            "/style.css",
+            "/healthz",
+            "/nothing",
+            "/feeds/no.rss",
+            "/websub/1.AAAA?hub.mode=subscribe&hub.topic=https%3A%2F%2Fa.example%2F&hub.challenge=c",
+        ])
+        .map(str::to_owned)
+        .collect();
         for subscription in &before {
             for purpose in [Purpose::Confirm, Purpose::Unsubscribe] {
                 let token = secret().token(purpose, subscription.id, subscription.counter, "");

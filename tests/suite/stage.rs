@@ -61,6 +61,9 @@ url = "{database}"
 [http]
 listen = "127.0.0.1:0"
 
+[subscribe]
+form_min_age = "0s"
+
 [mail]
 from = "Good News <news@example.org>"
 relay = "{relay}"

@@ -6,6 +6,7 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::id::{DigestId, SubscriberId, SubscriptionId};
 use crate::domain::language::Language;
 use crate::domain::picture::Picture;
+use crate::domain::slug::Slug;
 use crate::domain::text::escape;
 use crate::domain::time::Timestamp;
 use crate::domain::token::Purpose;
@@ -48,6 +49,25 @@ impl Master {
         let language = newsletter.map_or(config.site.language, |newsletter| newsletter.language);
         let mould = Mould::new(&head, &frozen.plain, &frozen.html, &frozen.pictures)?;
         Ok(Self { mould, language, date: frozen.frozen_at })
+    }
+
+    /// The mail of a letter that carries its words, in its language and of its date.
+    fn written(
+        config: &Config,
+        content: &Content,
+        newsletter: &Slug,
+        (language, date): (Language, Timestamp),
+    ) -> Result<Self, String> {
+        let Content::Written { subject, html, plain, .. } = content else { return Err("no such letter".to_owned()) };
+        let id = format!("{newsletter}.{}", config.site.base_url.host());
+        let head = Head {
+            from_name: &config.mail.from_name,
+            from: &config.mail.from,
+            subject,
+            list: Some(ListHead { id: &id, name: title(config, newsletter.as_str()) }),
+        };
+        let mould = Mould::new(&head, plain, html, &[]).map_err(|error| error.to_string())?;
+        Ok(Self { mould, language, date })
     }
 
     /// The mail of an attempt to show somebody a digest; `None` when it shows none.
@@ -133,17 +153,29 @@ fn compose(
             ];
             cast(config, to, (&config.secret.letter_message_id(*id), master.date), &master.mould, &own)
         }
-        Content::Confirm { letter: id, written, subscription, counter, nonce, newsletter, language } => {
+        Content::Confirm { letter: id, written, subscription, counter, nonce, newsletters, language } => {
             let token = config.secret.token(Purpose::Confirm, *subscription, *counter, nonce);
-            let context = ConfirmContext {
-                language: *language,
-                title: title(config, newsletter.as_str()).to_owned(),
-                link: config.url(&format!("/confirm/{token}")),
-            };
+            let link = config.url(&format!("/confirm/{token}"));
+            let context = ConfirmContext { language: *language, title: titles(config, newsletters), link };
             let rendered = renderer.confirm_letter(&context).map_err(|error| error.to_string())?;
             let id = config.secret.letter_message_id(*id);
             let mould = letter(config, &rendered.subject, (&rendered.plain, &rendered.html, &[]))?;
             cast(config, to, (&id, *written), &mould, &[])
+        }
+        Content::Known { letter: id, written, subscription, counter, newsletters, language } => {
+            let token = config.secret.token(Purpose::Preferences, *subscription, *counter, "");
+            let link = config.url(&format!("/p/{token}"));
+            let context = ConfirmContext { language: *language, title: titles(config, newsletters), link };
+            let rendered = renderer.known_letter(&context).map_err(|error| error.to_string())?;
+            let id = config.secret.letter_message_id(*id);
+            let mould = letter(config, &rendered.subject, (&rendered.plain, &rendered.html, &[]))?;
+            cast(config, to, (&id, *written), &mould, &[])
+        }
+        Content::Written { letter: id, written, subscription, counter, newsletter, language, name, .. } => {
+            let master = Master::written(config, &attempt.content, newsletter, (*language, *written))?;
+            let id = config.secret.letter_message_id(*id);
+            let (name, subscription) = (name.as_deref(), (*subscription, *counter));
+            master.copy(config, renderer, &Reader { to, name, subscription, id: &id, dated: None })
         }
         Content::Owner { letter: id, written, subject, body } => {
             let rendered = renderer.owner_letter(subject, body).map_err(|error| error.to_string())?;
@@ -191,6 +223,10 @@ fn cast(
 
 fn title<'a>(config: &'a Config, newsletter: &'a str) -> &'a str {
     config.newsletter(newsletter).map_or(newsletter, |newsletter| newsletter.title.as_str())
+}
+
+fn titles(config: &Config, newsletters: &[Slug]) -> String {
+    newsletters.iter().map(|name| title(config, name.as_str())).collect::<Vec<_>>().join(", ")
 }
 
 /// A page with a note on top, which is not part of it.

@@ -232,7 +232,9 @@ impl<'a> Round<'a> {
                 let pictures = self.courier.store.pictures_in(html).await?;
                 Master::preview(&self.config, content, &pictures).transpose().map(|master| master.map(Arc::new))
             }
-            Content::Confirm { .. } | Content::Owner { .. } => Ok(None),
+            Content::Confirm { .. } | Content::Known { .. } | Content::Written { .. } | Content::Owner { .. } => {
+                Ok(None)
+            }
         })
     }
 

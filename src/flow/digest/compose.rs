@@ -255,6 +255,7 @@ impl Composer<'_> {
             lead,
             sections,
             preferences: self.newsletter.has_choices(),
+            advertising: self.config.advertising(self.newsletter),
             ..DigestContext::default()
         }
     }

@@ -2,6 +2,7 @@
 //! numbered from top to bottom.
 
 use super::super::article::{prepare, runs_leftwards, shorten};
+use super::super::letters::AdvertisingView;
 use super::super::prose::{Links, prose};
 use super::super::texts::Texts;
 use super::{DigestContext, DigestPost, Room};
@@ -38,6 +39,7 @@ pub(super) struct View<'a> {
     email: &'static str,
     unsubscribe: &'static str,
     preferences: &'static str,
+    pub(super) advertising: Option<AdvertisingView>,
 }
 
 /// Sanitised HTML, and the same as text.
@@ -141,6 +143,7 @@ impl DigestContext {
             email: token::EMAIL,
             unsubscribe: token::UNSUBSCRIBE_URL,
             preferences: if self.preferences { token::PREFERENCES_URL } else { "" },
+            advertising: None,
         }
     }
 }
