@@ -12,6 +12,7 @@ use crate::domain::id::BounceId;
 use crate::flow::bounce::{Bounces, Taken};
 use crate::flow::subscribe::Subscriptions;
 use crate::mail::returned::MOST_BYTES;
+use crate::render::Renderer;
 use crate::store::{BounceFilter, BounceRow, Came};
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
@@ -101,18 +102,24 @@ async fn take(to: &[String], setting: &Setting, out: &mut Out) -> anyhow::Result
     }
     let (config, store) = setting.open().await?;
     let (live, clock) = (Arc::new(ArcSwap::from_pointee(config)), setting.clock.clone());
-    let bounces = bounces(&store, live, clock, setting);
+    let bounces = bounces(&store, live, clock, setting)?;
     // Postfix names the address that the mail was sent to before any alias changed it (local(8)).
     let named = ["ORIGINAL_RECIPIENT", "RECIPIENT"].iter().filter_map(|name| setting.environment.get(name));
     let to: Vec<String> = to.iter().cloned().chain(named.map(str::to_owned)).collect();
     Ok(out.line(in_words(bounces.take("pipe", &mail, &to).await?))?)
 }
 
-fn bounces(store: &crate::store::Store, live: crate::config::Live, clock: Clock, setting: &Setting) -> Bounces {
-    let chance = setting.chance.clone();
+fn bounces(
+    store: &crate::store::Store,
+    live: crate::config::Live,
+    clock: Clock,
+    setting: &Setting,
+) -> anyhow::Result<Bounces> {
+    let renderer = Arc::new(Renderer::with(live.load().site.templates.as_deref())?);
     // The daemon looks for letters by itself.
-    let subscriptions = Subscriptions::new(store.clone(), live.clone(), clock.clone(), chance, Arc::new(Notify::new()));
-    Bounces::new(store.clone(), live, clock, Arc::new(subscriptions))
+    let (chance, mail) = (setting.chance.clone(), Arc::new(Notify::new()));
+    let subscriptions = Subscriptions::new(store.clone(), live.clone(), clock.clone(), chance, renderer, mail);
+    Ok(Bounces::new(store.clone(), live, clock, Arc::new(subscriptions)))
 }
 
 /// As much as is looked at, and then the rest away: who writes to a pipe that

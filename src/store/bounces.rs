@@ -239,15 +239,19 @@ impl Store {
         row.map(BounceRow::try_from).transpose()
     }
 
-    /// Whether an address is never mailed, and why.
-    pub async fn suppression(&self, secret: &SecretKey, address: &EmailAddress) -> Result<Option<String>, StoreError> {
-        let row: Option<(String,)> = each!(&self.reader, |db| {
-            sqlx::query_as("SELECT reason FROM suppression WHERE address_hash = $1")
+    /// Why and since when an address is never mailed; `None` when it is.
+    pub async fn suppression(
+        &self,
+        secret: &SecretKey,
+        address: &EmailAddress,
+    ) -> Result<Option<(String, Timestamp)>, StoreError> {
+        let row: Option<(String, i64)> = each!(&self.reader, |db| {
+            sqlx::query_as("SELECT reason, created_at FROM suppression WHERE address_hash = $1")
                 .bind(secret.address_hash(&address.key()))
                 .fetch_optional(db)
                 .await
         })?;
-        Ok(row.map(|(reason,)| reason))
+        Ok(row.map(|(reason, at)| (reason, Timestamp::from_millis(at))))
     }
 
     /// Lets an address be mailed again, and forgets its soft bounces. Returns

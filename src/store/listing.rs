@@ -160,22 +160,11 @@ impl Store {
                 at: Timestamp::from_millis(row.at),
                 form: row.form,
                 words: row.words,
-                origin: row.origin,
-                address: row.address,
+                origin: row.origin.parse().map_err(StoreError::Corrupt)?,
+                address: row.address.and_then(|address| address.parse().ok()),
             };
             consents.entry(SubscriptionId(row.subscription_id)).or_default().push(consent);
         }
         Ok(consents)
-    }
-
-    /// Why and since when an address is never mailed, by its keyed hash; `None` when it is.
-    pub async fn suppression(&self, address_hash: &str) -> Result<Option<(String, Timestamp)>, StoreError> {
-        let row: Option<(String, i64)> = each!(&self.reader, |db| {
-            sqlx::query_as("SELECT reason, created_at FROM suppression WHERE address_hash = $1")
-                .bind(address_hash)
-                .fetch_optional(db)
-                .await
-        })?;
-        Ok(row.map(|(reason, at)| (reason, Timestamp::from_millis(at))))
     }
 }

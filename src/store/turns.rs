@@ -8,8 +8,8 @@
 
 use super::deliveries::{Attempt, Courier, Gate, HELD, Results, Settled, Settlement, Turn};
 use super::due::{self, Candidate};
-use super::many::Padded;
 use super::erase::ERASED;
+use super::many::Padded;
 use super::words::hold_still;
 use super::{Store, StoreError, Tx, counts, each};
 use crate::domain::delivery::DeliveryState;

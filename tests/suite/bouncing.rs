@@ -19,7 +19,8 @@ use syndicated::flow::bounce::{Bounces, Taken};
 use syndicated::flow::digest::Outcome;
 use syndicated::flow::subscribe::Subscriptions;
 use syndicated::mail::returned::Returned;
-use syndicated::store::{BounceFilter, Came, Own, SubscriptionFilter, Wish};
+use syndicated::render::Renderer;
+use syndicated::store::{BounceFilter, Came, SubscriptionFilter};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Notify;
 
@@ -94,7 +95,8 @@ impl Post {
 pub(crate) fn bounces(stage: &Stage) -> Bounces {
     let (store, live, clock) = (stage.store.clone(), stage.live.clone(), stage.clock.clone());
     let chance = Chance::seeded(4);
-    let subscriptions = Subscriptions::new(store.clone(), live.clone(), clock.clone(), chance, Arc::new(Notify::new()));
+    let (renderer, mail) = (Arc::new(Renderer::new().unwrap()), Arc::new(Notify::new()));
+    let subscriptions = Subscriptions::new(store.clone(), live.clone(), clock.clone(), chance, renderer, mail);
     Bounces::new(store, live, clock, Arc::new(subscriptions))
 }
 
@@ -310,7 +312,8 @@ async fn a_bounce_of_an_old_address_says_nothing_of_the_new() {
         assert!(!post.is_suppressed("new@example.org").await && !post.is_suppressed("r0@example.org").await);
         // Who is erased takes along what names them.
         let reader = "new@example.org".parse().unwrap();
-        assert!(post.stage.store.erase_subscriber(&reader, post.stage.clock.now()).await.unwrap());
+        let secret = post.stage.live.load().secret.clone();
+        assert!(post.stage.store.erase_subscriber(&reader, &secret, post.stage.clock.now()).await.unwrap());
         assert_eq!(post.comes("postfix-unknown-user", mail).await, Taken::Kept(BounceKind::Unclear, Came::Again));
     }
 }
@@ -327,7 +330,8 @@ async fn who_is_erased_leaves_no_name_in_what_came_back() {
         }
         assert_eq!(bench.texts("SELECT kind FROM bounce ORDER BY id").await, ["hard", "unclear", "unclear"]);
         let reader = "r0@example.org".parse().unwrap();
-        assert!(post.stage.store.erase_subscriber(&reader, post.stage.clock.now()).await.unwrap());
+        let secret = post.stage.live.load().secret.clone();
+        assert!(post.stage.store.erase_subscriber(&reader, &secret, post.stage.clock.now()).await.unwrap());
         let left = bench.texts("SELECT raw FROM bounce").await;
         assert!(left.len() == 1 && left[0].contains("r1@example.org"), "{left:?}");
         // Only the keyed hash is left of it.
@@ -340,11 +344,8 @@ async fn who_is_erased_leaves_no_name_in_what_came_back() {
 async fn the_mail_that_asks_to_confirm_comes_back_too() {
     for bench in engines::all().await {
         let post = Post::new(&bench, 0, "").await;
-        let (newsletter, cadence) = ("letter".parse().unwrap(), "daily".parse().unwrap());
         let email = "nobody@example.org".parse().unwrap();
-        let (language, consent, own) = ("en".parse().unwrap(), "asked for", Own::default());
-        let wish = Wish { email: &email, newsletter: &newsletter, cadence: &cadence, language, consent, own };
-        post.stage.store.request_subscription(&wish, "nonce", post.stage.clock.now()).await.unwrap();
+        stage::ask(&post.stage.store, &email, "en".parse().unwrap(), &[], post.stage.clock.now()).await;
         post.stage.deliverer().drain().await.unwrap();
         let sent = post.sink.taken().remove(0);
         let mail = Mailed { from: sent.from, to: sent.to, goodbye: String::new(), url: String::new() };

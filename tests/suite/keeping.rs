@@ -143,7 +143,7 @@ async fn advertising_is_agreed_to_expressly_confirmed_and_asked_about_every_two_
 
         site.join("email=ann%40example.com&agreed=yes&language=ko", "offers", 0).await;
         let ann = site.subscriptions().await.remove(0);
-        let records = site.daemon.store.consents_of(ann.id).await.unwrap();
+        let records = stage::on_record(&site.daemon.store, ann.id).await;
         assert!(records[0].words.contains(said), "{}", records[0].words);
         // The receipt is no advertising, and says who, when and how to take it back.
         let receipt = site.mail(1).await;
@@ -166,7 +166,7 @@ async fn advertising_is_agreed_to_expressly_confirmed_and_asked_about_every_two_
         assert_eq!(renewal.to, "ann@example.com");
         assert!(renewal.subject.contains("계속 받으시겠습니까"), "{}", renewal.subject);
         assert!(renewal.text.contains("2026년 11월 23일") && renewal.text.contains("무료로"), "{}", renewal.text);
-        let records = site.daemon.store.consents_of(ann.id).await.unwrap();
+        let records = stage::on_record(&site.daemon.store, ann.id).await;
         assert_eq!(records.last().map(|record| record.act), Some(Act::Renewed));
         // Her way out works, and she is not asked again for two years.
         assert_eq!(get(site.web, "GET", &renewal.link("/u/")).await.status, 200);

@@ -5,7 +5,9 @@ use crate::engines;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::time::Duration;
-use syndicated::config::{Allow, Bounces, Config, Fetch, Http, Lane, Live, Mail, OnAmbiguous, Relay, Retention, SignUp, Site};
+use syndicated::config::{
+    Allow, Bounces, Config, Fetch, Http, Lane, Live, Mail, OnAmbiguous, Relay, Retention, SignUp, Site,
+};
 use syndicated::domain::filter::Filter;
 use syndicated::domain::html::CleanHtml;
 use syndicated::domain::id::{PostId, SourceId};

@@ -228,7 +228,7 @@ async fn a_relay_reports_to_the_daemon() {
         assert_eq!(done.status, 200);
         assert!(done.head.contains("cache-control: no-store"), "{}", done.head);
         let why = stage.store.suppression(&secret, &reader).await.unwrap();
-        assert_eq!(why.as_deref(), Some("there is no such mailbox (5.1.1)"));
+        assert_eq!(why.unwrap().0, "there is no such mailbox (5.1.1)");
         // Many events are one report; too many are none.
         let many = format!("[{}]", vec![report("brevo-soft.json"); 1_000].join(","));
         assert!(many.len() > 300_000);

@@ -493,7 +493,7 @@ async fn what_was_agreed_to_is_on_record_and_the_network_address_goes() {
         site.clock.advance(Duration::from_hours(1));
         send(site.web, &letter.link("/confirm/"), &forwarded("2001:db8::7"), "").await;
         let id = site.subscriptions().await[0].id;
-        let records = site.daemon.store.consents_of(id).await.unwrap();
+        let records = stage::on_record(&site.daemon.store, id).await;
         let acts: Vec<_> = records.iter().map(|record| (record.act, record.origin)).collect();
         assert_eq!(acts, [(Act::Asked, Origin::Page), (Act::Confirmed, Origin::Page)], "{}", bench.engine);
         assert!(
@@ -507,7 +507,7 @@ async fn what_was_agreed_to_is_on_record_and_the_network_address_goes() {
         assert!(records[0].form.starts_with("sign-up page ") && records[0].form.len() == 25, "{}", records[0].form);
         site.sign_up("/subscribe/letter?lang=ko", "email=ben%40example.com&shown=ko").await;
         let ben = site.subscriptions().await.remove(1);
-        let in_korean = site.daemon.store.consents_of(ben.id).await.unwrap().remove(0);
+        let in_korean = stage::on_record(&site.daemon.store, ben.id).await.remove(0);
         assert!(in_korean.words.contains("Letters 구독") && in_korean.form != records[0].form, "{in_korean:?}");
 
         let goodbye = secret().token(Purpose::Unsubscribe, id, 0, "");
@@ -515,7 +515,7 @@ async fn what_was_agreed_to_is_on_record_and_the_network_address_goes() {
         site.clock.advance(30 * DAY);
         let kept = site
             .in_an_hour("the addresses are gone", async || {
-                let records = site.daemon.store.consents_of(id).await.unwrap();
+                let records = stage::on_record(&site.daemon.store, id).await;
                 records.iter().all(|record| record.address.is_none()).then_some(records)
             })
             .await;
@@ -598,7 +598,7 @@ async fn a_form_on_another_site_leads_back_to_it() {
     let from_blog = "Origin: https://blog.example.com\r\n";
     let straight = send(site.web, "/subscribe", from_blog, &encoded(&token, back)).await;
     assert!(straight.status == 303 && straight.head.contains(&format!("location: {back}")), "{}", straight.head);
-    let record = site.daemon.store.consents_of(site.subscriptions().await[0].id).await.unwrap().remove(0);
+    let record = stage::on_record(&site.daemon.store, site.subscriptions().await[0].id).await.remove(0);
     assert_eq!(record.origin, Origin::Embedded);
     assert!(record.form.starts_with("form on another site "), "{}", record.form);
 
@@ -690,7 +690,7 @@ async fn a_program_signs_up_by_json() {
         let both = site.subscriptions().await;
         assert_eq!((both.len(), both[0].topics.len(), both[1].topics.len()), (2, 1, 0));
         assert_eq!((both[0].cadence.as_str(), both[0].language), ("daily", Language::Ko));
-        let record = site.daemon.store.consents_of(both[0].id).await.unwrap().remove(0);
+        let record = stage::on_record(&site.daemon.store, both[0].id).await.remove(0);
         assert_eq!(record.origin, Origin::Json);
         assert!(site.mail(0).await.subject.contains("Letters, 짧은 소식"));
 

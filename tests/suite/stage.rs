@@ -7,13 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use syndicated::clock::{Chance, Clock};
 use syndicated::config::{Config, Database, Environment, Live};
+use syndicated::domain::consent::{Consent, Given, Origin};
 use syndicated::domain::digest::Edition;
+use syndicated::domain::email_address::EmailAddress;
 use syndicated::domain::filter::Filter;
 use syndicated::domain::html::CleanHtml;
-use syndicated::domain::id::PostId;
+use syndicated::domain::id::{PostId, SubscriptionId};
 use syndicated::domain::language::Language;
 use syndicated::domain::pace::Pace;
 use syndicated::domain::post::Entry;
+use syndicated::domain::slug::Slug;
 use syndicated::domain::source::Seed;
 use syndicated::domain::time::Timestamp;
 use syndicated::flow::deliver::Deliverer;
@@ -21,7 +24,7 @@ use syndicated::flow::digest::Digester;
 use syndicated::mail::Deadlines;
 use syndicated::read::{fingerprint, url_key};
 use syndicated::render::Renderer;
-use syndicated::store::{Arrival, Arriving, Own, Store, Wish};
+use syndicated::store::{Arrival, Arriving, Ask, Own, Store, Want, Wish};
 
 /// An instant as RFC 3339 has it.
 pub(crate) fn at(text: &str) -> Timestamp {
@@ -201,4 +204,18 @@ pub(crate) fn arrival(titles: &[&str], now: Timestamp) -> Arrival {
 /// A slot of the stage's newsletter.
 pub(crate) fn edition(cadence: &str, slot: &str) -> Edition {
     Edition { newsletter: "letter".parse().unwrap(), cadence: cadence.parse().unwrap(), slot: slot.to_owned() }
+}
+
+/// What is on record of a subscription's consent, in order.
+pub(crate) async fn on_record(store: &Store, subscription: SubscriptionId) -> Vec<Consent> {
+    store.consents_of(&[subscription]).await.unwrap().remove(&subscription).unwrap_or_default()
+}
+
+/// Somebody asks on a form for the stage's newsletter.
+pub(crate) async fn ask(store: &Store, email: &EmailAddress, language: Language, topics: &[Slug], now: Timestamp) {
+    let (newsletter, cadence) = ("letter".parse().unwrap(), "daily".parse().unwrap());
+    let given = Given { form: "a form", words: "the form", origin: Origin::Page, address: None };
+    let wants = [Want { newsletter: &newsletter, cadence: &cadence, topics, given }];
+    let ask = Ask { email, mailbox: "its hash", language, timezone: None, wants: &wants, nonce: "nonce" };
+    store.ask(&ask, now).await.unwrap();
 }

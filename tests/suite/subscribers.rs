@@ -125,18 +125,9 @@ async fn an_operator_confirms_pauses_ends_and_sees_it_all() {
     for bench in engines::all().await {
         let config = configured(&bench);
         let store = bench.open().await;
-        let (email, letter, daily) =
-            ("ann@example.com".parse().unwrap(), "letter".parse().unwrap(), "daily".parse().unwrap());
-        let wish = syndicated::store::Wish {
-            email: &email,
-            newsletter: &letter,
-            cadence: &daily,
-            language: syndicated::domain::language::Language::Ko,
-            consent: "the form",
-            own: syndicated::store::Own { topics: &["film".parse().unwrap()], ..Default::default() },
-        };
+        let email = "ann@example.com".parse().unwrap();
         let now = syndicated::clock::Clock::system().now();
-        store.request_subscription(&wish, "nonce", now).await.unwrap();
+        stage::ask(&store, &email, "ko".parse().unwrap(), &["film".parse().unwrap()], now).await;
         store.close().await;
         let show = async || typed(&config, &["subscriber", "show", "ANN@example.com", "--json"]).await.ok().json();
         assert_eq!(show().await["subscriptions"][0]["state"], "pending");

@@ -151,8 +151,8 @@ pub struct Erase {
 }
 
 pub(super) async fn erase(it: Erase, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
-    let (_, store) = setting.open().await?;
-    if store.erase_subscriber(&it.email, setting.clock.now()).await? {
+    let (config, store) = setting.open().await?;
+    if store.erase_subscriber(&it.email, &config.secret, setting.clock.now()).await? {
         Ok(out.line(format!("erased {}: nothing names this address any more", it.email))?)
     } else {
         Err(Usage(format!("there is no reader {}", it.email)).into())

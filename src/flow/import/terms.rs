@@ -3,7 +3,7 @@
 
 use super::Import;
 use crate::config::Config;
-use crate::domain::consent::{Act, Consent};
+use crate::domain::consent::{Act, Consent, Origin};
 use crate::domain::digest::token;
 use crate::domain::language::Language;
 use crate::domain::newsletter::{Cadence, Newsletter};
@@ -116,7 +116,7 @@ impl Import<'_> {
                 at: told_at.unwrap_or(self.now),
                 form: file.to_owned(),
                 words: words.clone(),
-                origin: "import".to_owned(),
+                origin: Origin::Import,
                 address: None,
             }]
         });
