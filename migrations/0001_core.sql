@@ -156,10 +156,13 @@ CREATE TABLE subscriber (
     language   TEXT   NOT NULL,
     -- Whose clock shows the reader's morning; '' is each newsletter's own.
     timezone   TEXT   NOT NULL DEFAULT '',
+    -- The hour of that clock, 0 to 23, at which mails shall come; NULL is each newsletter's own.
+    hour       BIGINT CHECK (hour BETWEEN 0 AND 23),
     created_at BIGINT NOT NULL
 );
 -- Which zones there are is asked before every slot.
 CREATE INDEX subscriber_zone ON subscriber (timezone) WHERE timezone <> '';
+CREATE INDEX subscriber_hour ON subscriber (timezone, hour) WHERE hour IS NOT NULL;
 
 CREATE TABLE subscription (
     id                 {ID},
@@ -170,6 +173,8 @@ CREATE TABLE subscription (
     moved_at           BIGINT,
     -- The topics that the reader chose, sorted, a space between each two; '' is everything.
     topics             TEXT   NOT NULL DEFAULT '',
+    -- Until then nothing is mailed; then it goes on by itself.
+    paused_until       BIGINT,
     state              TEXT   NOT NULL CHECK (state IN ('pending', 'confirmed', 'unsubscribed')),
     -- Part of every token; raising it revokes them.
     counter            BIGINT NOT NULL DEFAULT 0,
@@ -182,11 +187,26 @@ CREATE TABLE subscription (
     confirmed_at       BIGINT,
     ended_at           BIGINT,
     ended_by           TEXT,
+    -- What the reader said of why, if anything.
+    ended_why          TEXT,
+    -- Until when the reader may take it back; NULL when there is nothing to take back.
+    undo_until         BIGINT,
     UNIQUE (subscriber_id, newsletter)
 );
 CREATE INDEX subscription_of ON subscription (newsletter, cadence, state);
 CREATE INDEX subscription_topics ON subscription (newsletter, cadence, topics) WHERE topics <> '';
 CREATE INDEX subscription_moved ON subscription (newsletter, cadence) WHERE moved_at IS NOT NULL;
+
+-- Another address that a reader asked for: it counts once it is confirmed there. After that, for a
+-- while, the old one by which the change can be taken back.
+CREATE TABLE address_change (
+    subscriber_id BIGINT  NOT NULL PRIMARY KEY REFERENCES subscriber (id),
+    email         TEXT    NOT NULL,
+    -- What the link's token is bound to.
+    nonce         TEXT    NOT NULL,
+    expires_at    BIGINT  NOT NULL,
+    takes_back    BOOLEAN NOT NULL
+);
 
 -- Addresses that are never mailed again, as keyed hashes.
 CREATE TABLE suppression (
@@ -232,12 +252,15 @@ CREATE TABLE digest_variant (
     PRIMARY KEY (digest_id, number)
 );
 
--- When a digest falls due by the clocks of other zones than the newsletter's (`deliver = "local"`).
+-- When a digest falls due by the clocks of other zones than the newsletter's, and at the
+-- hours that readers chose there (`deliver = "local"`).
 CREATE TABLE digest_zone (
     digest_id BIGINT NOT NULL REFERENCES digest (id),
     timezone  TEXT   NOT NULL,
+    -- -1 is the newsletter's own time.
+    hour      BIGINT NOT NULL,
     due_at    BIGINT NOT NULL,
-    PRIMARY KEY (digest_id, timezone)
+    PRIMARY KEY (digest_id, timezone, hour)
 );
 
 -- What the editor says in the next digest of a cadence, or of any ('').
@@ -289,8 +312,9 @@ CREATE INDEX passed_over_of ON passed_over (post_id);
 -- A mail outside any digest.
 CREATE TABLE letter (
     id              {ID},
-    -- 'confirm' renders its link when it is sent; 'owner' and 'preview' carry their words.
-    kind            TEXT   NOT NULL CHECK (kind IN ('confirm', 'owner', 'preview')),
+    -- 'owner' and 'preview' carry their words; the others are rendered, with their links, when they are sent.
+    kind            TEXT   NOT NULL CHECK (kind IN
+        ('confirm', 'owner', 'preview', 'welcome', 'goodbye', 'renewal', 'address', 'data')),
     recipient       TEXT   NOT NULL,
     language        TEXT   NOT NULL,
     subscription_id BIGINT REFERENCES subscription (id),
@@ -301,6 +325,8 @@ CREATE TABLE letter (
     digest_id       BIGINT REFERENCES digest (id),
     created_at      BIGINT NOT NULL
 );
+
+CREATE INDEX letter_of ON letter (subscription_id) WHERE subscription_id IS NOT NULL;
 
 -- One mail to one reader: of a digest, or a letter. This table is the queue.
 CREATE TABLE delivery (

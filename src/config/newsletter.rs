@@ -53,6 +53,7 @@ pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<N
         table.faults().add(&table.place("settle_max"), format_args!("is shorter than settle ({})", span::show(settle)));
     }
     let feed_items = table.number("feed_items", 1..=500);
+    let goodbye = table.flag("goodbye").unwrap_or(true);
     let filter = filter(&mut table);
     table.finish();
     let listed = listed.map(|list| {
@@ -72,6 +73,7 @@ pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<N
         settle,
         settle_max,
         feed_items: feed_items.unwrap_or(50),
+        goodbye,
     });
     (newsletter, Named { listed: listed.unwrap_or_default(), in_topics: named })
 }

@@ -4,13 +4,18 @@
 //! after they are durable (P12). Whether an address is known cannot be told from
 //! any answer (S8).
 
+mod goodbye;
+mod own;
 mod preferences;
 
-pub use preferences::Choice;
+pub use goodbye::{Goodbye, Left, Reason, WayBack};
+pub use own::{AskedByLink, NewAddress};
+pub use preferences::{Choice, ChoiceOf, LONGEST_PAUSE, Preferences};
 
 use crate::clock::{Chance, Clock};
 use crate::config::{Config, Live};
 use crate::domain::email_address::EmailAddress;
+use crate::domain::language::Language;
 use crate::domain::newsletter::Newsletter;
 use crate::domain::slug::Slug;
 use crate::domain::subscriber::{Subscription, SubscriptionState};
@@ -42,6 +47,8 @@ pub enum Refusal {
     Cadence,
     /// No such topic or time zone was offered: the form came from elsewhere.
     Choice,
+    /// That is no day to come, or one too far off.
+    Pause,
 }
 
 /// What a form asks for.
@@ -59,15 +66,15 @@ pub struct Asked<'a> {
     pub timezone: &'a str,
 }
 
-/// What a confirmation link is worth.
+/// What a confirmation link is worth, and the reader's language.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Confirmation {
     /// Good: the newsletter's title.
-    Open(String),
+    Open(String, Language),
     /// It was used, and the subscription stands: the newsletter's title.
-    Done(String),
+    Done(String, Language),
     /// Too old, or its subscription has ended: the newsletter's name, to ask anew.
-    Over(Slug),
+    Over(Slug, Language),
     /// Not ours.
     Forged,
 }
@@ -123,31 +130,15 @@ impl Subscriptions {
         let Some((confirmation, open)) = self.read_confirmation(token).await? else {
             return Ok(Confirmation::Forged);
         };
-        let (Confirmation::Open(title), Some((subscription, nonce))) = (&confirmation, open) else {
+        let (Confirmation::Open(title, language), Some((subscription, nonce))) = (&confirmation, open) else {
             return Ok(confirmation);
         };
         if self.store.confirm_subscription(subscription.id, &nonce, self.clock.now()).await? {
             tracing::info!(newsletter = %subscription.newsletter, "a reader confirmed");
-            Ok(Confirmation::Done(title.clone()))
+            Ok(Confirmation::Done(title.clone(), *language))
         } else {
-            Ok(Confirmation::Over(subscription.newsletter))
+            Ok(Confirmation::Over(subscription.newsletter, *language))
         }
-    }
-
-    /// The title of the newsletter that an unsubscribe link is of; `None` when
-    /// it is not ours.
-    pub async fn look_at_goodbye(&self, token: &str) -> Result<Option<String>, StoreError> {
-        let subscription = self.read_goodbye(token).await?;
-        Ok(subscription.map(|subscription| title(&self.config.load(), &subscription.newsletter)))
-    }
-
-    /// Ends the subscription that a link speaks of, whatever its state and
-    /// whether or not its newsletter still exists (P9). Returns the title.
-    pub async fn unsubscribe(&self, token: &str, by: &str) -> Result<Option<String>, StoreError> {
-        let Some(subscription) = self.read_goodbye(token).await? else { return Ok(None) };
-        self.store.unsubscribe(subscription.id, by, self.clock.now()).await?;
-        tracing::info!(newsletter = %subscription.newsletter, by, "a reader left");
-        Ok(Some(title(&self.config.load(), &subscription.newsletter)))
     }
 
     async fn read_confirmation(
@@ -157,31 +148,23 @@ impl Subscriptions {
         let config = self.config.load_full();
         let Some(claim) = Claim::read(token) else { return Ok(None) };
         let Some((subscription, open)) = self.store.confirmation(claim.subscription).await? else { return Ok(None) };
+        let language = subscription.language;
         let nonce = open.as_ref().map_or("", |(nonce, _)| nonce.as_str());
         let ours = config.secret.verify(Purpose::Confirm, &claim, nonce) && claim.counter == subscription.counter;
         Ok(Some(match open {
             Some((nonce, expires)) if ours => {
                 let title = title(&config, &subscription.newsletter);
                 match subscription.state {
-                    SubscriptionState::Confirmed => (Confirmation::Done(title), None),
+                    SubscriptionState::Confirmed => (Confirmation::Done(title, language), None),
                     SubscriptionState::Pending if expires > self.clock.now() => {
-                        (Confirmation::Open(title), Some((subscription, nonce)))
+                        (Confirmation::Open(title, language), Some((subscription, nonce)))
                     }
-                    _ => (Confirmation::Over(subscription.newsletter), None),
+                    _ => (Confirmation::Over(subscription.newsletter, language), None),
                 }
             }
             // The nonce has changed or gone: an older letter's link, or a guess. Neither learns more than a name.
-            _ => (Confirmation::Over(subscription.newsletter), None),
+            _ => (Confirmation::Over(subscription.newsletter, language), None),
         }))
-    }
-
-    async fn read_goodbye(&self, token: &str) -> Result<Option<Subscription>, StoreError> {
-        let Some(claim) = Claim::read(token) else { return Ok(None) };
-        if !self.config.load().secret.verify(Purpose::Unsubscribe, &claim, "") {
-            return Ok(None);
-        }
-        let subscription = self.store.subscription(claim.subscription).await?;
-        Ok(subscription.filter(|subscription| subscription.counter == claim.counter))
     }
 }
 

@@ -7,6 +7,8 @@ mod cut;
 mod dates;
 mod digest;
 mod escape;
+mod letters;
+mod own;
 mod prose;
 mod sample;
 mod templates;
@@ -18,6 +20,10 @@ pub use article::pictures;
 pub use cut::cut;
 pub use dates::{long_date, short_date};
 pub use digest::{DigestContext, DigestPost, Headline, Section};
+pub use letters::ConfirmContext;
+pub use own::{
+    DataContext, LanguageChoice, LeaveContext, LeftContext, LessOften, NewsletterChoices, PreferencesContext,
+};
 pub use sample::sample_digest;
 pub use templates::{Template, TemplateFaults, templates};
 pub use wrap::wrap;
@@ -52,18 +58,6 @@ pub struct Rendered {
 #[derive(Debug, thiserror::Error)]
 #[error("the template {0} cannot be rendered: {1}")]
 pub struct RenderError(String, String);
-
-/// What the confirmation mail's templates get.
-#[derive(Debug, Clone, Serialize)]
-pub struct ConfirmContext {
-    /// The reader's language.
-    #[serde(rename = "lang")]
-    pub language: Language,
-    /// The newsletter's title.
-    pub title: String,
-    /// The reader's own link.
-    pub link: String,
-}
 
 /// What every page gets.
 #[derive(Debug, Clone, Serialize)]
@@ -144,30 +138,6 @@ pub struct SubscribeContext {
     pub zone: String,
     /// What was typed.
     pub email: String,
-    /// The key of a text that says what was wrong.
-    pub problem: Option<&'static str>,
-}
-
-/// What the page of a reader's own choices gets.
-#[derive(Debug, Clone, Serialize)]
-pub struct PreferencesContext {
-    /// What every page gets.
-    #[serde(flatten)]
-    pub frame: Frame,
-    /// The newsletter's title.
-    pub title: String,
-    /// Where the form posts to.
-    pub action: String,
-    /// What may be chosen.
-    pub cadences: Vec<CadenceChoice>,
-    /// What is chosen.
-    pub chosen: String,
-    /// What may be chosen of it; empty when each reader gets all.
-    pub topics: Vec<TopicChoice>,
-    /// The time zones to choose from; empty when everybody is mailed at once.
-    pub zones: Vec<&'static str>,
-    /// Which is chosen.
-    pub zone: String,
     /// The key of a text that says what was wrong.
     pub problem: Option<&'static str>,
 }
@@ -266,47 +236,6 @@ impl Renderer {
         }
     }
 
-    /// The mail that asks a reader to confirm.
-    pub fn confirm_letter(&self, context: &ConfirmContext) -> Result<Rendered, RenderError> {
-        #[derive(Serialize)]
-        struct Letter<'a> {
-            #[serde(flatten)]
-            context: &'a ConfirmContext,
-            subject: &'a str,
-            preheader: &'a str,
-        }
-        let engine = self.engine();
-        let fill = |key| engine.texts.of(context.language).fill(key, &[("title", &context.title)]);
-        let (subject, preheader) = (fill("confirm_subject"), fill("confirm_hello"));
-        let letter = Letter { context, subject: &subject, preheader: &preheader };
-        let html = engine.render("mail/confirm.html", &letter)?;
-        let plain = engine.render("mail/confirm.txt", &letter)?;
-        Ok(Rendered { subject, html, plain })
-    }
-
-    /// A mail that tells the owner something: `body` is plain text, with empty
-    /// lines between its paragraphs. The program speaks English to its owner.
-    pub fn owner_letter(&self, subject: &str, body: &str) -> Result<Rendered, RenderError> {
-        #[derive(Serialize)]
-        struct Letter<'a> {
-            lang: Language,
-            subject: &'a str,
-            preheader: &'a str,
-            paragraphs: Vec<Vec<&'a str>>,
-        }
-        let paragraphs: Vec<Vec<&str>> = body
-            .split("\n\n")
-            .map(|paragraph| paragraph.lines().map(str::trim).filter(|line| !line.is_empty()).collect())
-            .filter(|lines: &Vec<&str>| !lines.is_empty())
-            .collect();
-        let preheader = paragraphs.first().and_then(|lines| lines.first()).copied().unwrap_or_default();
-        let letter = Letter { lang: Language::En, subject, preheader, paragraphs };
-        let engine = self.engine();
-        let html = engine.render("mail/told.html", &letter)?;
-        let plain = engine.render("mail/told.txt", &letter)?;
-        Ok(Rendered { subject: subject.to_owned(), html, plain })
-    }
-
     /// The front page.
     pub fn page_index(&self, context: &IndexContext) -> Result<String, RenderError> {
         self.engine().render("pages/index.html", context)
@@ -315,11 +244,6 @@ impl Renderer {
     /// The form.
     pub fn page_subscribe(&self, context: &SubscribeContext) -> Result<String, RenderError> {
         self.engine().render("pages/subscribe.html", context)
-    }
-
-    /// The page of a reader's own choices.
-    pub fn page_preferences(&self, context: &PreferencesContext) -> Result<String, RenderError> {
-        self.engine().render("pages/preferences.html", context)
     }
 
     /// A page with a heading, a sentence, and at most one button.

@@ -15,11 +15,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// What is embedded, by name, and what it is.
-const EMBEDDED: [(&str, &str, &str); 18] = [
+const EMBEDDED: [(&str, &str, &str); 23] = [
     ("mail/digest.html", "the digest, for programs that show HTML", include_str!("../../templates/mail/digest.html")),
     ("mail/digest.txt", "the digest, for the others", include_str!("../../templates/mail/digest.txt")),
     ("mail/confirm.html", "the mail that asks to confirm", include_str!("../../templates/mail/confirm.html")),
     ("mail/confirm.txt", "the same as text", include_str!("../../templates/mail/confirm.txt")),
+    (
+        "mail/link.html",
+        "a letter with a link: goodbye, another address, a reader's data",
+        include_str!("../../templates/mail/link.html"),
+    ),
+    ("mail/link.txt", "the same as text", include_str!("../../templates/mail/link.txt")),
     (
         "mail/told.html",
         "what the site's owner is told when something needs a person",
@@ -41,7 +47,10 @@ const EMBEDDED: [(&str, &str, &str); 18] = [
         "what a reader gets, for them to change",
         include_str!("../../templates/pages/preferences.html"),
     ),
-    ("pages/choices.html", "what both forms let one choose", include_str!("../../templates/pages/choices.html")),
+    ("pages/leave.html", "the page on which a reader leaves", include_str!("../../templates/pages/leave.html")),
+    ("pages/left.html", "the page of one who has left", include_str!("../../templates/pages/left.html")),
+    ("pages/data.html", "what is stored of a reader", include_str!("../../templates/pages/data.html")),
+    ("pages/choices.html", "what the form lets one choose", include_str!("../../templates/pages/choices.html")),
     ("pages/notice.html", "a page with a sentence and a button", include_str!("../../templates/pages/notice.html")),
     ("pages/style.css", "how pages look", include_str!("../../templates/pages/style.css")),
     ("texts/en.toml", "every sentence, in English", include_str!("../../templates/texts/en.toml")),

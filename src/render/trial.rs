@@ -4,15 +4,20 @@
 use super::digest::MAIL_BYTES;
 use super::sample::{sample_digest, small_digest};
 use super::{
-    CadenceChoice, ConfirmContext, Frame, IndexContext, IndexFeed, IndexItem, NoticeContext, PreferencesContext,
-    RenderError, Rendered, Renderer, SubscribeContext, TopicChoice,
+    CadenceChoice, ConfirmContext, DataContext, Frame, IndexContext, IndexFeed, IndexItem, LeaveContext, LeftContext,
+    LessOften, NewsletterChoices, NoticeContext, PreferencesContext, RenderError, Rendered, Renderer, SubscribeContext,
+    TopicChoice,
 };
 use crate::domain::digest::token;
 use crate::domain::language::Language;
+use crate::domain::letter::LinkLetter;
 use dom_query::Document;
 
 /// What no mail program runs, and spam filters count.
 const NEVER: [&str; 9] = ["script", "iframe", "object", "embed", "form", "input", "link", "video", "svg"];
+
+/// Where the letters of the trial lead to.
+const LINK: &str = "https://news.example.com/confirm/1.0.abc";
 
 impl Renderer {
     /// Renders everything in every language; says what is wrong, once each.
@@ -24,6 +29,9 @@ impl Renderer {
             let mut mails: Vec<(&str, Result<Rendered, RenderError>)> =
                 digests.map(|context| ("mail/digest", self.digest(&context))).collect();
             mails.push(("mail/confirm", self.confirm_letter(&letter(language))));
+            for what in LinkLetter::ALL {
+                mails.push(("mail/link", self.link_letter(what, language, "T", LINK)));
+            }
             mails.push(("mail/told", self.owner_letter("T", "One.\nTwo.\n\nThree.\n")));
             for (name, mail) in mails {
                 match mail {
@@ -31,7 +39,9 @@ impl Renderer {
                     Err(error) => faults.push(error.to_string()),
                 }
             }
-            faults.extend(self.pages(language).into_iter().filter_map(Result::err).map(|error| error.to_string()));
+            let frame = Frame { language, site: "S".to_owned(), base: "https://news.example.com".to_owned() };
+            let pages = self.pages(language, &frame).into_iter().chain(self.own_pages(language, &frame));
+            faults.extend(pages.filter_map(Result::err).map(|error| error.to_string()));
         }
         let mut known = Vec::new();
         faults.retain(|fault| {
@@ -43,8 +53,7 @@ impl Renderer {
         faults
     }
 
-    fn pages(&self, language: Language) -> Vec<Result<String, RenderError>> {
-        let frame = Frame { language, site: "S".to_owned(), base: "https://news.example.com".to_owned() };
+    fn pages(&self, language: Language, frame: &Frame) -> Vec<Result<String, RenderError>> {
         let feed = || IndexFeed {
             name: "RSS",
             media_type: "application/rss+xml",
@@ -61,31 +70,13 @@ impl Renderer {
         };
         let index =
             |newsletters, sources| self.page_index(&IndexContext { frame: frame.clone(), newsletters, sources });
-        let cadences = |names: &[&str]| {
-            let choice =
-                |name: &&str| CadenceChoice { name: (*name).to_owned(), label: self.cadence_label(language, name) };
-            names.iter().map(choice).collect()
-        };
-        let choices = |names: &[&str], problem| {
-            self.page_preferences(&PreferencesContext {
-                frame: frame.clone(),
-                title: "T".to_owned(),
-                action: "/p/1.0.abc".to_owned(),
-                cadences: cadences(names),
-                chosen: "daily".to_owned(),
-                topics: vec![TopicChoice { name: "t".to_owned(), chosen: true }],
-                zones: vec!["Asia/Seoul", "UTC"],
-                zone: "UTC".to_owned(),
-                problem,
-            })
-        };
         let form = |chosen: &str, problem| {
             self.page_subscribe(&SubscribeContext {
                 frame: frame.clone(),
                 name: "t".to_owned(),
                 title: "T".to_owned(),
                 description: chosen.to_owned(),
-                cadences: cadences(&["daily"]),
+                cadences: self.choices_of(language, &["daily"]),
                 chosen: chosen.to_owned(),
                 topics: Vec::new(),
                 zones: Vec::new(),
@@ -110,17 +101,78 @@ impl Renderer {
             index(Vec::new(), Vec::new()),
             form("", None),
             form("daily", Some("error_email")),
-            choices(&["daily"], None),
-            choices(&["daily", "weekly"], Some("error_cadence")),
             notice(None, None),
             notice(Some("/confirm/x"), None),
             notice(None, Some("/subscribe/t")),
         ]
     }
+
+    /// The pages of a reader's own.
+    fn own_pages(&self, language: Language, frame: &Frame) -> Vec<Result<String, RenderError>> {
+        let choices = |names: &[&str], kept, problem| {
+            let newsletter = |names: &[&str], pause: &str| NewsletterChoices {
+                name: "t".to_owned(),
+                title: "T".to_owned(),
+                language,
+                cadences: self.choices_of(language, names),
+                chosen: "daily".to_owned(),
+                topics: vec![TopicChoice { name: "t".to_owned(), chosen: true }],
+                pause: pause.to_owned(),
+                paused: pause.to_owned(),
+                leave: "/u/1.0.abc".to_owned(),
+            };
+            let newsletters =
+                if names.is_empty() { Vec::new() } else { vec![newsletter(names, "2026-12-24"), newsletter(&[], "")] };
+            self.page_preferences(&PreferencesContext {
+                frame: frame.clone(),
+                initial: "a…".to_owned(),
+                action: "/p/1.0.abc".to_owned(),
+                newsletters,
+                first_day: "2026-11-24".to_owned(),
+                last_day: "2027-11-24".to_owned(),
+                languages: self.languages(language),
+                zones: vec!["Asia/Seoul", "UTC"],
+                zone: "UTC".to_owned(),
+                hours: names.iter().map(|_| "07".to_owned()).collect(),
+                hour: "07".to_owned(),
+                kept,
+                problem,
+            })
+        };
+        let left = |undo: bool, again: Option<&str>| {
+            self.page_left(&LeftContext {
+                frame: frame.clone(),
+                title: "T".to_owned(),
+                undo: undo.then(|| "/back/1.0.abc".to_owned()),
+                less_often: undo.then(|| LessOften { cadence: "weekly".to_owned(), label: "W".to_owned() }),
+                why: undo.then(|| "/u/1.0.abc/why".to_owned()),
+                reasons: vec!["often", "interest", "never", "other"],
+                again: again.map(str::to_owned),
+            })
+        };
+        let leave = LeaveContext { frame: frame.clone(), title: "T".to_owned(), action: "/u/1.0.abc".to_owned() };
+        let data = DataContext { frame: frame.clone(), data: "{}".to_owned(), file: "/data/x/data.json".to_owned() };
+        vec![
+            self.page_leave(&leave),
+            self.page_data(&data),
+            left(true, None),
+            left(false, Some("/subscribe/t")),
+            left(false, None),
+            choices(&[], false, None),
+            choices(&["daily"], true, None),
+            choices(&["daily", "weekly"], false, Some("error_pause")),
+        ]
+    }
+
+    fn choices_of(&self, language: Language, names: &[&str]) -> Vec<CadenceChoice> {
+        let choice =
+            |name: &&str| CadenceChoice { name: (*name).to_owned(), label: self.cadence_label(language, name) };
+        names.iter().map(choice).collect()
+    }
 }
 
 fn letter(language: Language) -> ConfirmContext {
-    ConfirmContext { language, title: "T".to_owned(), link: "https://news.example.com/confirm/1.0.abc".to_owned() }
+    ConfirmContext { language, title: "T".to_owned(), link: LINK.to_owned() }
 }
 
 /// What a mail must not lack, and must not have.
@@ -129,7 +181,7 @@ fn inspect(name: &str, mail: &Rendered) -> Vec<String> {
     for (part, text) in [("html", &mail.html), ("txt", &mail.plain)] {
         let (needed, what) = match name {
             "mail/digest" => (token::UNSUBSCRIBE_URL, "`unsubscribe`, the reader's way out"),
-            "mail/confirm" => ("https://news.example.com/confirm/1.0.abc", "`link`"),
+            "mail/confirm" | "mail/link" => (LINK, "`link`"),
             _ => ("Three.", "`paragraphs`"),
         };
         if !text.contains(needed) {

@@ -6,6 +6,7 @@ use super::counts::Count;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::id::{DeliveryId, DigestId, LetterId, SubscriberId, SubscriptionId};
 use crate::domain::language::Language;
+use crate::domain::letter::LinkLetter;
 use crate::domain::slug::Slug;
 use crate::domain::time::Timestamp;
 use crate::domain::token::SecretKey;
@@ -83,6 +84,25 @@ pub enum Content {
         /// The reader's language.
         language: Language,
     },
+    /// A letter that brings its reader a link.
+    Link {
+        /// The letter.
+        letter: LetterId,
+        /// When it was written: the mail's date.
+        written: Timestamp,
+        /// What it is for.
+        what: LinkLetter,
+        /// What the link speaks of.
+        subscription: SubscriptionId,
+        /// Part of its token.
+        counter: i64,
+        /// What its token is bound to.
+        nonce: String,
+        /// The newsletter's name.
+        newsletter: Slug,
+        /// The reader's language.
+        language: Language,
+    },
     /// A note to the owner.
     Owner {
         /// The letter.
@@ -102,7 +122,7 @@ impl Content {
     pub fn digest(&self) -> Option<DigestId> {
         match self {
             Self::Digest { digest, .. } => Some(*digest),
-            Self::Confirm { .. } | Self::Owner { .. } | Self::Preview { .. } => None,
+            Self::Confirm { .. } | Self::Link { .. } | Self::Owner { .. } | Self::Preview { .. } => None,
         }
     }
 }

@@ -5,6 +5,7 @@ use super::deliveries::{Content, slug};
 use super::{StoreError, Tx, each};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::id::{DigestId, LetterId, SubscriberId, SubscriptionId};
+use crate::domain::letter::LinkLetter;
 use crate::domain::time::Timestamp;
 
 /// A delivery whose turn has come.
@@ -27,6 +28,7 @@ struct DigestRow {
     attempts: i64,
     variant: i64,
     subscription_state: Option<String>,
+    paused_until: Option<i64>,
     counter: Option<i64>,
     subscriber_id: Option<i64>,
     email: Option<String>,
@@ -45,6 +47,9 @@ struct LetterRow {
     newsletter: Option<String>,
     counter: Option<i64>,
     confirm_nonce: Option<String>,
+    ended_at: Option<i64>,
+    address_nonce: Option<String>,
+    takes_back: Option<bool>,
     kind: String,
     recipient: String,
     language: String,
@@ -87,9 +92,10 @@ pub(super) async fn letters(tx: &mut Tx, limit: usize, now: Timestamp) -> Result
         LetterRow,
         limit,
         now,
-        "d.letter_id, s.newsletter, s.confirm_nonce, l.kind, l.recipient, l.language, l.subject, l.body, l.html,
+        "d.letter_id, s.newsletter, s.confirm_nonce, s.ended_at, a.nonce AS address_nonce, a.takes_back, l.kind, l.recipient, l.language, l.subject, l.body, l.html,
          l.digest_id AS of_digest, l.created_at AS written_at",
-        "JOIN letter l ON l.id = d.letter_id",
+        "JOIN letter l ON l.id = d.letter_id
+         LEFT JOIN address_change a ON a.subscriber_id = s.subscriber_id AND a.email = l.recipient",
         "letter_id"
     );
     rows.into_iter().map(LetterRow::candidate).collect()
@@ -102,21 +108,22 @@ pub(super) async fn digests(tx: &mut Tx, limit: usize, now: Timestamp) -> Result
         DigestRow,
         limit,
         now,
-        "d.digest_id, d.variant, d.dated_at, s.state AS subscription_state, b.id AS subscriber_id, b.email, b.name",
+        "d.digest_id, d.variant, d.dated_at, s.state AS subscription_state, s.paused_until, b.id AS subscriber_id, b.email, b.name",
         "LEFT JOIN subscriber b ON b.id = s.subscriber_id",
         "digest_id"
     );
-    Ok(rows.into_iter().map(DigestRow::candidate).collect())
+    Ok(rows.into_iter().map(|row| row.candidate(now)).collect())
 }
 
 impl DigestRow {
-    fn candidate(self) -> Candidate {
+    fn candidate(self, now: Timestamp) -> Candidate {
         let Self { id, expires_at, fence, attempts, .. } = self;
-        Candidate { id, expires_at, fence, attempts, wanted: self.wanted() }
+        Candidate { id, expires_at, fence, attempts, wanted: self.wanted(now) }
     }
 
-    fn wanted(self) -> Option<(EmailAddress, Content)> {
-        if self.subscription_state.as_deref() != Some("confirmed") {
+    fn wanted(self, now: Timestamp) -> Option<(EmailAddress, Content)> {
+        let paused = self.paused_until.is_some_and(|until| until > now.millis());
+        if paused || self.subscription_state.as_deref() != Some("confirmed") {
             return None;
         }
         let content = Content::Digest {
@@ -152,21 +159,29 @@ impl LetterRow {
                 html: self.html,
                 plain: self.body,
             },
-            _ => {
-                let (Some(subscription), Some(counter), Some(nonce), Some(newsletter)) =
-                    (self.subscription_id, self.counter, self.confirm_nonce, self.newsletter)
+            kind => {
+                let (Some(subscription), Some(counter), Some(newsletter)) =
+                    (self.subscription_id.map(SubscriptionId), self.counter, self.newsletter)
                 else {
                     return Ok(None);
                 };
-                Content::Confirm {
-                    letter,
-                    written,
-                    subscription: SubscriptionId(subscription),
-                    counter,
-                    nonce,
-                    newsletter: slug(&newsletter)?,
-                    language: self.language.parse().unwrap_or_default(),
-                }
+                let (newsletter, language) = (slug(&newsletter)?, self.language.parse().unwrap_or_default());
+                let instant = self.written_at.to_string();
+                let (what, nonce) = match (kind, self.confirm_nonce, self.address_nonce) {
+                    ("confirm", Some(nonce), _) => {
+                        let content =
+                            Content::Confirm { letter, written, subscription, counter, nonce, newsletter, language };
+                        return Ok(Some((to, content)));
+                    }
+                    // Who came back meanwhile needs no way back.
+                    ("goodbye", ..) if self.ended_at == Some(self.written_at) => (LinkLetter::Goodbye, instant),
+                    ("data", ..) => (LinkLetter::Data, instant),
+                    // One that was asked for later takes its place.
+                    ("address", _, Some(nonce)) if self.takes_back == Some(true) => (LinkLetter::AddressBack, nonce),
+                    ("address", _, Some(nonce)) => (LinkLetter::Address, nonce),
+                    _ => return Ok(None),
+                };
+                Content::Link { letter, written, what, subscription, counter, nonce, newsletter, language }
             }
         };
         Ok(Some((to, content)))

@@ -33,6 +33,7 @@ impl Store {
              WHERE subscription_id IN (SELECT id FROM subscription WHERE subscriber_id = $1)",
             "UPDATE delivery SET subscriber_id = NULL, subscription_id = NULL
              WHERE subscription_id IN (SELECT id FROM subscription WHERE subscriber_id = $1)",
+            "DELETE FROM address_change WHERE subscriber_id = $1",
             "DELETE FROM subscription WHERE subscriber_id = $1",
             "DELETE FROM subscriber WHERE id = $1",
         ] {

@@ -84,9 +84,11 @@ impl Store {
     }
 }
 
-/// Asks a reader to confirm. Its link is made when it is sent.
-pub(super) async fn insert_confirm_letter(
+/// Writes a letter to a reader of a subscription: `kind` says which. It is rendered
+/// when it is sent, and its links are made then.
+pub(super) async fn insert_reader_letter(
     tx: &mut Tx,
+    kind: &'static str,
     recipient: &EmailAddress,
     language: Language,
     subscription: SubscriptionId,
@@ -95,8 +97,9 @@ pub(super) async fn insert_confirm_letter(
     let (id,): (i64,) = each!(&mut *tx, |db| {
         sqlx::query_as(
             "INSERT INTO letter (kind, recipient, language, subscription_id, created_at)
-             VALUES ('confirm', $1, $2, $3, $4) RETURNING id",
+             VALUES ($1, $2, $3, $4, $5) RETURNING id",
         )
+        .bind(kind)
         .bind(recipient.as_str())
         .bind(language.tag())
         .bind(subscription.0)
@@ -105,6 +108,24 @@ pub(super) async fn insert_confirm_letter(
         .await
     })?;
     insert_delivery(tx, LetterId(id), Some(subscription), now).await
+}
+
+/// How many letters of a kind were written for a subscription since then.
+pub(super) async fn letters_since(
+    tx: &mut Tx,
+    subscription: SubscriptionId,
+    kind: &'static str,
+    since: Timestamp,
+) -> Result<i64, StoreError> {
+    let (count,): (i64,) = each!(tx, |db| {
+        sqlx::query_as("SELECT COUNT(*) FROM letter WHERE subscription_id = $1 AND kind = $2 AND created_at > $3")
+            .bind(subscription.0)
+            .bind(kind)
+            .bind(since.millis())
+            .fetch_one(&mut **db)
+            .await
+    })?;
+    Ok(count)
 }
 
 async fn insert_delivery(

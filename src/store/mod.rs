@@ -12,8 +12,10 @@
 //! and no future of this room is ever dropped half-way: callers run it in tasks
 //! that are never cancelled.
 
+mod address_change;
 mod admit;
 mod by_hand;
+mod choices;
 mod claims;
 mod counts;
 mod deliveries;
@@ -29,12 +31,14 @@ mod hubs;
 mod identity;
 mod key;
 mod known;
+mod leaving;
 mod ledger;
 mod letters;
 mod migrate;
 mod moves;
 mod notes;
 mod open;
+mod own_data;
 mod pictures;
 mod posts;
 mod results;
@@ -44,20 +48,24 @@ mod together;
 mod turns;
 mod words;
 
+pub use address_change::Moving;
 pub use admit::{Admitted, Arrival, Arriving};
 pub use by_hand::Meant;
+pub use choices::Change;
 pub use claims::{PollEnd, SourceClaim};
 pub use counts::Count;
 pub use deliveries::{Attempt, Content, Courier, Gate, Results, Settled, Settlement, Turn};
-pub use digests::{Frozen, Progress, Selection};
+pub use digests::{Due, Frozen, Progress, Selection};
 pub use filtered::{LeftOut, PassedOver};
 pub use freeze::{Freeze, Readers, Review, Variant};
 pub use hubs::{HubClaim, Push};
 pub use key::KeyError;
+pub use leaving::{Ended, UNDO_WITHIN};
 pub use ledger::DigestContent;
-pub use moves::{Change, Moved, MovedReader, MovedStamp};
+pub use moves::{Moved, MovedReader, MovedStamp};
 pub use notes::{Note, NotePlace};
 pub use open::{NodeLock, OpenError, Store};
+pub use own_data::{Ending, OwnData, OwnMail};
 pub use posts::PostFilter;
 pub use results::{DeliveryRow, DomainResult, LedgerFilter};
 pub use sources::{Plan, SourceRow, Stored};

@@ -3,8 +3,8 @@
 //! Whatever a page acknowledges was committed before (P12). An ended
 //! subscription cannot be set going by an old link: its nonce goes with it.
 
-use super::letters::insert_confirm_letter;
-use super::moves::topics_text;
+use super::choices::topics_text;
+use super::letters::insert_reader_letter;
 use super::{Store, StoreError, Tx, each};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::id::{SubscriberId, SubscriptionId};
@@ -104,7 +104,9 @@ struct Row {
     consent: String,
     name: Option<String>,
     timezone: String,
+    hour: Option<i64>,
     topics: String,
+    paused_until: Option<i64>,
 }
 
 impl TryFrom<Row> for Subscription {
@@ -130,6 +132,8 @@ impl TryFrom<Row> for Subscription {
                 .filter(|zone| !zone.is_empty())
                 .map(|zone| zone.parse().map_err(|_| corrupt("the time zone")))
                 .transpose()?,
+            hour: row.hour.and_then(|hour| u8::try_from(hour).ok()),
+            paused_until: row.paused_until.map(Timestamp::from_millis),
             topics: row
                 .topics
                 .split_whitespace()
@@ -144,7 +148,8 @@ macro_rules! select_subscriptions {
     ($rest:literal) => {
         concat!(
             "SELECT s.id, s.subscriber_id, b.email, b.language, s.newsletter, s.cadence, s.state, s.counter,
-                    s.created_at, s.confirmed_at, s.ended_at, s.consent, b.name, b.timezone, s.topics
+                    s.created_at, s.confirmed_at, s.ended_at, s.consent, b.name, b.timezone, b.hour,
+                    s.topics, s.paused_until
              FROM subscription s JOIN subscriber b ON b.id = s.subscriber_id ",
             $rest
         )
@@ -195,7 +200,7 @@ impl Store {
             }
             None => insert_subscription(&mut tx, subscriber, wish, Some((nonce, expires)), now).await?,
         };
-        insert_confirm_letter(&mut tx, wish.email, wish.language, id, now).await?;
+        insert_reader_letter(&mut tx, "confirm", wish.email, wish.language, id, now).await?;
         tx.commit().await?;
         Ok(Requested::Letter)
     }
@@ -240,30 +245,23 @@ impl Store {
         Ok(done > 0)
     }
 
-    /// Ends a subscription; ending an ended one changes nothing. Binds at once:
-    /// deliveries whose turn has not come are suppressed then (P9).
-    pub async fn unsubscribe(&self, id: SubscriptionId, by: &str, now: Timestamp) -> Result<(), StoreError> {
-        each!(&self.writer, |db| {
-            sqlx::query(
-                "UPDATE subscription SET state = 'unsubscribed', ended_at = $2, ended_by = $3, confirm_nonce = NULL,
-                     confirm_expires_at = NULL WHERE id = $1 AND state <> 'unsubscribed'",
-            )
-            .bind(id.0)
-            .bind(now.millis())
-            .bind(by)
-            .execute(db)
-            .await
-            .map(drop)
-        })?;
-        Ok(())
-    }
-
     /// A subscription by its number.
     pub async fn subscription(&self, id: SubscriptionId) -> Result<Option<Subscription>, StoreError> {
         let row: Option<Row> = each!(&self.reader, |db| {
             sqlx::query_as(select_subscriptions!("WHERE s.id = $1")).bind(id.0).fetch_optional(db).await
         })?;
         row.map(Subscription::try_from).transpose()
+    }
+
+    /// All that a reader is or was subscribed to, in the order of its beginning.
+    pub async fn subscriptions_of(&self, reader: SubscriberId) -> Result<Vec<Subscription>, StoreError> {
+        let rows: Vec<Row> = each!(&self.reader, |db| {
+            sqlx::query_as(select_subscriptions!("WHERE s.subscriber_id = $1 ORDER BY s.id"))
+                .bind(reader.0)
+                .fetch_all(db)
+                .await
+        })?;
+        rows.into_iter().map(Subscription::try_from).collect()
     }
 
     /// Subscriptions by newsletter and state, in the order of their rows.

@@ -6,7 +6,9 @@
 //! work, since each request runs in a task of its own.
 
 mod feeds;
+mod goodbye;
 mod limits;
+mod own;
 mod preferences;
 mod server;
 mod subscribe;
@@ -29,7 +31,7 @@ use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get, post};
 use limits::FormLimits;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -55,6 +57,7 @@ pub struct Web {
     pub renderer: Arc<Renderer>,
     /// Where requests run.
     pub tasks: Tasks,
+    clock: Clock,
     limits: Arc<FormLimits>,
 }
 
@@ -100,23 +103,14 @@ impl Web {
         tasks: Tasks,
         clock: Clock,
     ) -> Self {
-        Self { config, publisher, subscriptions, hubs, renderer, tasks, limits: Arc::new(FormLimits::new(clock)) }
+        let limits = Arc::new(FormLimits::new(clock.clone()));
+        Self { config, publisher, subscriptions, hubs, renderer, tasks, clock, limits }
     }
 
-    /// Every route.
+    /// Everything that is served.
     pub fn router(self) -> Router {
-        Router::new()
-            .route("/", get(feeds::index))
-            .route("/feeds/{file}", get(feeds::of_newsletter))
-            .route("/sources/{file}", get(feeds::of_source))
-            .route("/subscribe", get(subscribe::form_of_first))
-            .route("/subscribe/{newsletter}", get(subscribe::form).post(subscribe::request))
-            .route("/confirm/{token}", get(subscribe::look_at_confirmation).post(subscribe::confirm))
-            .route("/u/{token}", get(subscribe::look_at_goodbye).post(subscribe::goodbye))
-            .route("/p/{token}", get(preferences::look).post(preferences::choose))
-            .route("/websub/{token}", get(websub::answer).post(websub::take).layer(DefaultBodyLimit::disable()))
-            .route("/style.css", get(stylesheet))
-            .route("/healthz", get(|| async { "ok\n" }))
+        let routes = routes().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
+        routes
             .fallback(|State(web): State<Self>| async move { web.failure(Failure::NotFound) })
             .method_not_allowed_fallback(|State(web): State<Self>| async move {
                 web.notice_page(StatusCode::METHOD_NOT_ALLOWED, "", "error_heading", "error_method")
@@ -157,6 +151,13 @@ impl Web {
         }
     }
 
+    /// The answer to somebody who sends forms too often.
+    fn too_many(&self) -> Response {
+        let mut response = self.notice_page(StatusCode::TOO_MANY_REQUESTS, "", "error_heading", "error_too_many");
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("3600"));
+        response
+    }
+
     /// A page with a heading and a sentence, in the site's language.
     fn notice_page(&self, status: StatusCode, title: &str, heading: &'static str, text: &'static str) -> Response {
         let notice = NoticeContext {
@@ -182,6 +183,38 @@ impl Web {
     }
 }
 
+/// Every route: its address, and what is done there.
+fn routes() -> Vec<(&'static str, MethodRouter<Web>)> {
+    vec![
+        ("/", get(feeds::index)),
+        ("/feeds/{file}", get(feeds::of_newsletter)),
+        ("/sources/{file}", get(feeds::of_source)),
+        ("/subscribe", get(subscribe::form_of_first)),
+        ("/subscribe/{newsletter}", get(subscribe::form).post(subscribe::request)),
+        ("/confirm/{token}", get(subscribe::look_at_confirmation).post(subscribe::confirm)),
+        ("/u/{token}", get(goodbye::look).post(goodbye::leave)),
+        ("/u/{token}/why", post(goodbye::say_why)),
+        ("/back/{token}", get(goodbye::look_back).post(goodbye::come_back)),
+        ("/p/{token}", get(preferences::look).post(preferences::choose)),
+        ("/p/{token}/address", post(own::ask_for_address)),
+        ("/p/{token}/data", post(own::ask_for_data)),
+        ("/p/{token}/erase", get(own::look_at_erasing).post(own::erase)),
+        ("/address/{token}", get(own::look_at_address).post(own::take_address)),
+        ("/data/{token}", get(own::data)),
+        ("/data/{token}/data.json", get(own::data_file)),
+        ("/websub/{token}", get(websub::answer).post(websub::take).layer(DefaultBodyLimit::disable())),
+        ("/style.css", get(stylesheet)),
+        ("/leave.js", get(goodbye::script)),
+        ("/healthz", get(async || "ok\n")),
+    ]
+}
+
+/// The address of every route, as the router has it: so that a test can walk them all (P17).
+#[must_use]
+pub fn paths() -> Vec<&'static str> {
+    routes().into_iter().map(|(path, _)| path).collect()
+}
+
 async fn stylesheet(State(web): State<Web>) -> Response {
     let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=3600")];
     (headers, web.renderer.stylesheet()).into_response()
@@ -192,7 +225,9 @@ async fn stylesheet(State(web): State<Web>) -> Response {
 async fn guard(State(web): State<Web>, request: Request, next: Next) -> Response {
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
     let path = request.uri().path();
-    let personal = ["/confirm/", "/u/", "/p/", CALLBACK].iter().any(|page| path.starts_with(page));
+    let personal = ["/confirm/", "/u/", "/back/", "/p/", "/address/", "/data/", CALLBACK]
+        .iter()
+        .any(|page| path.starts_with(page));
     let most = web.most_of(path);
     let mut response = match whole(request, most).await {
         Ok(request) => match web.tasks.shielded(next.run(request)).await {
@@ -201,9 +236,13 @@ async fn guard(State(web): State<Web>, request: Request, next: Next) -> Response
         },
         Err(status) => web.notice_page(status, "", "error_heading", "error_form"),
     };
+    let scripted = response.extensions().get::<Scripted>().is_some();
     let headers = response.headers_mut();
     for (name, value) in SECURITY {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if scripted {
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY_WITH_SCRIPT));
     }
     if personal || changes || !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -214,12 +253,20 @@ async fn guard(State(web): State<Web>, request: Request, next: Next) -> Response
     response
 }
 
-/// On every answer. Styles come from the site itself; there are no scripts.
+/// Marks the answer of a page that runs a script of the site's own.
+#[derive(Debug, Clone, Copy)]
+struct Scripted;
+
+/// What a page may load: styles and pictures of the site itself.
+const POLICY: &str =
+    "default-src 'none'; img-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The same where a file of the site's own is run.
+const POLICY_WITH_SCRIPT: &str = "default-src 'none'; script-src 'self'; img-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// On every answer; but few pages run a script ([`Scripted`]).
 const SECURITY: [(HeaderName, &str); 3] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; img-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    ),
+    (header::CONTENT_SECURITY_POLICY, POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
 ];

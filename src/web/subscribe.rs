@@ -2,13 +2,14 @@
 
 use super::{Failure, Peer, Web};
 use crate::domain::composition::Topic;
+use crate::domain::language::Language;
 use crate::domain::newsletter::Newsletter;
 use crate::flow::subscribe::{Asked, Confirmation, Refusal};
 use crate::render::{CadenceChoice, NoticeContext, SubscribeContext, TopicChoice};
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono_tz::TZ_VARIANTS;
 
@@ -43,9 +44,7 @@ pub(super) async fn request(
 ) -> Response {
     let form = read_form(&body);
     if !web.limits.admit(peer) {
-        let mut response = web.notice_page(StatusCode::TOO_MANY_REQUESTS, "", "error_heading", "error_too_many");
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("3600"));
-        return response;
+        return web.too_many();
     }
     // A machine is told what a reader is told, and nothing happens.
     if !form.website.is_empty() {
@@ -63,47 +62,24 @@ pub(super) async fn request(
         Ok(Err(Refusal::NoNewsletter)) => web.failure(Failure::NotFound),
         Ok(Err(Refusal::Email)) => show_form(&web, &name, &form, Some("error_email")),
         Ok(Err(Refusal::Cadence)) => show_form(&web, &name, &form, Some("error_cadence")),
-        Ok(Err(Refusal::Choice)) => show_form(&web, &name, &form, Some("error_form")),
+        Ok(Err(Refusal::Choice | Refusal::Pause)) => show_form(&web, &name, &form, Some("error_form")),
         Err(error) => web.failure(error.into()),
     }
 }
 
 pub(super) async fn look_at_confirmation(State(web): State<Web>, Path(token): Path<String>) -> Response {
     match web.subscriptions.look_at_confirmation(&token).await {
-        Ok(Confirmation::Open(title)) => {
-            let action = web.config.load().path(&format!("/confirm/{token}"));
-            ask(&web, title, "confirm_heading", "confirm_text", "confirm_button", action)
-        }
-        Ok(other) => show_confirmation(&web, other),
+        Ok(confirmation) => show_confirmation(&web, &token, confirmation),
         Err(error) => web.failure(error.into()),
     }
 }
 
 pub(super) async fn confirm(State(web): State<Web>, Path(token): Path<String>) -> Response {
     match web.subscriptions.confirm(&token).await {
-        Ok(confirmation) => show_confirmation(&web, confirmation),
-        Err(error) => web.failure(error.into()),
-    }
-}
-
-pub(super) async fn look_at_goodbye(State(web): State<Web>, Path(token): Path<String>) -> Response {
-    match web.subscriptions.look_at_goodbye(&token).await {
-        Ok(Some(title)) => {
-            let action = web.config.load().path(&format!("/u/{token}"));
-            ask(&web, title, "unsubscribe_heading", "unsubscribe_text", "unsubscribe", action)
+        Ok(Confirmation::Open(title, language) | Confirmation::Done(title, language)) => {
+            show_confirmation(&web, &token, Confirmation::Done(title, language))
         }
-        Ok(None) => web.notice_page(StatusCode::NOT_FOUND, "", "error_heading", "error_link"),
-        Err(error) => web.failure(error.into()),
-    }
-}
-
-/// The page's own button and a mail program's one click (RFC 8058 section 3.2):
-/// no cookie, no redirect, no second question.
-pub(super) async fn goodbye(State(web): State<Web>, Path(token): Path<String>, body: Bytes) -> Response {
-    let one_click = body.windows(b"List-Unsubscribe".len()).any(|window| window == b"List-Unsubscribe");
-    match web.subscriptions.unsubscribe(&token, if one_click { "one-click" } else { "page" }).await {
-        Ok(Some(title)) => web.notice_page(StatusCode::OK, &title, "unsubscribed_heading", "unsubscribed_text"),
-        Ok(None) => web.notice_page(StatusCode::NOT_FOUND, "", "error_heading", "error_link"),
+        Ok(other) => show_confirmation(&web, &token, other),
         Err(error) => web.failure(error.into()),
     }
 }
@@ -137,7 +113,7 @@ fn show_form(web: &Web, name: &str, form: &Form, problem: Option<&'static str>) 
         name: newsletter.name.to_string(),
         title: newsletter.title.clone(),
         description: newsletter.description.clone(),
-        cadences: cadences(web, newsletter),
+        cadences: cadences(web, newsletter, newsletter.language),
         chosen: form.cadence.clone(),
         topics: topics(newsletter, &form.topics),
         zones: zones(newsletter),
@@ -152,13 +128,14 @@ fn show_form(web: &Web, name: &str, form: &Form, problem: Option<&'static str>) 
     }
 }
 
-pub(super) fn cadences(web: &Web, newsletter: &Newsletter) -> Vec<CadenceChoice> {
+/// How often a newsletter may come, in the words of a language.
+pub(super) fn cadences(web: &Web, newsletter: &Newsletter, language: Language) -> Vec<CadenceChoice> {
     newsletter
         .cadences
         .iter()
         .map(|cadence| CadenceChoice {
             name: cadence.name.to_string(),
-            label: web.renderer.cadence_label(newsletter.language, cadence.name.as_str()),
+            label: web.renderer.cadence_label(language, cadence.name.as_str()),
         })
         .collect()
 }
@@ -174,9 +151,11 @@ pub(super) fn topics(newsletter: &Newsletter, chosen: &[String]) -> Vec<TopicCho
 
 /// The time zones to choose from, where one makes a difference.
 pub(super) fn zones(newsletter: &Newsletter) -> Vec<&'static str> {
-    if !newsletter.goes_by_local_time() {
-        return Vec::new();
-    }
+    if newsletter.goes_by_local_time() { every_zone() } else { Vec::new() }
+}
+
+/// The time zones that a reader may live in.
+pub(super) fn every_zone() -> Vec<&'static str> {
     // Those named after a place: the others are abbreviations and old names.
     TZ_VARIANTS.iter().map(|zone| zone.name()).filter(|name| name.contains('/') && !name.starts_with("Etc/")).collect()
 }
@@ -197,36 +176,23 @@ fn check_mail(web: &Web, newsletter: &str) -> Response {
     web.notice(StatusCode::OK, &notice)
 }
 
-fn ask(
-    web: &Web,
-    title: String,
-    heading: &'static str,
-    text: &'static str,
-    button: &'static str,
-    action: String,
-) -> Response {
-    let frame = web.frame(web.config.load().site.language);
-    web.notice(StatusCode::OK, &NoticeContext { frame, title, heading, text, button, action: Some(action), link: None })
-}
-
-fn show_confirmation(web: &Web, confirmation: Confirmation) -> Response {
-    match confirmation {
-        Confirmation::Open(title) | Confirmation::Done(title) => {
-            web.notice_page(StatusCode::OK, &title, "confirmed_heading", "confirmed_text")
+fn show_confirmation(web: &Web, token: &str, confirmation: Confirmation) -> Response {
+    let config = web.config.load_full();
+    let (status, language, title, texts, action, link) = match confirmation {
+        Confirmation::Open(title, language) => {
+            let texts = ["confirm_heading", "confirm_text", "confirm_button"];
+            (StatusCode::OK, language, title, texts, Some(config.path(&format!("/confirm/{token}"))), None)
         }
-        Confirmation::Over(newsletter) => {
-            let config = web.config.load_full();
-            let notice = NoticeContext {
-                frame: web.frame(config.site.language),
-                title: String::new(),
-                heading: "confirm_expired_heading",
-                text: "confirm_expired_text",
-                button: "subscribe_again",
-                action: None,
-                link: Some(config.path(&format!("/subscribe/{newsletter}"))),
-            };
-            web.notice(StatusCode::GONE, &notice)
+        Confirmation::Done(title, language) => {
+            (StatusCode::OK, language, title, ["confirmed_heading", "confirmed_text", ""], None, None)
         }
-        Confirmation::Forged => web.notice_page(StatusCode::NOT_FOUND, "", "error_heading", "error_link"),
-    }
+        Confirmation::Over(newsletter, language) => {
+            let texts = ["confirm_expired_heading", "confirm_expired_text", "subscribe_again"];
+            let form = config.path(&format!("/subscribe/{newsletter}"));
+            (StatusCode::GONE, language, String::new(), texts, None, Some(form))
+        }
+        Confirmation::Forged => return web.notice_page(StatusCode::NOT_FOUND, "", "error_heading", "error_link"),
+    };
+    let [heading, text, button] = texts;
+    web.notice(status, &NoticeContext { frame: web.frame(language), title, heading, text, button, action, link })
 }

@@ -85,6 +85,7 @@ fn config(relay: Relay) -> Config {
             settle: MINUTE,
             settle_max: HOUR,
             feed_items: 10,
+            goodbye: true,
         }],
         platforms: Platforms::default(),
     }

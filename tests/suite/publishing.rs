@@ -390,6 +390,7 @@ fn config(bench: &engines::Bench) -> Config {
         settle: Duration::ZERO,
         settle_max: Duration::ZERO,
         feed_items: 3,
+        goodbye: true,
     };
     Config {
         site: Site {

@@ -44,7 +44,8 @@ pub(super) async fn run(it: Change, setting: &Setting, out: &mut Out) -> anyhow:
         it.topics.map(|topics| if topics.iter().any(|name| name.as_str() == "all") { Vec::new() } else { topics });
     known_topics(newsletter, topics.as_deref().unwrap_or_default()).map_err(Usage)?;
     let subscription = find(&store, &it.email, &newsletter.name).await?;
-    let change = store::Change { cadence: it.cadence, topics, timezone: it.timezone.map(Some) };
+    let change =
+        store::Change { cadence: it.cadence, topics, timezone: it.timezone.map(Some), ..store::Change::default() };
     store.change_subscription(subscription.id, &change, setting.clock.now()).await?;
     Ok(out.line(format!("{} is mailed {} as you say", it.email, newsletter.name))?)
 }

@@ -124,6 +124,15 @@ pub(super) fn write(
             let mould = letter(config, &rendered.subject, (&rendered.plain, &rendered.html, &[]))?;
             cast(config, to, (&id, *written), &mould, &[])
         }
+        Content::Link { letter: id, written, what, subscription, counter, nonce, newsletter, language } => {
+            let token = config.secret.token(what.purpose(), *subscription, *counter, nonce);
+            let link = config.url(&format!("{}{token}", what.path()));
+            let title = title(config, newsletter.as_str());
+            let rendered = renderer.link_letter(*what, *language, title, &link).map_err(|error| error.to_string())?;
+            let id = config.secret.letter_message_id(*id);
+            let mould = letter(config, &rendered.subject, (&rendered.plain, &rendered.html, &[]))?;
+            cast(config, to, (&id, *written), &mould, &[])
+        }
         Content::Owner { letter: id, written, subject, body } => {
             let rendered = renderer.owner_letter(subject, body).map_err(|error| error.to_string())?;
             let mould = letter(config, subject, (&rendered.plain, &rendered.html, &[]))?;

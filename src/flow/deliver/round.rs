@@ -222,7 +222,7 @@ impl<'a> Round<'a> {
                 let pictures = self.courier.store.pictures_in(html).await?;
                 Master::preview(&self.config, content, &pictures).transpose().map(|master| master.map(Arc::new))
             }
-            Content::Confirm { .. } | Content::Owner { .. } => Ok(None),
+            Content::Confirm { .. } | Content::Link { .. } | Content::Owner { .. } => Ok(None),
         })
     }
 
