@@ -13,6 +13,7 @@
 )]
 
 mod architecture;
+mod browsing;
 mod cancelled;
 mod charsets;
 mod commanding;
