@@ -156,10 +156,13 @@ CREATE TABLE subscriber (
     language   TEXT   NOT NULL,
     -- Whose clock shows the reader's morning; '' is each newsletter's own.
     timezone   TEXT   NOT NULL DEFAULT '',
+    -- The hour of that clock, 0 to 23, at which mails shall come; NULL is each newsletter's own.
+    hour       BIGINT CHECK (hour BETWEEN 0 AND 23),
     created_at BIGINT NOT NULL
 );
 -- Which zones there are is asked before every slot.
 CREATE INDEX subscriber_zone ON subscriber (timezone) WHERE timezone <> '';
+CREATE INDEX subscriber_hour ON subscriber (timezone, hour) WHERE hour IS NOT NULL;
 
 CREATE TABLE subscription (
     id                 {ID},
@@ -170,7 +173,7 @@ CREATE TABLE subscription (
     moved_at           BIGINT,
     -- The topics that the reader chose, sorted, a space between each two; '' is everything.
     topics             TEXT   NOT NULL DEFAULT '',
-    -- Until then the reader gets no mail; NULL when they did not pause.
+    -- Until then nothing is mailed; then it goes on by itself. NULL when there is no pause.
     paused_until       BIGINT,
     state              TEXT   NOT NULL CHECK (state IN ('pending', 'confirmed', 'unsubscribed')),
     -- Part of every token; raising it revokes them.
@@ -184,6 +187,10 @@ CREATE TABLE subscription (
     renewal_asked_at   BIGINT,
     ended_at           BIGINT,
     ended_by           TEXT,
+    -- What the reader said of why, if anything.
+    ended_why          TEXT,
+    -- Until when the reader may take it back; NULL when there is nothing to take back.
+    undo_until         BIGINT,
     UNIQUE (subscriber_id, newsletter)
 );
 CREATE INDEX subscription_of ON subscription (newsletter, cadence, state);
@@ -204,31 +211,13 @@ CREATE TABLE consent (
     form            TEXT   NOT NULL,
     -- What was agreed to.
     words           TEXT   NOT NULL,
-    -- page, embedded, json, import, operator, one-click, preferences
+    -- page, embedded, json, import, operator, one-click, mail, preferences
     origin          TEXT   NOT NULL,
     -- The network address of the request; NULL after a while.
     address         TEXT
 );
 CREATE INDEX consent_of ON consent (subscription_id);
 CREATE INDEX consent_address ON consent (at) WHERE address IS NOT NULL;
-
--- What readers agreed to, act by act: the proof.
-CREATE TABLE consent (
-    id              {ID},
-    subscription_id BIGINT NOT NULL REFERENCES subscription (id),
-    act             TEXT   NOT NULL CHECK (act IN
-        ('asked', 'confirmed', 'imported', 'added', 'changed', 'renewed', 'ended')),
-    at              BIGINT NOT NULL,
-    -- Name and version of the form, the file of an import, or the command.
-    form            TEXT   NOT NULL,
-    -- What was agreed to.
-    words           TEXT   NOT NULL,
-    -- 'page', 'embedded', 'json', 'import', 'operator', 'one-click' or 'preferences'.
-    origin          TEXT   NOT NULL,
-    -- The network address of the request; NULL after 30 days.
-    address         TEXT
-);
-CREATE INDEX consent_of ON consent (subscription_id);
 
 -- Words that the operator put on readers.
 CREATE TABLE subscriber_tag (
@@ -253,6 +242,17 @@ CREATE TABLE import (
     started_at   BIGINT NOT NULL,
     -- NULL while there is more to do.
     finished_at  BIGINT
+);
+
+-- Another address that a reader asked for: it counts once it is confirmed there. After that, for a
+-- while, the old one by which the change can be taken back.
+CREATE TABLE address_change (
+    subscriber_id BIGINT  NOT NULL PRIMARY KEY REFERENCES subscriber (id),
+    email         TEXT    NOT NULL,
+    -- What the link's token is bound to.
+    nonce         TEXT    NOT NULL,
+    expires_at    BIGINT  NOT NULL,
+    takes_back    BOOLEAN NOT NULL
 );
 
 -- Addresses that are never mailed again, as keyed hashes.
@@ -301,12 +301,15 @@ CREATE TABLE digest_variant (
     PRIMARY KEY (digest_id, number)
 );
 
--- When a digest falls due by the clocks of other zones than the newsletter's (`deliver = "local"`).
+-- When a digest falls due by the clocks of other zones than the newsletter's, and at the
+-- hours that readers chose there (`deliver = "local"`).
 CREATE TABLE digest_zone (
     digest_id BIGINT NOT NULL REFERENCES digest (id),
     timezone  TEXT   NOT NULL,
+    -- -1 is the newsletter's own time.
+    hour      BIGINT NOT NULL,
     due_at    BIGINT NOT NULL,
-    PRIMARY KEY (digest_id, timezone)
+    PRIMARY KEY (digest_id, timezone, hour)
 );
 
 -- What the editor says in the next digest of a cadence, or of any ('').
@@ -358,9 +361,10 @@ CREATE INDEX passed_over_of ON passed_over (post_id);
 -- A mail outside any digest.
 CREATE TABLE letter (
     id              {ID},
-    -- 'confirm' renders its link when it is sent, and its body names the newsletters; the others carry their words.
+    -- 'confirm' carries the names of its newsletters, 'owner', 'preview', 'welcome' and 'renewal' their words; all
+    -- links are made when it is sent.
     kind            TEXT   NOT NULL CHECK (kind IN
-        ('confirm', 'owner', 'preview', 'welcome', 'goodbye', 'renewal', 'address')),
+        ('confirm', 'owner', 'preview', 'welcome', 'goodbye', 'renewal', 'address', 'data')),
     -- '' when it is no longer known.
     recipient       TEXT   NOT NULL,
     -- Of a 'confirm': the keyed hash of the mailbox, by which it is counted what a stranger is sent.

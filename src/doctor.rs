@@ -110,6 +110,10 @@ async fn reach_database(config: &Config) -> (Station, Option<Store>) {
         Err(why) => return (station(false, why.to_string()), None),
     };
     match store.key_check().await {
+        Ok(Some(known)) if config.secret.took_the_place_of(&known) => (
+            station(true, "answers; a new secret key takes the place of its own at the next start".to_owned()),
+            Some(store),
+        ),
         // With a known check value nothing is written, whatever the answer.
         Ok(Some(known)) => match config.keep_key(Some(&known)) {
             Ok(()) => (station(true, "answers".to_owned()), Some(store)),

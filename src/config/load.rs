@@ -207,9 +207,10 @@ fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: 
             );
         }
     }
-    let parts::NamedSite { site, key_file } = site?;
+    let parts::NamedSite { site, key_file, old_key_files } = site?;
     let database = database.unwrap_or_else(|| Database::Sqlite(PathBuf::from("data/syndicated.db")));
     let (secret, fresh_key) = secrets::secret_key(environment, key_file.as_ref(), &database, chance, faults)?;
+    let secret = secret.with_older(secrets::old_keys(environment, &old_key_files, faults));
     let (http, fetch, mail, bounces) = (http?, fetch?, mail?, bounces?);
     Some(Config {
         site,

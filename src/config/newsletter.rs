@@ -55,6 +55,7 @@ pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<N
     let feed_items = table.number("feed_items", 1..=500);
     let commercial = commercial(&mut table);
     let welcome = table.flag("welcome").unwrap_or_default();
+    let goodbye = table.flag("goodbye").unwrap_or(true);
     let filter = filter(&mut table);
     table.finish();
     let listed = listed.map(|list| {
@@ -76,6 +77,7 @@ pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<N
         feed_items: feed_items.unwrap_or(50),
         commercial,
         welcome,
+        goodbye,
     });
     (newsletter, Named { listed: listed.unwrap_or_default(), in_topics: named })
 }

@@ -31,6 +31,8 @@ pub(super) const DAY: u64 = 24 * HOUR;
 pub(super) struct NamedSite {
     pub(super) site: Site,
     pub(super) key_file: Option<Located<PathBuf>>,
+    /// Where those are that it took the place of.
+    pub(super) old_key_files: Vec<Located<PathBuf>>,
 }
 
 /// `[site]`.
@@ -43,11 +45,15 @@ pub(super) fn site(mut table: Table<'_>) -> Option<NamedSite> {
     let timezone = table.parsed("timezone", zone).unwrap_or(Tz::UTC);
     let owner = table.parsed("owner", str::parse::<EmailAddress>);
     let key_file = table.parsed_at("secret_key_file", path);
+    let old_key_files = table.texts("old_secret_key_files").map(|list| list.value).unwrap_or_default();
+    let old_key_files = old_key_files.into_iter().map(|Located { spot, value }| Located { spot, value: value.into() });
+    let old_key_files = old_key_files.collect();
     let templates = table.parsed("templates", path);
     table.finish();
     Some(NamedSite {
         site: Site { title: title?, base_url: base_url?, language, timezone, owner, templates },
         key_file,
+        old_key_files,
     })
 }
 

@@ -2,8 +2,9 @@
 //! a file, in this order. The one reader of the environment.
 //!
 //! A file that others can read keeps no secret, so it is refused. The key behind
-//! tokens is made on first start and never replaced: a database that was used
-//! with one key refuses another, because links in mails that were sent would die.
+//! tokens is made on first start and never replaced by itself: a database that was
+//! used with one key refuses another that does not stand beside the first, because
+//! links in mails that were sent would die.
 
 use super::faults::{Collector, Spot};
 use super::raw::Located;
@@ -40,7 +41,7 @@ pub enum KeyTrouble {
     Lost(PathBuf, String),
     /// The database knows another key.
     #[error(
-        "the secret key is not the one that {0} was used with: put the old one back, since without it no link in a mail that was sent works"
+        "the secret key is not the one that {0} was used with: put the old one back, or beside it (old_secret_key_files), since without it no link in a mail that was sent works"
     )]
     Other(String),
     /// The new key cannot be kept.
@@ -101,6 +102,10 @@ impl Config {
     pub fn keep_key(&self, known: Option<&str>) -> Result<(), KeyTrouble> {
         match (known, &self.fresh_key) {
             (Some(known), _) if known == self.secret.check_value() => Ok(()),
+            // The key was changed, and the old one stands beside it.
+            (Some(known), fresh) if self.secret.took_the_place_of(known) => fresh
+                .as_ref()
+                .map_or(Ok(()), |fresh| fresh.write().map_err(|why| KeyTrouble::Unwritable(fresh.path.clone(), why))),
             (Some(_), Some(fresh)) => Err(KeyTrouble::Lost(fresh.path.clone(), self.database.to_string())),
             (Some(_), None) => Err(KeyTrouble::Other(self.database.to_string())),
             (None, Some(fresh)) => fresh.write().map_err(|why| KeyTrouble::Unwritable(fresh.path.clone(), why)),
@@ -171,6 +176,22 @@ pub(super) fn secret_key(
     };
     let bytes = read_private(&path, &spot, faults)?;
     key(&bytes, &spot, faults).map(|key| (key, None))
+}
+
+/// The keys that the present one took the place of: by environment, credential, and files.
+pub(super) fn old_keys(environment: &Environment, named: &[Located<PathBuf>], faults: &Collector) -> Vec<SecretKey> {
+    let mut keys = Vec::new();
+    if let Some(text) = environment.get("SYNDICATED_OLD_SECRET_KEY") {
+        keys.extend(key(text.as_bytes(), &outside("SYNDICATED_OLD_SECRET_KEY"), faults));
+    }
+    if let Some(path) = environment.credential("old-secret-key") {
+        let spot = outside("credential old-secret-key");
+        keys.extend(read(&path, &spot, faults).and_then(|bytes| key(&bytes, &spot, faults)));
+    }
+    for Located { spot, value: path } in named {
+        keys.extend(read_private(path, spot, faults).and_then(|bytes| key(&bytes, spot, faults)));
+    }
+    keys
 }
 
 /// The password of the relay or the database: by environment, credential, or file.

@@ -65,6 +65,8 @@ pub enum Origin {
     Operator,
     /// A mail program's own button (RFC 8058).
     OneClick,
+    /// A mail: a goodbye, or a complaint about one of ours.
+    Mail,
     /// The page of a reader's own choices.
     Preferences,
 }
@@ -80,6 +82,14 @@ pub struct Given<'a> {
     pub origin: Origin,
     /// See [`Consent::address`].
     pub address: Option<IpAddr>,
+}
+
+impl<'a> Given<'a> {
+    /// By a command of the operator's, who says this.
+    #[must_use]
+    pub const fn by_command(command: &'a str, words: &'a str) -> Self {
+        Self { form: command, words, origin: Origin::Operator, address: None }
+    }
 }
 
 impl Act {
@@ -102,8 +112,16 @@ impl Act {
 }
 
 impl Origin {
-    const ALL: [Self; 7] =
-        [Self::Page, Self::Embedded, Self::Json, Self::Import, Self::Operator, Self::OneClick, Self::Preferences];
+    const ALL: [Self; 8] = [
+        Self::Page,
+        Self::Embedded,
+        Self::Json,
+        Self::Import,
+        Self::Operator,
+        Self::OneClick,
+        Self::Mail,
+        Self::Preferences,
+    ];
 
     /// The word in the database and in JSON.
     #[must_use]
@@ -115,6 +133,7 @@ impl Origin {
             Self::Import => "import",
             Self::Operator => "operator",
             Self::OneClick => "one-click",
+            Self::Mail => "mail",
             Self::Preferences => "preferences",
         }
     }

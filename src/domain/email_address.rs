@@ -112,8 +112,15 @@ impl EmailAddress {
         Address::new(user, self.ascii_domain()).map_or_else(|_| self.clone(), Self)
     }
 
+    /// Its first letter and no more, for pages that a forwarded link opens.
+    #[must_use]
+    pub fn initial(&self) -> String {
+        let first: String = self.0.user().chars().take(1).collect();
+        format!("{first}…")
+    }
+
     /// The address with all but its first letter and its domain hidden, for
-    /// logs and for pages that a forwarded link opens.
+    /// logs.
     #[must_use]
     pub fn masked(&self) -> String {
         let first: String = self.0.user().chars().take(1).collect();

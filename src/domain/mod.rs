@@ -13,6 +13,7 @@ pub mod harvest;
 pub mod html;
 pub mod id;
 pub mod language;
+pub mod letter;
 pub mod newsletter;
 pub mod pace;
 pub mod picture;

@@ -5,6 +5,7 @@ use super::filter::Filter;
 use super::language::Language;
 use super::schedule::Schedule;
 use super::slug::Slug;
+use super::time::Timestamp;
 use chrono_tz::Tz;
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub struct Newsletter {
     pub commercial: Option<Commercial>,
     /// Whether a reader who confirms is mailed the newest posts.
     pub welcome: bool,
+    /// Whether who leaves gets a letter that says so, with the way back.
+    pub goodbye: bool,
 }
 
 /// What must be said in it.
@@ -92,6 +95,16 @@ impl Newsletter {
         self.cadences.len() > 1 || !self.topics.is_empty() || self.goes_by_local_time()
     }
 
+    /// The cadence that comes next less often than the one of that name, as their
+    /// schedules are from `now` on.
+    #[must_use]
+    pub fn less_often_than(&self, name: &str, now: Timestamp) -> Option<&Cadence> {
+        let now_and_then = self.cadence(name)?.how_often(now);
+        let rarer = self.cadences.iter().filter(|cadence| cadence.how_often(now) < now_and_then);
+        // The configuration's order among those that come as often.
+        rarer.rev().max_by_key(|cadence| cadence.how_often(now))
+    }
+
     /// The cadence of that name.
     #[must_use]
     pub fn cadence(&self, name: &str) -> Option<&Cadence> {
@@ -108,6 +121,20 @@ pub struct Cadence {
     pub rhythm: Rhythm,
     /// How its digests look.
     pub composition: Composition,
+}
+
+impl Cadence {
+    /// How many mails it may bring in the twelve weeks from `now`, to compare it by.
+    fn how_often(&self, now: Timestamp) -> usize {
+        let until = now.plus(Duration::from_hours(12 * 7 * 24));
+        match &self.rhythm {
+            Rhythm::Instant => usize::MAX,
+            // Once an hour is often enough to be the most.
+            Rhythm::Slots(schedule) => {
+                schedule.slots_after(now).take(2016).take_while(|slot| slot.due <= until).count()
+            }
+        }
+    }
 }
 
 /// When a cadence mails.

@@ -7,7 +7,7 @@
 //! clock can neither double nor lose one (P11).
 
 use super::time::Timestamp;
-use chrono::{DateTime, Datelike, MappedLocalTime, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Datelike, MappedLocalTime, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
 use std::fmt;
 use std::str::FromStr;
@@ -81,6 +81,21 @@ impl Slot {
     #[must_use]
     pub fn due_in(&self, zone: Tz) -> Timestamp {
         instant(zone, self.nominal).unwrap_or(self.due)
+    }
+
+    /// When a wall clock in `zone` next shows that hour (0 to 23), from the nominal
+    /// time on: nobody's choice brings a slot forward, since all readers get the
+    /// posts of one moment. In the nominal hour it is the nominal time.
+    #[must_use]
+    pub fn due_at(&self, zone: Tz, hour: u8) -> Timestamp {
+        let (date, hour) = (self.nominal.date(), u32::from(hour));
+        let date = if hour < self.nominal.hour() { date.succ_opt() } else { Some(date) };
+        let shown = if hour == self.nominal.hour() {
+            Some(self.nominal)
+        } else {
+            date.and_then(|date| date.and_hms_opt(hour, 0, 0))
+        };
+        shown.and_then(|shown| instant(zone, shown)).unwrap_or(self.due)
     }
 }
 
@@ -353,6 +368,30 @@ mod tests {
         ] {
             assert_eq!(keys(line, Tz::UTC, "2026-11-22T00:00:00Z", expected.len()), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn a_readers_hour_comes_at_or_behind_the_nominal_time() {
+        let slot =
+            Schedule::parse("30 7 * * *", Tz::Asia__Seoul).unwrap().next_after(at("2026-03-07T00:00:00Z")).unwrap();
+        assert_eq!(slot.key(), "2026-03-08T07:30");
+        for (zone, hour, due) in [
+            (Tz::Asia__Seoul, 7, "2026-03-07T22:30:00Z"),
+            (Tz::Asia__Seoul, 8, "2026-03-07T23:00:00Z"),
+            (Tz::Asia__Seoul, 23, "2026-03-08T14:00:00Z"),
+            (Tz::Asia__Seoul, 6, "2026-03-08T21:00:00Z"),
+            (Tz::Asia__Seoul, 0, "2026-03-08T15:00:00Z"),
+            // New York jumps over 02:00 on that day, and then has another distance to UTC.
+            (Tz::America__New_York, 20, "2026-03-09T00:00:00Z"),
+            (Tz::America__New_York, 2, "2026-03-09T06:00:00Z"),
+        ] {
+            assert_eq!(slot.due_at(zone, hour), at(due), "{zone} {hour}");
+        }
+        let gap = Schedule::parse("0 1 8 3 *", Tz::America__New_York)
+            .unwrap()
+            .next_after(at("2026-03-07T00:00:00Z"))
+            .unwrap();
+        assert_eq!(gap.due_at(Tz::America__New_York, 2), at("2026-03-08T07:00:00Z"), "the end of the gap");
     }
 
     #[test]

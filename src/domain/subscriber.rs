@@ -43,6 +43,8 @@ pub struct Subscription {
     pub name: Option<String>,
     /// Whose clock shows the reader's morning; the newsletter's when there is none.
     pub timezone: Option<Tz>,
+    /// At which hour of that clock mails shall come, 0 to 23; the newsletter's time when there is none.
+    pub hour: Option<u8>,
     /// What the reader chose; everything when there is nothing.
     pub topics: Vec<Slug>,
 }

@@ -15,9 +15,15 @@ use sha2::{Digest as _, Sha256};
 use std::fmt;
 
 /// The site's secret: at least 32 bytes from a file, a credential or the
-/// environment. Never printed.
+/// environment. Never printed. Beside it stand those that it took the place of: what
+/// was made with them is still good, and what must stay the same is made with the
+/// oldest (Message-IDs).
 #[derive(Clone)]
-pub struct SecretKey(Vec<u8>);
+pub struct SecretKey {
+    bytes: Vec<u8>,
+    /// The newest first.
+    older: Vec<Vec<u8>>,
+}
 
 /// The secret is too short to keep anything secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +39,12 @@ pub enum Purpose {
     Unsubscribe,
     /// See and change what a subscription brings.
     Preferences,
+    /// Take back that a subscription ended; bound to the instant of its end.
+    Undo,
+    /// Have mails go to another address; bound to the nonce of that change.
+    Address,
+    /// See what is stored of a reader; bound to the instant of the letter.
+    Data,
 }
 
 /// A token as it came in: read, not yet verified.
@@ -48,43 +60,57 @@ pub struct Claim {
 impl SecretKey {
     /// From raw bytes.
     pub fn new(bytes: Vec<u8>) -> Result<Self, ShortKey> {
-        if bytes.len() < 32 { Err(ShortKey(bytes.len())) } else { Ok(Self(bytes)) }
+        if bytes.len() < 32 { Err(ShortKey(bytes.len())) } else { Ok(Self { bytes, older: Vec::new() }) }
+    }
+
+    /// The same beside those that it took the place of, the newest first.
+    #[must_use]
+    pub fn with_older(self, older: Vec<Self>) -> Self {
+        Self { bytes: self.bytes, older: older.into_iter().map(|key| key.bytes).collect() }
+    }
+
+    /// Whether `check` is the check value of a key that this one took the place of.
+    #[must_use]
+    pub fn took_the_place_of(&self, check: &str) -> bool {
+        self.older.iter().any(|key| hex(&mac(key, &[KEY_CHECK])) == check)
     }
 
     /// A digest that tells two keys apart and reveals neither.
     #[must_use]
     pub fn check_value(&self) -> String {
-        hex(&self.mac(&[b"syndicated key check"]))
+        hex(&self.mac(&[KEY_CHECK]))
     }
 
     /// Makes a token. `nonce` is the stored nonce of a confirmation, and empty
     /// for purposes that bind none.
     #[must_use]
     pub fn token(&self, purpose: Purpose, subscription: SubscriptionId, counter: i64, nonce: &str) -> String {
-        let mac = self.token_mac(purpose, subscription, counter, nonce);
+        let mac = self.mac(&token_parts(purpose, subscription, counter, nonce).each_ref().map(Vec::as_slice));
         format!("{subscription}.{counter}.{}", URL_SAFE_NO_PAD.encode(mac))
     }
 
-    /// Whether `claim` is this key's word for `purpose`. Takes the same time
-    /// whatever the answer.
+    /// Whether `claim` is this key's word for `purpose`, or that of one that it took
+    /// the place of. Takes the same time whatever the answer.
     #[must_use]
     pub fn verify(&self, purpose: Purpose, claim: &Claim, nonce: &str) -> bool {
-        let mac = self.token_mac(purpose, claim.subscription, claim.counter, nonce);
-        same(&mac, &claim.mac)
+        self.is_ours(
+            &token_parts(purpose, claim.subscription, claim.counter, nonce).each_ref().map(Vec::as_slice),
+            &claim.mac,
+        )
     }
 
     /// The left part of the Message-ID of one reader's copy of a digest: the
     /// same at each repeat (P5), and silent about who the reader is.
     #[must_use]
     pub fn digest_message_id(&self, digest: DigestId, subscriber: SubscriberId) -> String {
-        let mac = self.mac(&[b"message-id digest", &digest.0.to_be_bytes(), &subscriber.0.to_be_bytes()]);
+        let mac = mac(self.oldest(), &[b"message-id digest", &digest.0.to_be_bytes(), &subscriber.0.to_be_bytes()]);
         hex(&mac).chars().take(40).collect()
     }
 
     /// The left part of a letter's Message-ID.
     #[must_use]
     pub fn letter_message_id(&self, letter: LetterId) -> String {
-        hex(&self.mac(&[b"message-id letter", &letter.0.to_be_bytes()])).chars().take(40).collect()
+        hex(&mac(self.oldest(), &[b"message-id letter", &letter.0.to_be_bytes()])).chars().take(40).collect()
     }
 
     /// A keyed hash of a reader's address, for a suppression list that keeps no
@@ -94,11 +120,17 @@ impl SecretKey {
         hex(&self.mac(&[b"suppression", email_key.as_bytes()]))
     }
 
+    /// The same by every key that it may have been made with, this one's first.
+    #[must_use]
+    pub fn address_hashes(&self, email_key: &str) -> Vec<String> {
+        self.all().map(|key| hex(&mac(key, &[b"suppression", email_key.as_bytes()]))).collect()
+    }
+
     /// The last part of the address at which a hub is answered: nobody else can
     /// guess it.
     #[must_use]
     pub fn callback_token(&self, hub: HubId) -> String {
-        format!("{hub}.{}", URL_SAFE_NO_PAD.encode(self.callback_mac(hub)))
+        format!("{hub}.{}", URL_SAFE_NO_PAD.encode(self.mac(&[CALLBACK, &hub.0.to_be_bytes()])))
     }
 
     /// Whose callback a token is of; `None` when this key never made it. Takes
@@ -108,7 +140,7 @@ impl SecretKey {
         let (id, mac) = token.split_once('.')?;
         let hub = HubId(id.parse().ok()?);
         let mac: [u8; 32] = URL_SAFE_NO_PAD.decode(mac).ok()?.try_into().ok()?;
-        same(&self.callback_mac(hub), &mac).then_some(hub)
+        self.is_ours(&[CALLBACK, &hub.0.to_be_bytes()], &mac).then_some(hub)
     }
 
     /// What a hub signs its announcements with: fewer than the 200 bytes that
@@ -118,11 +150,21 @@ impl SecretKey {
         hex(&self.mac(&[b"websub secret", &hub.0.to_be_bytes()]))
     }
 
+    /// The same by every key that the hub may have been told of, this one's first.
+    #[must_use]
+    pub fn push_secrets(&self, hub: HubId) -> Vec<String> {
+        self.all().map(|key| hex(&mac(key, &[b"websub secret", &hub.0.to_be_bytes()]))).collect()
+    }
+
     /// What a form carries: when it was made, and our word for that. `form` says
     /// which form it is and what of it must not be changed.
     #[must_use]
     pub fn form_token(&self, form: &str, at: Timestamp) -> String {
-        format!("{}.{}", at.millis(), URL_SAFE_NO_PAD.encode(self.form_mac(form, at.millis())))
+        format!(
+            "{}.{}",
+            at.millis(),
+            URL_SAFE_NO_PAD.encode(self.mac(&[b"form", form.as_bytes(), &at.millis().to_be_bytes()]))
+        )
     }
 
     /// When a form was made; `None` when this key never made that form. Takes the
@@ -132,36 +174,58 @@ impl SecretKey {
         let (at, mac) = token.split_once('.')?;
         let at: i64 = at.parse().ok()?;
         let mac: [u8; 32] = URL_SAFE_NO_PAD.decode(mac).ok()?.try_into().ok()?;
-        same(&self.form_mac(form, at), &mac).then_some(Timestamp::from_millis(at))
-    }
-
-    fn form_mac(&self, form: &str, at: i64) -> [u8; 32] {
-        self.mac(&[b"form", form.as_bytes(), &at.to_be_bytes()])
-    }
-
-    fn callback_mac(&self, hub: HubId) -> [u8; 32] {
-        self.mac(&[b"websub callback", &hub.0.to_be_bytes()])
-    }
-
-    fn token_mac(&self, purpose: Purpose, subscription: SubscriptionId, counter: i64, nonce: &str) -> [u8; 32] {
-        let purpose: &[u8] = match purpose {
-            Purpose::Confirm => b"token confirm",
-            Purpose::Unsubscribe => b"token unsubscribe",
-            Purpose::Preferences => b"token preferences",
-        };
-        self.mac(&[purpose, &subscription.0.to_be_bytes(), &counter.to_be_bytes(), nonce.as_bytes()])
+        self.is_ours(&[b"form", form.as_bytes(), &at.to_be_bytes()], &mac).then_some(Timestamp::from_millis(at))
     }
 
     pub(super) fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
-        #[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104 section 3)")]
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
-        for part in parts {
-            // The length keeps ("ab", "c") and ("a", "bc") apart.
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part);
-        }
-        mac.finalize().into_bytes().into()
+        mac(&self.bytes, parts)
     }
+
+    /// Whether a MAC over `parts` was made with one of the keys. Takes the same time
+    /// whatever the answer.
+    fn is_ours(&self, parts: &[&[u8]], given: &[u8; 32]) -> bool {
+        self.any(parts, |made| same(made, given))
+    }
+
+    /// Whether the MAC over `parts` that one of the keys makes `is` the one that came.
+    pub(super) fn any(&self, parts: &[&[u8]], is: impl Fn(&[u8; 32]) -> bool) -> bool {
+        self.all().fold(false, |ours, key| ours | is(&mac(key, parts)))
+    }
+
+    fn all(&self) -> impl Iterator<Item = &[u8]> {
+        std::iter::once(&self.bytes).chain(&self.older).map(Vec::as_slice)
+    }
+
+    fn oldest(&self) -> &[u8] {
+        self.older.last().unwrap_or(&self.bytes)
+    }
+}
+
+const KEY_CHECK: &[u8] = b"syndicated key check";
+const CALLBACK: &[u8] = b"websub callback";
+
+/// What a token's MAC is over.
+fn token_parts(purpose: Purpose, subscription: SubscriptionId, counter: i64, nonce: &str) -> [Vec<u8>; 4] {
+    let purpose: &[u8] = match purpose {
+        Purpose::Confirm => b"token confirm",
+        Purpose::Unsubscribe => b"token unsubscribe",
+        Purpose::Preferences => b"token preferences",
+        Purpose::Undo => b"token undo",
+        Purpose::Address => b"token address",
+        Purpose::Data => b"token data",
+    };
+    [purpose.to_vec(), subscription.0.to_be_bytes().to_vec(), counter.to_be_bytes().to_vec(), nonce.as_bytes().to_vec()]
+}
+
+fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104 section 3)")]
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    for part in parts {
+        // The length keeps ("ab", "c") and ("a", "bc") apart.
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
 }
 
 impl fmt::Debug for SecretKey {
@@ -228,6 +292,62 @@ mod tests {
         assert!(!key(1).verify(Purpose::Confirm, &claim, "m"));
         assert!(!key(1).verify(Purpose::Confirm, &Claim { counter: 3, ..claim.clone() }, "n"));
         assert!(!key(1).verify(Purpose::Confirm, &Claim { subscription: SubscriptionId(8), ..claim }, "n"));
+    }
+
+    /// Two live keys: what the old one made is still good, nothing new is made with it but
+    /// what must stay the same, and without it all that is over.
+    #[test]
+    fn a_new_key_keeps_the_word_of_those_before_it() {
+        let id = SubscriptionId(7);
+        let both = key(3).with_older(vec![key(2), key(1)]);
+        for old in [key(1), key(2), key(3)] {
+            let claim = Claim::read(&old.token(Purpose::Unsubscribe, id, 0, "")).unwrap();
+            assert!(both.verify(Purpose::Unsubscribe, &claim, "") && !both.verify(Purpose::Preferences, &claim, ""));
+            assert!(both.address_hashes("a@example.org").contains(&old.address_hash("a@example.org")));
+            assert_eq!(both.read_callback(&old.callback_token(HubId(7))), Some(HubId(7)));
+            assert!(both.push_secrets(HubId(7)).contains(&old.push_secret(HubId(7))));
+        }
+        let claim = Claim::read(&key(4).token(Purpose::Unsubscribe, id, 0, "")).unwrap();
+        assert!(!both.verify(Purpose::Unsubscribe, &claim, ""));
+        assert_eq!(both.token(Purpose::Confirm, id, 0, "n"), key(3).token(Purpose::Confirm, id, 0, "n"));
+        assert_eq!(both.check_value(), key(3).check_value());
+        assert!(both.took_the_place_of(&key(1).check_value()) && !both.took_the_place_of(&both.check_value()));
+        // A repeat is the same bytes (P5), across the change of the key too.
+        let (digest, reader) = (DigestId(1), SubscriberId(2));
+        assert_eq!(both.digest_message_id(digest, reader), key(1).digest_message_id(digest, reader));
+        assert_eq!(both.letter_message_id(LetterId(1)), key(1).letter_message_id(LetterId(1)));
+    }
+
+    /// S9: of every token that is one bit away from a good one, none is good.
+    #[test]
+    fn a_token_with_any_bit_changed_is_worth_nothing() {
+        let good = key(1).token(Purpose::Unsubscribe, SubscriptionId(12), 3, "");
+        let verified = |token: &str| {
+            Claim::read(token).is_some_and(|claim| {
+                key(1).verify(Purpose::Unsubscribe, &claim, "")
+                    && (claim.subscription, claim.counter) == (SubscriptionId(12), 3)
+            })
+        };
+        assert!(verified(&good));
+        let mut tried = 0;
+        for at in 0..good.len() {
+            for bit in 0..8 {
+                let mut bytes = good.clone().into_bytes();
+                bytes[at] ^= 1 << bit;
+                let Ok(changed) = String::from_utf8(bytes) else { continue };
+                tried += 1;
+                assert!(!verified(&changed), "{changed}");
+            }
+        }
+        assert!(tried > 300, "{tried}");
+        for changed in
+            [format!("{good}A"), format!("{good}="), good[1..].to_owned(), format!("+{good}"), format!("0{good}")]
+        {
+            let verified = Claim::read(&changed).is_some_and(|claim| {
+                key(1).verify(Purpose::Unsubscribe, &claim, "") && claim.subscription != SubscriptionId(12)
+            });
+            assert!(!verified, "{changed}");
+        }
     }
 
     #[test]

@@ -86,39 +86,48 @@ impl SecretKey {
         mailbox.with_tag(SEPARATOR, &format!("u{:x}.{counter:x}.{mac}", subscription.0))
     }
 
-    /// Whether this key made the MAC for a delivery that went to `reader`.
+    /// Whether this key, or one that it took the place of, made the MAC for a delivery
+    /// that went to `reader`.
     #[must_use]
     pub fn made_return(&self, mac: &str, delivery: DeliveryId, reader: &EmailAddress) -> bool {
-        is_same(mac.as_bytes(), self.return_mac(delivery, reader).as_bytes())
+        self.made(mac, &[RETURN, &delivery.0.to_be_bytes(), reader.key().as_bytes()])
     }
 
-    /// Whether this key made the MAC for the end of a subscription.
+    /// The same of the MAC for the end of a subscription.
     #[must_use]
     pub fn made_goodbye(&self, mac: &str, subscription: SubscriptionId, counter: i64) -> bool {
-        is_same(mac.as_bytes(), self.goodbye_mac(subscription, counter).as_bytes())
+        self.made(mac, &[GOODBYE, &subscription.0.to_be_bytes(), &counter.to_be_bytes()])
     }
 
     /// The last part of the address to which a relay reports: nobody else can guess it.
     #[must_use]
     pub fn hook_token(&self, relay: &str) -> String {
-        small(&self.mac(&[b"relay's hook", relay.as_bytes()]))
+        small(&self.mac(&[HOOK, relay.as_bytes()]))
     }
 
-    /// Whether this key made the token for `relay`. Takes the same time whatever
-    /// the answer.
+    /// Whether this key, or one that it took the place of, made the token for `relay`.
+    /// Takes the same time whatever the answer.
     #[must_use]
     pub fn made_hook(&self, token: &str, relay: &str) -> bool {
-        is_same(token.as_bytes(), self.hook_token(relay).as_bytes())
+        self.made(token, &[HOOK, relay.as_bytes()])
+    }
+
+    fn made(&self, given: &str, parts: &[&[u8]]) -> bool {
+        self.any(parts, |mac| is_same(given.as_bytes(), small(mac).as_bytes()))
     }
 
     fn return_mac(&self, delivery: DeliveryId, reader: &EmailAddress) -> String {
-        small(&self.mac(&[b"return address", &delivery.0.to_be_bytes(), reader.key().as_bytes()]))
+        small(&self.mac(&[RETURN, &delivery.0.to_be_bytes(), reader.key().as_bytes()]))
     }
 
     fn goodbye_mac(&self, subscription: SubscriptionId, counter: i64) -> String {
-        small(&self.mac(&[b"goodbye address", &subscription.0.to_be_bytes(), &counter.to_be_bytes()]))
+        small(&self.mac(&[GOODBYE, &subscription.0.to_be_bytes(), &counter.to_be_bytes()]))
     }
 }
+
+const RETURN: &[u8] = b"return address";
+const GOODBYE: &[u8] = b"goodbye address";
+const HOOK: &[u8] = b"relay's hook";
 
 /// The first 128 bits of a MAC (RFC 2104 section 5) in 26 letters and digits.
 fn small(mac: &[u8; 32]) -> String {
@@ -164,6 +173,8 @@ mod tests {
         assert!(key(1).made_goodbye(&mac, subscription, counter) && !key(1).made_goodbye(&mac, subscription, 3));
         // One is never the other.
         assert!(!key(1).made_return(&mac, DeliveryId(7), &reader));
+        // What was mailed before the key was changed still comes back.
+        assert!(key(2).with_older(vec![key(1)]).made_goodbye(&mac, subscription, counter));
     }
 
     #[test]

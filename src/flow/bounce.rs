@@ -21,7 +21,7 @@ use crate::domain::bounce::{BounceKind, Fate, StatusCode, reported, written};
 use crate::domain::id::DeliveryId;
 use crate::domain::token::{Purpose, sha256_hex};
 use crate::domain::verp::Tag;
-use crate::flow::subscribe::Subscriptions;
+use crate::flow::subscribe::{Door, Subscriptions};
 use crate::mail::returned::{OfReader, Returned, What};
 use crate::store::{About, Came, Heard, Patience, Store, StoreError};
 use std::sync::Arc;
@@ -56,7 +56,7 @@ pub enum Taken {
 enum Judged<'a> {
     Of(BounceKind, About, Option<StatusCode>, &'a str),
     Unclear(Option<About>, &'static str),
-    Goodbye(String, &'static str),
+    Goodbye(String, Door),
     Passed(&'static str),
 }
 
@@ -84,11 +84,11 @@ impl Bounces {
             What::Letter(words) => self.judge_letter(&config, words, &tags).await?,
             What::Complaint { kind, traces } => self.judge_complaint(&config, kind, traces, &tags).await?,
             What::Answer(words) => match goodbye(&config, &tags) {
-                Some(token) => Judged::Goodbye(token, "mailto"),
+                Some(token) => Judged::Goodbye(token, Door::Mail),
                 None => self.judge_answer(&config, &mail.from, words, &tags).await?,
             },
             What::Other => match goodbye(&config, &tags) {
-                Some(token) => Judged::Goodbye(token, "mailto"),
+                Some(token) => Judged::Goodbye(token, Door::Mail),
                 None => Judged::Unclear(None, "it is no report, and no goodbye of a reader's"),
             },
         };
@@ -184,7 +184,7 @@ impl Bounces {
         }
         let by_link = || traces.iter().find_map(|trace| Some(trace.split_once("/u/")?.1.to_owned()));
         Ok(match goodbye(config, &tags).or_else(by_link) {
-            Some(token) => Judged::Goodbye(token, "complaint"),
+            Some(token) => Judged::Goodbye(token, Door::Complaint),
             None => Judged::Unclear(None, "a complaint about a mail that syndicated did not write"),
         })
     }

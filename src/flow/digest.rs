@@ -4,6 +4,7 @@
 //! Invariants: each slot is decided on once, as sent, empty or missed (P11); a
 //! post is mailed at most once by a cadence (P2); no reader is skipped (P3).
 
+mod clocks;
 mod compose;
 mod pictures;
 mod sift;
@@ -18,12 +19,13 @@ use crate::domain::digest::{DigestState, Edition};
 use crate::domain::id::DigestId;
 use crate::domain::newsletter::{Cadence, Newsletter, Rhythm};
 use crate::domain::picture::{Found, shown_in};
-use crate::domain::schedule::{Schedule, Slot};
+use crate::domain::schedule::Schedule;
 use crate::domain::time::Timestamp;
 use crate::net::Client;
 use crate::render::{RenderError, Rendered, Renderer};
 use crate::store::{Freeze, Frozen, Progress, Review, Selection, Store, StoreError};
 use chrono_tz::Tz;
+use clocks::{Turn, is_ripe, times};
 use compose::{Composed, Composer};
 use std::sync::Arc;
 use std::time::Duration;
@@ -232,8 +234,13 @@ impl Digester {
                 );
                 open.then_some(Outcome::Missed)
             } else {
-                let times =
-                    if cadence.composition.deliver == Deliver::Local { times(slot, &zones, now) } else { Vec::new() };
+                let times = match cadence.composition.deliver {
+                    Deliver::AtOnce => Vec::new(),
+                    Deliver::Local => {
+                        let hours = self.store.hours_of(&newsletter.name, &cadence.name).await?;
+                        times(slot, schedule.zone(), &zones, &hours, now)
+                    }
+                };
                 self.freeze(place, &edition, progress.since, Some(Turn { fired_to, times })).await?
             };
             fired.extend(outcome.map(|outcome| Fired { edition, outcome }));
@@ -390,26 +397,6 @@ struct Place<'a> {
     config: &'a Config,
     newsletter: &'a Newsletter,
     cadence: &'a Cadence,
-}
-
-/// The slot that a digest is of.
-struct Turn {
-    /// How far its cadence has come with it.
-    fired_to: Timestamp,
-    /// When it falls due by the clocks of zones; '' is the newsletter's. Empty: for all at once.
-    times: Vec<(String, Timestamp)>,
-}
-
-/// Whether one of the clocks that a slot goes by shows its time.
-fn is_ripe(slot: &Slot, zones: &[Tz], now: Timestamp) -> bool {
-    zones.iter().map(|zone| slot.due_in(*zone)).fold(slot.due, Timestamp::min) <= now
-}
-
-/// When a slot falls due by each clock. Where that is over already it is now, so
-/// that nobody's mail expires before it is tried.
-fn times(slot: Slot, zones: &[Tz], now: Timestamp) -> Vec<(String, Timestamp)> {
-    let elsewhere = zones.iter().map(|zone| (zone.name().to_owned(), slot.due_in(*zone).max(now)));
-    std::iter::once((String::new(), slot.due.max(now))).chain(elsewhere).collect()
 }
 
 fn find<'a>(config: &'a Config, newsletter: &str, cadence: &str) -> Result<(&'a Newsletter, &'a Cadence), DigestError> {

@@ -7,6 +7,8 @@
 mod asking;
 mod confirming;
 mod forms;
+mod goodbye;
+mod own;
 mod preferences;
 mod renewing;
 mod welcoming;
@@ -14,18 +16,18 @@ mod welcoming;
 pub use asking::Asked;
 pub use confirming::Confirmation;
 pub use forms::{Again, embedded_token};
-pub use preferences::Choice;
+pub use goodbye::{Door, Goodbye, Left, Reason, WayBack};
+pub use own::{AskedByLink, NewAddress};
+pub use preferences::{Choice, ChoiceOf, LONGEST_PAUSE, Preferences};
 
 use crate::clock::{Chance, Clock};
 use crate::config::{Config, Live};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::newsletter::Newsletter;
 use crate::domain::slug::Slug;
-use crate::domain::subscriber::Subscription;
-use crate::domain::token::{Claim, Purpose};
 use crate::net::MailHosts;
 use crate::render::Renderer;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 use chrono_tz::Tz;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -62,6 +64,8 @@ pub enum Refusal {
     Choice,
     /// A newsletter is advertising, and the reader has not agreed to that.
     Agreement,
+    /// That is no day to come, or one too far off.
+    Pause,
 }
 
 impl Subscriptions {
@@ -78,31 +82,6 @@ impl Subscriptions {
     ) -> Self {
         let hosts = MailHosts::new(chance.clone());
         Self { store, config, clock, chance, renderer, hosts, mail }
-    }
-
-    /// The title of the newsletter that an unsubscribe link is of; `None` when
-    /// it is not ours.
-    pub async fn look_at_goodbye(&self, token: &str) -> Result<Option<String>, StoreError> {
-        let subscription = self.read_goodbye(token).await?;
-        Ok(subscription.map(|subscription| title(&self.config.load(), &subscription.newsletter)))
-    }
-
-    /// Ends the subscription that a link speaks of, whatever its state and
-    /// whether or not its newsletter still exists (P9). Returns the title.
-    pub async fn unsubscribe(&self, token: &str, by: &str) -> Result<Option<String>, StoreError> {
-        let Some(subscription) = self.read_goodbye(token).await? else { return Ok(None) };
-        self.store.unsubscribe(subscription.id, by, self.clock.now()).await?;
-        tracing::info!(newsletter = %subscription.newsletter, by, "a reader left");
-        Ok(Some(title(&self.config.load(), &subscription.newsletter)))
-    }
-
-    async fn read_goodbye(&self, token: &str) -> Result<Option<Subscription>, StoreError> {
-        let Some(claim) = Claim::read(token) else { return Ok(None) };
-        if !self.config.load().secret.verify(Purpose::Unsubscribe, &claim, "") {
-            return Ok(None);
-        }
-        let subscription = self.store.subscription(claim.subscription).await?;
-        Ok(subscription.filter(|subscription| subscription.counter == claim.counter))
     }
 }
 

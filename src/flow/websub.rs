@@ -256,7 +256,7 @@ impl Hubs {
     pub async fn take(&self, token: &str, signature: &str, body: &[u8]) -> Result<Taken, StoreError> {
         let config = self.config.load_full();
         let Some(id) = config.secret.read_callback(token) else { return Ok(Taken::Unknown) };
-        if !is_signed(signature, &config.secret.push_secret(id), body) {
+        if !config.secret.push_secrets(id).iter().any(|secret| is_signed(signature, secret, body)) {
             return Ok(if self.store.wants_push(id).await? { Taken::Ignored } else { Taken::Over });
         }
         if !self.store.note_push(id, self.clock.now(), config.fetch.min_interval).await? {

@@ -1,11 +1,24 @@
-//! Letters to readers about their subscriptions, and the words that are agreed to.
+//! Letters: mails outside any digest; and the words that are agreed to.
 
 use super::digest::{Headline, PREHEADER};
-use super::{ConfirmContext, RenderError, Rendered, Renderer, cut};
+use super::{RenderError, Rendered, Renderer, cut};
 use crate::domain::digest::token;
 use crate::domain::language::Language;
+use crate::domain::letter::LinkLetter;
 use crate::domain::newsletter::{Advertising, Newsletter, mark};
 use serde::Serialize;
+
+/// What the templates of letters get whose matter is a link: the confirmation's, and `mail/link.*`.
+#[derive(Debug, Clone, Serialize)]
+pub struct LinkContext {
+    /// The reader's language.
+    #[serde(rename = "lang")]
+    pub language: Language,
+    /// The newsletter's title; of several, all as one.
+    pub title: String,
+    /// The reader's own link.
+    pub link: String,
+}
 
 /// What the letters about a subscription get, which carry a reader's tokens.
 #[derive(Debug, Clone)]
@@ -70,27 +83,74 @@ struct PostView {
 }
 
 impl Renderer {
-    /// The mail for somebody who asks for what they get already.
-    pub fn known_letter(&self, context: &ConfirmContext) -> Result<Rendered, RenderError> {
-        self.plain_letter("known", context)
+    /// The mail that asks a reader to confirm.
+    pub fn confirm_letter(&self, context: &LinkContext) -> Result<Rendered, RenderError> {
+        let texts = ["confirm_subject", "confirm_hello"];
+        self.letter("mail/confirm", context.language, texts, &[("title", &context.title)], context)
     }
 
-    /// A letter without anything of a reader's but the link.
-    pub(super) fn plain_letter(&self, name: &str, context: &ConfirmContext) -> Result<Rendered, RenderError> {
+    /// A letter that brings its reader a link.
+    pub fn link_letter(&self, what: LinkLetter, context: &LinkContext) -> Result<Rendered, RenderError> {
+        #[derive(Serialize)]
+        struct Given<'a> {
+            #[serde(flatten)]
+            context: &'a LinkContext,
+            /// What its texts begin with.
+            word: &'static str,
+        }
+        let word = what.word();
+        let texts = [format!("{word}_subject"), format!("{word}_hello")];
+        let texts = texts.each_ref().map(String::as_str);
+        let values = [("title", context.title.as_str())];
+        self.letter("mail/link", context.language, texts, &values, &Given { context, word })
+    }
+
+    /// A mail that tells the owner something: `body` is plain text, with empty
+    /// lines between its paragraphs. The program speaks English to its owner.
+    pub fn owner_letter(&self, subject: &str, body: &str) -> Result<Rendered, RenderError> {
         #[derive(Serialize)]
         struct Letter<'a> {
+            lang: Language,
+            subject: &'a str,
+            preheader: &'a str,
+            paragraphs: Vec<Vec<&'a str>>,
+        }
+        let paragraphs: Vec<Vec<&str>> = body
+            .split("\n\n")
+            .map(|paragraph| paragraph.lines().map(str::trim).filter(|line| !line.is_empty()).collect())
+            .filter(|lines: &Vec<&str>| !lines.is_empty())
+            .collect();
+        let preheader = paragraphs.first().and_then(|lines| lines.first()).copied().unwrap_or_default();
+        let letter = Letter { lang: Language::En, subject, preheader, paragraphs };
+        let engine = self.engine();
+        let html = engine.render("mail/told.html", &letter)?;
+        let plain = engine.render("mail/told.txt", &letter)?;
+        Ok(Rendered { subject: subject.to_owned(), html, plain })
+    }
+
+    /// A letter of the two templates of `name`; subject and preheader are texts of the
+    /// catalogue, filled in with `values`.
+    fn letter<C: Serialize>(
+        &self,
+        name: &str,
+        language: Language,
+        [subject, preheader]: [&str; 2],
+        values: &[(&str, &str)],
+        context: &C,
+    ) -> Result<Rendered, RenderError> {
+        #[derive(Serialize)]
+        struct Letter<'a, C> {
             #[serde(flatten)]
-            context: &'a ConfirmContext,
+            context: &'a C,
             subject: &'a str,
             preheader: &'a str,
         }
         let engine = self.engine();
-        let texts = engine.texts.of(context.language);
-        let fill = |key: &str| texts.fill(&format!("{name}_{key}"), &[("title", &context.title)]);
-        let (subject, preheader) = (fill("subject"), fill("hello"));
+        let fill = |key| engine.texts.of(language).fill(key, values);
+        let (subject, preheader) = (fill(subject), fill(preheader));
         let letter = Letter { context, subject: &subject, preheader: &preheader };
-        let html = engine.render(&format!("mail/{name}.html"), &letter)?;
-        let plain = engine.render(&format!("mail/{name}.txt"), &letter)?;
+        let html = engine.render(&format!("{name}.html"), &letter)?;
+        let plain = engine.render(&format!("{name}.txt"), &letter)?;
         Ok(Rendered { subject, html, plain })
     }
 
@@ -99,13 +159,13 @@ impl Renderer {
         let subject = self.filled(context.language, "welcome_subject", &[("title", &context.title)]);
         // A receipt is none; posts to read on are.
         let marked = context.advertising.is_some() && !context.posts.is_empty();
-        self.letter("welcome", context, if marked { mark(&subject) } else { subject })
+        self.readers_letter("welcome", context, if marked { mark(&subject) } else { subject })
     }
 
     /// The letter that tells a reader after two years what they agreed to.
     pub fn renewal_letter(&self, context: &ReaderLetterContext) -> Result<Rendered, RenderError> {
         let subject = self.filled(context.language, "renewal_subject", &[("title", &context.title)]);
-        self.letter("renewal", context, subject)
+        self.readers_letter("renewal", context, subject)
     }
 
     /// What that letter says, for the record.
@@ -116,7 +176,12 @@ impl Renderer {
         ["renewal_hello", "renewal_keep"].map(|key| self.filled(context.language, key, &values)).join("\n")
     }
 
-    fn letter(&self, name: &str, context: &ReaderLetterContext, subject: String) -> Result<Rendered, RenderError> {
+    fn readers_letter(
+        &self,
+        name: &str,
+        context: &ReaderLetterContext,
+        subject: String,
+    ) -> Result<Rendered, RenderError> {
         let engine = self.engine();
         let sender = context.advertising.as_ref().map_or(context.site.as_str(), |known| known.sender.as_str());
         let values = [("title", context.title.as_str()), ("date", &context.date), ("sender", sender)];

@@ -8,6 +8,7 @@ mod dates;
 mod digest;
 mod escape;
 mod letters;
+mod own;
 mod prose;
 mod sample;
 mod sign_up;
@@ -20,9 +21,12 @@ pub use article::pictures;
 pub use cut::cut;
 pub use dates::{long_date, short_date};
 pub use digest::{DigestContext, DigestPost, Headline, Section};
-pub use letters::ReaderLetterContext;
+pub use letters::{LinkContext, ReaderLetterContext};
+pub use own::{
+    DataContext, LanguageChoice, LeaveContext, LeftContext, LessOften, NewsletterChoices, PreferencesContext,
+};
 pub use sample::sample_digest;
-pub use sign_up::{ConfirmPageContext, EmbeddedContext, LanguageChoice, NewsletterChoice, OtherPage, SubscribeContext};
+pub use sign_up::{ConfirmPageContext, EmbeddedContext, NewsletterChoice, OtherPage, SubscribeContext};
 pub use templates::{Template, TemplateFaults, templates};
 pub use wrap::wrap;
 
@@ -56,18 +60,6 @@ pub struct Rendered {
 #[derive(Debug, thiserror::Error)]
 #[error("the template {0} cannot be rendered: {1}")]
 pub struct RenderError(String, String);
-
-/// What the confirmation mail's templates get, and those of the mail to who is subscribed already.
-#[derive(Debug, Clone, Serialize)]
-pub struct ConfirmContext {
-    /// The reader's language.
-    #[serde(rename = "lang")]
-    pub language: Language,
-    /// The newsletters' titles, as one.
-    pub title: String,
-    /// The reader's own link.
-    pub link: String,
-}
 
 /// What every page gets.
 #[derive(Debug, Clone, Serialize)]
@@ -122,30 +114,6 @@ pub struct IndexFeed {
     pub media_type: &'static str,
     /// Its address.
     pub url: String,
-}
-
-/// What the page of a reader's own choices gets.
-#[derive(Debug, Clone, Serialize)]
-pub struct PreferencesContext {
-    /// What every page gets.
-    #[serde(flatten)]
-    pub frame: Frame,
-    /// The newsletter's title.
-    pub title: String,
-    /// Where the form posts to.
-    pub action: String,
-    /// What may be chosen.
-    pub cadences: Vec<CadenceChoice>,
-    /// What is chosen.
-    pub chosen: String,
-    /// What may be chosen of it; empty when each reader gets all.
-    pub topics: Vec<TopicChoice>,
-    /// The time zones to choose from; empty when everybody is mailed at once.
-    pub zones: Vec<&'static str>,
-    /// Which is chosen.
-    pub zone: String,
-    /// The key of a text that says what was wrong.
-    pub problem: Option<&'static str>,
 }
 
 /// A topic in the form.
@@ -242,42 +210,9 @@ impl Renderer {
         }
     }
 
-    /// The mail that asks a reader to confirm.
-    pub fn confirm_letter(&self, context: &ConfirmContext) -> Result<Rendered, RenderError> {
-        self.plain_letter("confirm", context)
-    }
-
-    /// A mail that tells the owner something: `body` is plain text, with empty
-    /// lines between its paragraphs. The program speaks English to its owner.
-    pub fn owner_letter(&self, subject: &str, body: &str) -> Result<Rendered, RenderError> {
-        #[derive(Serialize)]
-        struct Letter<'a> {
-            lang: Language,
-            subject: &'a str,
-            preheader: &'a str,
-            paragraphs: Vec<Vec<&'a str>>,
-        }
-        let paragraphs: Vec<Vec<&str>> = body
-            .split("\n\n")
-            .map(|paragraph| paragraph.lines().map(str::trim).filter(|line| !line.is_empty()).collect())
-            .filter(|lines: &Vec<&str>| !lines.is_empty())
-            .collect();
-        let preheader = paragraphs.first().and_then(|lines| lines.first()).copied().unwrap_or_default();
-        let letter = Letter { lang: Language::En, subject, preheader, paragraphs };
-        let engine = self.engine();
-        let html = engine.render("mail/told.html", &letter)?;
-        let plain = engine.render("mail/told.txt", &letter)?;
-        Ok(Rendered { subject: subject.to_owned(), html, plain })
-    }
-
     /// The front page.
     pub fn page_index(&self, context: &IndexContext) -> Result<String, RenderError> {
         self.engine().render("pages/index.html", context)
-    }
-
-    /// The page of a reader's own choices.
-    pub fn page_preferences(&self, context: &PreferencesContext) -> Result<String, RenderError> {
-        self.engine().render("pages/preferences.html", context)
     }
 
     /// A page with a heading, a sentence, and at most one button.
@@ -285,16 +220,10 @@ impl Renderer {
         self.engine().render("pages/notice.html", context)
     }
 
-    /// The script of the form.
+    /// A stylesheet or script of the pages, by its name; empty when there is none of that name.
     #[must_use]
-    pub fn script(&self) -> String {
-        self.engine().script().to_owned()
-    }
-
-    /// The stylesheet of the pages.
-    #[must_use]
-    pub fn stylesheet(&self) -> String {
-        self.engine().stylesheet().to_owned()
+    pub fn file(&self, name: &str) -> String {
+        self.engine().file(name).to_owned()
     }
 }
 

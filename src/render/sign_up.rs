@@ -1,7 +1,7 @@
 //! What the pages of signing up get: the form, on our page and on others', and
 //! the page that asks to confirm.
 
-use super::{CadenceChoice, Frame, RenderError, Renderer, TopicChoice};
+use super::{CadenceChoice, Frame, LanguageChoice, RenderError, Renderer, TopicChoice};
 use crate::domain::language::Language;
 use serde::Serialize;
 
@@ -74,17 +74,6 @@ pub struct NewsletterChoice {
     pub chosen: bool,
 }
 
-/// A language on the form.
-#[derive(Debug, Clone, Serialize)]
-pub struct LanguageChoice {
-    /// Its tag.
-    pub tag: Language,
-    /// What it is called in itself.
-    pub name: String,
-    /// Whether it is chosen.
-    pub chosen: bool,
-}
-
 /// What the form for other sites gets.
 #[derive(Debug, Clone, Serialize)]
 pub struct EmbeddedContext {
@@ -141,12 +130,5 @@ impl Renderer {
     /// The page that asks to confirm.
     pub fn page_confirm(&self, context: &ConfirmPageContext) -> Result<String, RenderError> {
         self.engine().render("pages/confirm.html", context)
-    }
-
-    /// Every language with texts, and what it is called in itself; `chosen` is marked.
-    #[must_use]
-    pub fn languages(&self, chosen: Language) -> Vec<LanguageChoice> {
-        let choice = |tag| LanguageChoice { tag, name: self.text(tag, "language_name"), chosen: tag == chosen };
-        Language::ALL.into_iter().map(choice).collect()
     }
 }

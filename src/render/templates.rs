@@ -15,17 +15,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// What is embedded, by name, and what it is.
-const EMBEDDED: [(&str, &str, &str); 31] = [
+const EMBEDDED: [(&str, &str, &str); 35] = [
     ("mail/digest.html", "the digest, for programs that show HTML", include_str!("../../templates/mail/digest.html")),
     ("mail/digest.txt", "the digest, for the others", include_str!("../../templates/mail/digest.txt")),
     ("mail/confirm.html", "the mail that asks to confirm", include_str!("../../templates/mail/confirm.html")),
     ("mail/confirm.txt", "the same as text", include_str!("../../templates/mail/confirm.txt")),
     (
-        "mail/known.html",
-        "the mail to who asks for what they get already",
-        include_str!("../../templates/mail/known.html"),
+        "mail/link.html",
+        "a letter with a link: subscribed already, goodbye, another address, a reader's data",
+        include_str!("../../templates/mail/link.html"),
     ),
-    ("mail/known.txt", "the same as text", include_str!("../../templates/mail/known.txt")),
+    ("mail/link.txt", "the same as text", include_str!("../../templates/mail/link.txt")),
     ("mail/welcome.html", "the welcome after a confirmation", include_str!("../../templates/mail/welcome.html")),
     ("mail/welcome.txt", "the same as text", include_str!("../../templates/mail/welcome.txt")),
     (
@@ -66,7 +66,15 @@ const EMBEDDED: [(&str, &str, &str); 31] = [
         "what a reader gets, for them to change",
         include_str!("../../templates/pages/preferences.html"),
     ),
-    ("pages/choices.html", "what both forms let one choose", include_str!("../../templates/pages/choices.html")),
+    ("pages/leave.html", "the page on which a reader leaves", include_str!("../../templates/pages/leave.html")),
+    (
+        "pages/leave.js",
+        "what acts there at a reader's first sign of life",
+        include_str!("../../templates/pages/leave.js"),
+    ),
+    ("pages/left.html", "the page of one who has left", include_str!("../../templates/pages/left.html")),
+    ("pages/data.html", "what is stored of a reader", include_str!("../../templates/pages/data.html")),
+    ("pages/choices.html", "what the form lets one choose", include_str!("../../templates/pages/choices.html")),
     ("pages/notice.html", "a page with a sentence and a button", include_str!("../../templates/pages/notice.html")),
     ("pages/style.css", "how pages look", include_str!("../../templates/pages/style.css")),
     ("texts/en.toml", "every sentence, in English", include_str!("../../templates/texts/en.toml")),
@@ -145,8 +153,8 @@ pub(super) struct Engine {
     environment: Environment<'static>,
     /// What readers see, by language.
     pub(super) texts: Arc<Catalogue>,
-    stylesheet: String,
-    script: String,
+    /// What is served as it is: the pages' stylesheet and scripts, by name.
+    files: BTreeMap<String, String>,
 }
 
 impl Engine {
@@ -164,14 +172,12 @@ impl Engine {
             Some("txt" | "css") => AutoEscape::None,
             _ => AutoEscape::Html,
         });
-        let (mut texts, mut stylesheet, mut script) = (Vec::new(), String::new(), String::new());
+        let (mut texts, mut files) = (Vec::new(), BTreeMap::new());
         for Template { name, text, .. } in templates {
             if name.ends_with(".toml") {
                 texts.push((name, text));
-            } else if name == "pages/style.css" {
-                stylesheet = text;
-            } else if name == "pages/subscribe.js" {
-                script = text;
+            } else if let Some(file) = name.strip_prefix("pages/").filter(|file| !file.ends_with(".html")) {
+                files.insert(file.to_owned(), text);
             } else if let Err(why) = environment.add_template_owned(name, text) {
                 faults.push(format!("{name}: {}", in_one_line(&why)));
             }
@@ -184,21 +190,12 @@ impl Engine {
         });
         environment.add_filter("wrap", |text: String| wrap::wrap(&text));
         environment.add_filter("ruled", |text: String| wrap::ruled(&text));
-        if faults.is_empty() {
-            Ok(Self { environment, texts, stylesheet, script })
-        } else {
-            Err(TemplateFaults(faults))
-        }
+        if faults.is_empty() { Ok(Self { environment, texts, files }) } else { Err(TemplateFaults(faults)) }
     }
 
-    /// The stylesheet of the pages.
-    pub(super) fn stylesheet(&self) -> &str {
-        &self.stylesheet
-    }
-
-    /// The script of the form.
-    pub(super) fn script(&self) -> &str {
-        &self.script
+    /// A stylesheet or script of the pages; empty when there is none of that name.
+    pub(super) fn file(&self, name: &str) -> &str {
+        self.files.get(name).map_or("", String::as_str)
     }
 
     /// Renders the template called `name`. The styles of a mail's HTML go into

@@ -122,7 +122,7 @@ fn pages_render_in_both_languages() {
         };
         assert!(renderer.page_notice(&notice).unwrap().contains("<form method=\"post\""));
         let letter = renderer
-            .confirm_letter(&ConfirmContext {
+            .confirm_letter(&LinkContext {
                 language,
                 title: "T".to_owned(),
                 link: "https://example.com/confirm/x".to_owned(),

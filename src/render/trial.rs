@@ -4,17 +4,21 @@
 use super::digest::MAIL_BYTES;
 use super::sample::{sample_digest, small_digest};
 use super::{
-    CadenceChoice, ConfirmContext, ConfirmPageContext, EmbeddedContext, Frame, Headline, IndexContext, IndexFeed,
-    IndexItem, NewsletterChoice, NoticeContext, OtherPage, PreferencesContext, ReaderLetterContext, RenderError,
-    Rendered, Renderer, SubscribeContext, TopicChoice,
+    CadenceChoice, ConfirmPageContext, DataContext, EmbeddedContext, Frame, Headline, IndexContext, IndexFeed,
+    IndexItem, LeaveContext, LeftContext, LessOften, LinkContext, NewsletterChoice, NewsletterChoices, NoticeContext,
+    OtherPage, PreferencesContext, ReaderLetterContext, RenderError, Rendered, Renderer, SubscribeContext, TopicChoice,
 };
 use crate::domain::digest::token;
 use crate::domain::language::Language;
+use crate::domain::letter::LinkLetter;
 use crate::domain::newsletter::Advertising;
 use dom_query::Document;
 
 /// What no mail program runs, and spam filters count.
 const NEVER: [&str; 9] = ["script", "iframe", "object", "embed", "form", "input", "link", "video", "svg"];
+
+/// Where the letters of the trial lead to.
+const LINK: &str = "https://news.example.com/confirm/1.0.abc";
 
 impl Renderer {
     /// Renders everything in every language; says what is wrong, once each.
@@ -26,7 +30,9 @@ impl Renderer {
             let mut mails: Vec<(&str, Result<Rendered, RenderError>)> =
                 digests.map(|context| ("mail/digest", self.digest(&context))).collect();
             mails.push(("mail/confirm", self.confirm_letter(&letter(language))));
-            mails.push(("mail/known", self.known_letter(&letter(language))));
+            for what in LinkLetter::ALL {
+                mails.push(("mail/link", self.link_letter(what, &letter(language))));
+            }
             for posts in [0, 2] {
                 mails.push(("mail/welcome", self.welcome_letter(&readers_letter(language, posts))));
                 mails.push(("mail/renewal", self.renewal_letter(&readers_letter(language, posts))));
@@ -38,7 +44,9 @@ impl Renderer {
                     Err(error) => faults.push(error.to_string()),
                 }
             }
-            let pages = self.pages(language).into_iter().chain(self.sign_up_pages(language));
+            let frame = Frame { language, site: "S".to_owned(), base: "https://news.example.com".to_owned() };
+            let pages = self.pages(language, &frame).into_iter().chain(self.sign_up_pages(language, &frame));
+            let pages = pages.chain(self.own_pages(language, &frame));
             faults.extend(pages.filter_map(Result::err).map(|error| error.to_string()));
         }
         let mut known = Vec::new();
@@ -51,43 +59,7 @@ impl Renderer {
         faults
     }
 
-    fn sign_up_pages(&self, language: Language) -> Vec<Result<String, RenderError>> {
-        let frame = Frame { language, site: "S".to_owned(), base: "https://news.example.com".to_owned() };
-        let cadences = |names: &[&str]| {
-            let choice =
-                |name: &&str| CadenceChoice { name: (*name).to_owned(), label: self.cadence_label(language, name) };
-            names.iter().map(choice).collect()
-        };
-        let embedded = |names: &[&str], more: &str| {
-            let some = |given: bool| given.then(|| more.to_owned());
-            self.embedded_form(&EmbeddedContext {
-                language,
-                action: "https://news.example.com/subscribe".to_owned(),
-                newsletters: names.iter().map(|_| other(language)).collect(),
-                title: "T".to_owned(),
-                description: more.to_owned(),
-                cadences: cadences(names),
-                topics: names.iter().map(|name| TopicChoice { name: (*name).to_owned(), chosen: false }).collect(),
-                advertiser: some(!more.is_empty()),
-                privacy: some(!more.is_empty()),
-                token: "1.abc".to_owned(),
-                return_to: more.to_owned(),
-            })
-        };
-        let confirm = |newsletters: Vec<NewsletterChoice>| {
-            let (title, action) = ("T".to_owned(), "/confirm/x".to_owned());
-            self.page_confirm(&ConfirmPageContext { frame: frame.clone(), title, newsletters, action })
-        };
-        vec![
-            embedded(&["daily"], ""),
-            embedded(&["daily", "weekly"], "D"),
-            confirm(vec![other(language)]),
-            confirm(vec![other(language), other(language)]),
-        ]
-    }
-
-    fn pages(&self, language: Language) -> Vec<Result<String, RenderError>> {
-        let frame = Frame { language, site: "S".to_owned(), base: "https://news.example.com".to_owned() };
+    fn pages(&self, language: Language, frame: &Frame) -> Vec<Result<String, RenderError>> {
         let feed = || IndexFeed {
             name: "RSS",
             media_type: "application/rss+xml",
@@ -104,23 +76,47 @@ impl Renderer {
         };
         let index =
             |newsletters, sources| self.page_index(&IndexContext { frame: frame.clone(), newsletters, sources });
-        let cadences = |names: &[&str]| {
-            let choice =
-                |name: &&str| CadenceChoice { name: (*name).to_owned(), label: self.cadence_label(language, name) };
-            names.iter().map(choice).collect()
-        };
-        let choices = |names: &[&str], problem| {
-            self.page_preferences(&PreferencesContext {
+        let notice = |action: Option<&str>, link: Option<&str>| {
+            self.page_notice(&NoticeContext {
                 frame: frame.clone(),
                 title: "T".to_owned(),
-                action: "/p/1.0.abc".to_owned(),
-                cadences: cadences(names),
-                chosen: "daily".to_owned(),
-                topics: vec![TopicChoice { name: "t".to_owned(), chosen: true }],
-                zones: vec!["Asia/Seoul", "UTC"],
-                zone: "UTC".to_owned(),
-                problem,
+                heading: "confirm_heading",
+                text: "confirm_text",
+                button: "confirm_button",
+                action: action.map(str::to_owned),
+                link: link.map(str::to_owned),
             })
+        };
+        vec![
+            index(vec![item("D", "/subscribe/t")], vec![item("", "")]),
+            index(Vec::new(), Vec::new()),
+            notice(None, None),
+            notice(Some("/confirm/x"), None),
+            notice(None, Some("/subscribe/t")),
+        ]
+    }
+
+    /// The pages of signing up.
+    fn sign_up_pages(&self, language: Language, frame: &Frame) -> Vec<Result<String, RenderError>> {
+        let embedded = |names: &[&str], more: &str| {
+            let some = |given: bool| given.then(|| more.to_owned());
+            self.embedded_form(&EmbeddedContext {
+                language,
+                action: "https://news.example.com/subscribe".to_owned(),
+                newsletters: names.iter().map(|_| other(language)).collect(),
+                title: "T".to_owned(),
+                description: more.to_owned(),
+                cadences: self.choices_of(language, names),
+                topics: names.iter().map(|name| TopicChoice { name: (*name).to_owned(), chosen: false }).collect(),
+                advertiser: some(!more.is_empty()),
+                privacy: some(!more.is_empty()),
+                token: "1.abc".to_owned(),
+                return_to: more.to_owned(),
+            })
+        };
+        let confirm = |newsletters: Vec<NewsletterChoice>| {
+            let (title, action) = ("T".to_owned(), "/confirm/x".to_owned());
+            self.page_confirm(&ConfirmPageContext { frame: frame.clone(), title, newsletters, action })
         };
         let form = |chosen: &str, problem: Option<&'static str>| {
             self.page_subscribe(&SubscribeContext {
@@ -129,7 +125,7 @@ impl Renderer {
                 title: "T".to_owned(),
                 description: chosen.to_owned(),
                 elsewhere: vec![OtherPage { tag: language, name: "L".to_owned() }],
-                cadences: cadences(&["daily"]),
+                cadences: self.choices_of(language, &["daily"]),
                 chosen: chosen.to_owned(),
                 topics: Vec::new(),
                 zones: Vec::new(),
@@ -146,33 +142,82 @@ impl Renderer {
                 problem,
             })
         };
-        let notice = |action: Option<&str>, link: Option<&str>| {
-            self.page_notice(&NoticeContext {
-                frame: frame.clone(),
-                title: "T".to_owned(),
-                heading: "confirm_heading",
-                text: "confirm_text",
-                button: "confirm_button",
-                action: action.map(str::to_owned),
-                link: link.map(str::to_owned),
-            })
-        };
         vec![
-            index(vec![item("D", "/subscribe/t")], vec![item("", "")]),
-            index(Vec::new(), Vec::new()),
             form("", None),
             form("daily", Some("error_email")),
-            choices(&["daily"], None),
-            choices(&["daily", "weekly"], Some("error_cadence")),
-            notice(None, None),
-            notice(Some("/confirm/x"), None),
-            notice(None, Some("/subscribe/t")),
+            embedded(&["daily"], ""),
+            embedded(&["daily", "weekly"], "D"),
+            confirm(vec![other(language)]),
+            confirm(vec![other(language), other(language)]),
         ]
+    }
+
+    /// The pages of a reader's own.
+    fn own_pages(&self, language: Language, frame: &Frame) -> Vec<Result<String, RenderError>> {
+        let choices = |names: &[&str], kept, problem| {
+            let newsletter = |names: &[&str], pause: &str| NewsletterChoices {
+                name: "t".to_owned(),
+                title: "T".to_owned(),
+                language,
+                cadences: self.choices_of(language, names),
+                chosen: "daily".to_owned(),
+                topics: vec![TopicChoice { name: "t".to_owned(), chosen: true }],
+                pause: pause.to_owned(),
+                paused: pause.to_owned(),
+                leave: "/u/1.0.abc".to_owned(),
+            };
+            let newsletters =
+                if names.is_empty() { Vec::new() } else { vec![newsletter(names, "2026-12-24"), newsletter(&[], "")] };
+            self.page_preferences(&PreferencesContext {
+                frame: frame.clone(),
+                initial: "a…".to_owned(),
+                action: "/p/1.0.abc".to_owned(),
+                newsletters,
+                first_day: "2026-11-24".to_owned(),
+                last_day: "2027-11-24".to_owned(),
+                languages: self.languages(language),
+                zones: vec!["Asia/Seoul", "UTC"],
+                zone: "UTC".to_owned(),
+                hours: names.iter().map(|_| "07".to_owned()).collect(),
+                hour: "07".to_owned(),
+                kept,
+                problem,
+            })
+        };
+        let left = |undo: bool, again: Option<&str>| {
+            self.page_left(&LeftContext {
+                frame: frame.clone(),
+                title: "T".to_owned(),
+                undo: undo.then(|| "/back/1.0.abc".to_owned()),
+                less_often: undo.then(|| LessOften { cadence: "weekly".to_owned(), label: "W".to_owned() }),
+                why: undo.then(|| "/u/1.0.abc/why".to_owned()),
+                reasons: vec!["often", "interest", "never", "other"],
+                again: again.map(str::to_owned),
+            })
+        };
+        let leave = LeaveContext { frame: frame.clone(), title: "T".to_owned(), action: "/u/1.0.abc".to_owned() };
+        let data = DataContext { frame: frame.clone(), data: "{}".to_owned(), file: "/data/x/data.json".to_owned() };
+        vec![
+            self.page_leave(&leave),
+            self.page_data(&data),
+            left(true, None),
+            left(false, Some("/subscribe/t")),
+            left(false, None),
+            choices(&[], false, None),
+            choices(&["daily"], true, None),
+            choices(&["daily", "weekly"], false, Some("error_pause")),
+        ]
+    }
+
+    fn choices_of(&self, language: Language, names: &[&str]) -> Vec<CadenceChoice> {
+        let choice =
+            |name: &&str| CadenceChoice { name: (*name).to_owned(), label: self.cadence_label(language, name) };
+        names.iter().map(choice).collect()
     }
 }
 
-fn letter(language: Language) -> ConfirmContext {
-    ConfirmContext { language, title: "T".to_owned(), link: "https://news.example.com/confirm/1.0.abc".to_owned() }
+fn letter(language: Language) -> LinkContext {
+    LinkContext { language, title: "T".to_owned(), link: LINK.to_owned() }
 }
 
 fn other(language: Language) -> NewsletterChoice {
@@ -206,7 +251,7 @@ fn inspect(name: &str, mail: &Rendered) -> Vec<String> {
             "mail/digest" | "mail/welcome" | "mail/renewal" => {
                 (token::UNSUBSCRIBE_URL, "`unsubscribe`, the reader's way out")
             }
-            "mail/confirm" | "mail/known" => ("https://news.example.com/confirm/1.0.abc", "`link`"),
+            "mail/confirm" | "mail/link" => (LINK, "`link`"),
             _ => ("Three.", "`paragraphs`"),
         };
         if !text.contains(needed) {

@@ -5,9 +5,9 @@
 //! also when their reader's rows are gone (S5). What an unknown person asks for
 //! changes nothing of a subscription that stands.
 
+use super::choices::topics_text;
 use super::consent::record_consent;
 use super::letters::{Letter, insert_letter};
-use super::moves::topics_text;
 use super::subscribers::{CONFIRM_WITHIN, Own, Wish, insert_subscription, subscriber};
 use super::{Store, StoreError, Tx, each};
 use crate::domain::consent::{Act, Given};

@@ -1,10 +1,12 @@
 //! What came back, and what it does to its reader: kept and acted on in one
 //! transaction, once however often it comes (P18).
 
+use super::leaving::end;
 use super::{Store, StoreError, Tx, each};
 use crate::domain::bounce::BounceKind;
+use crate::domain::consent::{Given, Origin};
 use crate::domain::email_address::EmailAddress;
-use crate::domain::id::{BounceId, DeliveryId, SubscriberId};
+use crate::domain::id::{BounceId, DeliveryId, SubscriberId, SubscriptionId};
 use crate::domain::time::Timestamp;
 use crate::domain::token::SecretKey;
 use std::time::Duration;
@@ -245,26 +247,34 @@ impl Store {
         secret: &SecretKey,
         address: &EmailAddress,
     ) -> Result<Option<(String, Timestamp)>, StoreError> {
-        let row: Option<(String, i64)> = each!(&self.reader, |db| {
-            sqlx::query_as("SELECT reason, created_at FROM suppression WHERE address_hash = $1")
-                .bind(secret.address_hash(&address.key()))
-                .fetch_optional(db)
-                .await
-        })?;
-        Ok(row.map(|(reason, at)| (reason, Timestamp::from_millis(at))))
+        for hash in secret.address_hashes(&address.key()) {
+            let row: Option<(String, i64)> = each!(&self.reader, |db| {
+                sqlx::query_as("SELECT reason, created_at FROM suppression WHERE address_hash = $1")
+                    .bind(&hash)
+                    .fetch_optional(db)
+                    .await
+            })?;
+            if let Some((reason, at)) = row {
+                return Ok(Some((reason, Timestamp::from_millis(at))));
+            }
+        }
+        Ok(None)
     }
 
     /// Lets an address be mailed again, and forgets its soft bounces. Returns
     /// whether it was suppressed.
     pub async fn lift_suppression(&self, secret: &SecretKey, address: &EmailAddress) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let lifted = each!(&mut tx, |db| {
-            sqlx::query("DELETE FROM suppression WHERE address_hash = $1")
-                .bind(secret.address_hash(&address.key()))
-                .execute(&mut **db)
-                .await
-                .map(|done| done.rows_affected())
-        })?;
+        let mut lifted = 0;
+        for hash in secret.address_hashes(&address.key()) {
+            lifted += each!(&mut tx, |db| {
+                sqlx::query("DELETE FROM suppression WHERE address_hash = $1")
+                    .bind(&hash)
+                    .execute(&mut **db)
+                    .await
+                    .map(|done| done.rows_affected())
+            })?;
+        }
         each!(&mut tx, |db| {
             sqlx::query(
                 "UPDATE bounce SET counts = FALSE
@@ -375,16 +385,15 @@ async fn suppress(
 
 /// Ends every subscription of a reader who complained.
 async fn end_all(tx: &mut Tx, reader: SubscriberId, now: Timestamp) -> Result<(), StoreError> {
-    each!(tx, |db| {
-        sqlx::query(
-            "UPDATE subscription SET state = 'unsubscribed', ended_at = $2, ended_by = 'complaint', confirm_nonce = NULL,
-                 confirm_expires_at = NULL WHERE subscriber_id = $1 AND state <> 'unsubscribed'",
-        )
-        .bind(reader.0)
-        .bind(now.millis())
-        .execute(&mut **db)
-        .await
-        .map(drop)
+    let standing: Vec<(i64,)> = each!(&mut *tx, |db| {
+        sqlx::query_as("SELECT id FROM subscription WHERE subscriber_id = $1 AND state <> 'unsubscribed' ORDER BY id")
+            .bind(reader.0)
+            .fetch_all(&mut **db)
+            .await
     })?;
+    let given = Given { form: "complaint", words: "", origin: Origin::Mail, address: None };
+    for (id,) in standing {
+        end(tx, SubscriptionId(id), &given, None, now).await?;
+    }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Confirming: what a mailed link sets going, all that was asked for together.
 
 use super::consent::record_consent;
+use super::erase::lift_erased;
 use super::letters::{Letter, insert_letter};
 use super::subscribers::{Row, select_subscriptions};
 use super::{Store, StoreError, each};
@@ -58,12 +59,12 @@ impl Store {
 
     /// Confirms what is pending and still bound to `nonce`, with its welcomes, in
     /// one transaction. Who was erased before and comes back is mailed again:
-    /// `address_hash` is theirs. Returns those that are confirmed now.
+    /// `address_hashes` are theirs. Returns those that are confirmed now.
     pub async fn confirm(
         &self,
         those: &[Confirmed<'_>],
         nonce: &str,
-        address_hash: &str,
+        address_hashes: &[String],
         now: Timestamp,
     ) -> Result<Vec<SubscriptionId>, StoreError> {
         let mut tx = self.begin().await?;
@@ -72,7 +73,7 @@ impl Store {
             let done = each!(&mut tx, |db| {
                 sqlx::query(
                     "UPDATE subscription SET state = 'confirmed', confirmed_at = $3, ended_at = NULL, ended_by = NULL,
-                         renewal_asked_at = NULL
+                         ended_why = NULL, undo_until = NULL, renewal_asked_at = NULL
                      WHERE id = $1 AND confirm_nonce = $2 AND confirm_expires_at > $3 AND state = 'pending'",
                 )
                 .bind(subscription.id.0)
@@ -102,13 +103,7 @@ impl Store {
             confirmed.push(subscription.id);
         }
         if !confirmed.is_empty() {
-            each!(&mut tx, |db| {
-                sqlx::query("DELETE FROM suppression WHERE address_hash = $1 AND reason = 'erased'")
-                    .bind(address_hash)
-                    .execute(&mut **db)
-                    .await
-                    .map(drop)
-            })?;
+            lift_erased(&mut tx, address_hashes).await?;
         }
         tx.commit().await?;
         Ok(confirmed)

@@ -6,6 +6,7 @@ use super::counts::Count;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::id::{DeliveryId, DigestId, LetterId, SubscriberId, SubscriptionId};
 use crate::domain::language::Language;
+use crate::domain::letter::LinkLetter;
 use crate::domain::slug::Slug;
 use crate::domain::time::Timestamp;
 use crate::domain::token::SecretKey;
@@ -83,21 +84,6 @@ pub enum Content {
         /// The reader's language.
         language: Language,
     },
-    /// What a reader is told who asked for what they get already.
-    Known {
-        /// The letter.
-        letter: LetterId,
-        /// When it was asked for: the mail's date.
-        written: Timestamp,
-        /// What the link to the reader's choices speaks of.
-        subscription: SubscriptionId,
-        /// Part of its token.
-        counter: i64,
-        /// The names of the newsletters.
-        newsletters: Vec<Slug>,
-        /// The reader's language.
-        language: Language,
-    },
     /// A letter about a subscription that carries its words: a welcome, a renewal.
     Written {
         /// The letter.
@@ -121,6 +107,25 @@ pub enum Content {
         /// Its text part, likewise.
         plain: String,
     },
+    /// A letter that brings its reader a link.
+    Link {
+        /// The letter.
+        letter: LetterId,
+        /// When it was written: the mail's date.
+        written: Timestamp,
+        /// What it is for.
+        what: LinkLetter,
+        /// What the link speaks of.
+        subscription: SubscriptionId,
+        /// Part of its token.
+        counter: i64,
+        /// What its token is bound to.
+        nonce: String,
+        /// The names of the newsletters that it speaks of.
+        newsletters: Vec<Slug>,
+        /// The reader's language.
+        language: Language,
+    },
     /// A note to the owner.
     Owner {
         /// The letter.
@@ -138,7 +143,7 @@ impl Content {
     /// Whether it asks its reader to confirm: the one mail that goes to somebody who
     /// was erased, and came back.
     pub(super) fn asks(&self) -> bool {
-        matches!(self, Self::Confirm { .. })
+        matches!(self, Self::Confirm { .. } | Self::Link { what: LinkLetter::Address, .. })
     }
 
     /// The digest whose mail it is; `None` for letters, previews among them.
@@ -147,7 +152,7 @@ impl Content {
         match self {
             Self::Digest { digest, .. } => Some(*digest),
             Self::Confirm { .. }
-            | Self::Known { .. }
+            | Self::Link { .. }
             | Self::Written { .. }
             | Self::Owner { .. }
             | Self::Preview { .. } => None,

@@ -53,8 +53,8 @@ pub struct Frozen<'a> {
     pub expires_at: Timestamp,
     /// The mails of those who do not get all of it.
     pub variants: &'a [Variant],
-    /// Other zones than the newsletter's, by name, and when the digest falls due there.
-    pub zones: &'a [(String, Timestamp)],
+    /// When it falls due by which clocks; nothing is for all at once.
+    pub zones: &'a [Due],
     /// The rows of the notes that stand in it.
     pub notes: &'a [i64],
     /// The choices of topics that they were made for, as the database has them.
@@ -65,10 +65,21 @@ pub struct Frozen<'a> {
     pub review: Option<Review<'a>>,
 }
 
+/// When a digest falls due by some clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// The zone of the clock by name; '' is the newsletter's own.
+    pub zone: String,
+    /// The hour that its readers chose; `None` for those who chose none.
+    pub hour: Option<u8>,
+    /// Then.
+    pub at: Timestamp,
+}
+
 impl Frozen<'_> {
     /// When the last of its deliveries expires, by the clocks of all zones.
     fn ends_at(&self, now: Timestamp) -> Timestamp {
-        let last = self.zones.iter().map(|(_, due)| due.since(now)).max().unwrap_or_default();
+        let last = self.zones.iter().map(|due| due.at.since(now)).max().unwrap_or_default();
         self.expires_at.plus(last)
     }
 }

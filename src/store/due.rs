@@ -5,6 +5,7 @@ use super::deliveries::{Content, slug};
 use super::{StoreError, Tx, each};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::id::{DigestId, LetterId, SubscriberId, SubscriptionId};
+use crate::domain::letter::LinkLetter;
 use crate::domain::slug::Slug;
 use crate::domain::time::Timestamp;
 
@@ -28,6 +29,7 @@ struct DigestRow {
     attempts: i64,
     variant: i64,
     subscription_state: Option<String>,
+    paused_until: Option<i64>,
     counter: Option<i64>,
     subscriber_id: Option<i64>,
     email: Option<String>,
@@ -47,7 +49,10 @@ struct LetterRow {
     counter: Option<i64>,
     confirm_nonce: Option<String>,
     subscription_state: Option<String>,
+    ended_at: Option<i64>,
     name: Option<String>,
+    address_nonce: Option<String>,
+    takes_back: Option<bool>,
     kind: String,
     recipient: String,
     language: String,
@@ -90,9 +95,11 @@ pub(super) async fn letters(tx: &mut Tx, limit: usize, now: Timestamp) -> Result
         LetterRow,
         limit,
         now,
-        "d.letter_id, s.newsletter, s.confirm_nonce, s.state AS subscription_state, b.name, l.kind, l.recipient, l.language,
-         l.subject, l.body, l.html, l.digest_id AS of_digest, l.created_at AS written_at",
-        "LEFT JOIN subscriber b ON b.id = s.subscriber_id JOIN letter l ON l.id = d.letter_id",
+        "d.letter_id, s.newsletter, s.confirm_nonce, s.state AS subscription_state, s.ended_at, b.name,
+         a.nonce AS address_nonce, a.takes_back, l.kind, l.recipient, l.language, l.subject, l.body, l.html,
+         l.digest_id AS of_digest, l.created_at AS written_at",
+        "LEFT JOIN subscriber b ON b.id = s.subscriber_id JOIN letter l ON l.id = d.letter_id
+         LEFT JOIN address_change a ON a.subscriber_id = s.subscriber_id AND a.email = l.recipient",
         "letter_id"
     );
     rows.into_iter().map(LetterRow::candidate).collect()
@@ -105,21 +112,22 @@ pub(super) async fn digests(tx: &mut Tx, limit: usize, now: Timestamp) -> Result
         DigestRow,
         limit,
         now,
-        "d.digest_id, d.variant, d.dated_at, s.state AS subscription_state, b.id AS subscriber_id, b.email, b.name",
+        "d.digest_id, d.variant, d.dated_at, s.state AS subscription_state, s.paused_until, b.id AS subscriber_id, b.email, b.name",
         "LEFT JOIN subscriber b ON b.id = s.subscriber_id",
         "digest_id"
     );
-    Ok(rows.into_iter().map(DigestRow::candidate).collect())
+    Ok(rows.into_iter().map(|row| row.candidate(now)).collect())
 }
 
 impl DigestRow {
-    fn candidate(self) -> Candidate {
+    fn candidate(self, now: Timestamp) -> Candidate {
         let Self { id, expires_at, fence, attempts, .. } = self;
-        Candidate { id, expires_at, fence, attempts, wanted: self.wanted() }
+        Candidate { id, expires_at, fence, attempts, wanted: self.wanted(now) }
     }
 
-    fn wanted(self) -> Option<(EmailAddress, Content)> {
-        if self.subscription_state.as_deref() != Some("confirmed") {
+    fn wanted(self, now: Timestamp) -> Option<(EmailAddress, Content)> {
+        let paused = self.paused_until.is_some_and(|until| until > now.millis());
+        if paused || self.subscription_state.as_deref() != Some("confirmed") {
             return None;
         }
         let content = Content::Digest {
@@ -162,29 +170,42 @@ impl LetterRow {
                     return Ok(None);
                 };
                 let language = self.language.parse().unwrap_or_default();
-                match (kind, self.subscription_state.as_deref(), self.confirm_nonce) {
-                    ("confirm", Some("pending"), Some(nonce)) => {
+                let state = self.subscription_state.as_deref();
+                let (what, nonce) = match (kind, state, self.confirm_nonce, self.address_nonce) {
+                    ("confirm", Some("pending"), Some(nonce), _) => {
                         let newsletters = slugs(&self.body)?;
-                        Content::Confirm { letter, written, subscription, counter, nonce, newsletters, language }
+                        let content =
+                            Content::Confirm { letter, written, subscription, counter, nonce, newsletters, language };
+                        return Ok(Some((to, content)));
                     }
-                    ("confirm", Some("confirmed"), _) => {
-                        let newsletters = slugs(&self.body)?;
-                        Content::Known { letter, written, subscription, counter, newsletters, language }
+                    ("welcome" | "renewal", Some("confirmed"), ..) => {
+                        let content = Content::Written {
+                            letter,
+                            written,
+                            subscription,
+                            counter,
+                            newsletter: slug(&newsletter)?,
+                            language,
+                            name: self.name,
+                            subject: self.subject,
+                            html: self.html,
+                            plain: self.body,
+                        };
+                        return Ok(Some((to, content)));
                     }
-                    ("welcome" | "renewal", Some("confirmed"), _) => Content::Written {
-                        letter,
-                        written,
-                        subscription,
-                        counter,
-                        newsletter: slug(&newsletter)?,
-                        language,
-                        name: self.name,
-                        subject: self.subject,
-                        html: self.html,
-                        plain: self.body,
-                    },
+                    ("confirm", Some("confirmed"), ..) => (LinkLetter::Known, String::new()),
+                    // Who came back meanwhile needs no way back.
+                    ("goodbye", Some("unsubscribed"), ..) if self.ended_at == Some(self.written_at) => {
+                        (LinkLetter::Goodbye, self.written_at.to_string())
+                    }
+                    ("data", ..) => (LinkLetter::Data, self.written_at.to_string()),
+                    // One that was asked for later takes its place.
+                    ("address", .., Some(nonce)) if self.takes_back == Some(true) => (LinkLetter::AddressBack, nonce),
+                    ("address", .., Some(nonce)) => (LinkLetter::Address, nonce),
                     _ => return Ok(None),
-                }
+                };
+                let newsletters = if what == LinkLetter::Known { slugs(&self.body)? } else { vec![slug(&newsletter)?] };
+                Content::Link { letter, written, what, subscription, counter, nonce, newsletters, language }
             }
         };
         Ok(Some((to, content)))

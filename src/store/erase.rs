@@ -87,6 +87,8 @@ pub(super) async fn forget_reader(tx: &mut Tx, id: SubscriberId) -> Result<bool,
          WHERE subscriber_id = $1 AND NOT EXISTS (SELECT 1 FROM subscription WHERE subscriber_id = $1)",
         "DELETE FROM subscriber_tag
          WHERE subscriber_id = $1 AND NOT EXISTS (SELECT 1 FROM subscription WHERE subscriber_id = $1)",
+        "DELETE FROM address_change
+         WHERE subscriber_id = $1 AND NOT EXISTS (SELECT 1 FROM subscription WHERE subscriber_id = $1)",
     ] {
         each!(&mut *tx, |db| sqlx::query(sql).bind(id.0).execute(&mut **db).await.map(drop))?;
     }
@@ -116,5 +118,20 @@ pub(super) async fn remember_erased(tx: &mut Tx, address_hash: &str, now: Timest
         .await
         .map(drop)
     })?;
+    Ok(())
+}
+
+/// Lets somebody who was erased be mailed again: they confirmed by a mail that came there.
+pub(super) async fn lift_erased(tx: &mut Tx, address_hashes: &[String]) -> Result<(), StoreError> {
+    for hash in address_hashes {
+        each!(&mut *tx, |db| {
+            sqlx::query("DELETE FROM suppression WHERE address_hash = $1 AND reason = $2")
+                .bind(hash)
+                .bind(ERASED)
+                .execute(&mut **db)
+                .await
+                .map(drop)
+        })?;
+    }
     Ok(())
 }

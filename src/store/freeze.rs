@@ -3,11 +3,12 @@
 //!
 //! Most readers get the digest's own mail. Those who chose topics, or who came
 //! from another cadence and have some of its posts already, get a variant: each
-//! is rendered and stored once, and a delivery names it by its number. When a
+//! is rendered and stored once, and a delivery names it by its number. Who has
+//! paused gets none. When a
 //! reader has chosen what no variant was rendered for, nothing is written.
 
 use super::deliveries::HELD;
-use super::digests::{Frozen, advance, insert_digest};
+use super::digests::{Due, Frozen, advance, insert_digest};
 use super::filtered::pass_over;
 use super::letters::insert_preview_letter;
 use super::moves::{chose_others, moved_stamp};
@@ -166,8 +167,8 @@ macro_rules! insert_deliveries {
              FROM subscription s
              JOIN subscriber b ON b.id = s.subscriber_id
              LEFT JOIN digest_variant v ON v.digest_id = $1 AND v.topics = s.topics
-             LEFT JOIN digest_zone z ON z.digest_id = $1 AND z.timezone = b.timezone
-             WHERE s.state = 'confirmed' AND ",
+             LEFT JOIN digest_zone z ON z.digest_id = $1 AND z.timezone = b.timezone AND z.hour = COALESCE(b.hour, -1)
+             WHERE s.state = 'confirmed' AND (s.paused_until IS NULL OR s.paused_until <= $4) AND ",
             $which
         )
     };
@@ -181,12 +182,13 @@ async fn insert_deliveries(
     frozen: &Frozen<'_>,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
-    for (zone, due) in frozen.zones {
+    for Due { zone, hour, at } in frozen.zones {
         each!(&mut *tx, |db| {
-            sqlx::query("INSERT INTO digest_zone (digest_id, timezone, due_at) VALUES ($1, $2, $3)")
+            sqlx::query("INSERT INTO digest_zone (digest_id, timezone, hour, due_at) VALUES ($1, $2, $3, $4)")
                 .bind(digest.0)
                 .bind(zone.as_str())
-                .bind(due.millis())
+                .bind(hour.map_or(-1, i64::from))
+                .bind(at.millis())
                 .execute(&mut **db)
                 .await
                 .map(drop)

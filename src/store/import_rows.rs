@@ -1,9 +1,9 @@
 //! The statements of an import's step: readers, subscriptions, proofs of consent
 //! and tags, many rows by each.
 
+use super::choices::topics_text;
 use super::import::{Fate, Here, HereRow, Incoming, Known, LOOKED_UP, fate, here_sql};
 use super::many::{Padded, parts, values};
-use super::moves::topics_text;
 use super::{StoreError, Tx, each};
 use crate::domain::consent::Consent;
 use crate::domain::tag::Tag;

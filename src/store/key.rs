@@ -45,6 +45,19 @@ impl Store {
                 return Err(KeyTrouble::Other(config.database.to_string()).into());
             }
         }
+        if let Some(known) = known.filter(|known| *known != config.secret.check_value()) {
+            // The key was changed; from now on the database is used with the new one.
+            each!(&self.writer, |db| {
+                sqlx::query("UPDATE meta SET value = $2 WHERE key = $1 AND value = $3")
+                    .bind(CHECK)
+                    .bind(config.secret.check_value())
+                    .bind(known)
+                    .execute(db)
+                    .await
+                    .map(drop)
+            })
+            .map_err(StoreError::from)?;
+        }
         Ok(())
     }
 }

@@ -86,14 +86,14 @@ impl Store {
 
 /// A letter to a reader about a subscription. Its links are made when it is sent.
 pub(super) struct Letter<'a> {
-    /// `confirm`, `welcome` or `renewal`.
+    /// `confirm`, `welcome` or `renewal`; or one of a link, which says no more: `goodbye`, `address` or `data`.
     pub(super) kind: &'static str,
     pub(super) recipient: &'a EmailAddress,
     pub(super) language: Language,
     pub(super) subscription: SubscriptionId,
     /// The keyed hash of the mailbox, when this letter counts for what that is sent unasked.
     pub(super) mailbox: Option<&'a str>,
-    /// Of a `confirm`: nothing; what it says depends on how things stand when it is sent.
+    /// Empty where what it says depends on how things stand when it is sent.
     pub(super) subject: &'a str,
     /// Its text part; of a `confirm`, the names of the newsletters with a space between each two.
     pub(super) plain: &'a str,
@@ -121,6 +121,36 @@ pub(super) async fn insert_letter(tx: &mut Tx, letter: &Letter<'_>, at: Timestam
         .await
     })?;
     insert_delivery(tx, LetterId(id), Some(letter.subscription), at).await
+}
+
+impl<'a> Letter<'a> {
+    /// One that brings its reader a link.
+    pub(super) fn of_link(
+        kind: &'static str,
+        recipient: &'a EmailAddress,
+        language: Language,
+        subscription: SubscriptionId,
+    ) -> Self {
+        Self { kind, recipient, language, subscription, mailbox: None, subject: "", plain: "", html: "" }
+    }
+}
+
+/// How many letters of a kind were written for a subscription since then.
+pub(super) async fn letters_since(
+    tx: &mut Tx,
+    subscription: SubscriptionId,
+    kind: &'static str,
+    since: Timestamp,
+) -> Result<i64, StoreError> {
+    let (count,): (i64,) = each!(tx, |db| {
+        sqlx::query_as("SELECT COUNT(*) FROM letter WHERE subscription_id = $1 AND kind = $2 AND created_at > $3")
+            .bind(subscription.0)
+            .bind(kind)
+            .bind(since.millis())
+            .fetch_one(&mut **db)
+            .await
+    })?;
+    Ok(count)
 }
 
 async fn insert_delivery(

@@ -9,7 +9,6 @@ use super::{Store, StoreError, Tx, each};
 use crate::domain::digest::Edition;
 use crate::domain::id::{PostId, SubscriptionId};
 use crate::domain::slug::Slug;
-use crate::domain::time::Timestamp;
 use chrono_tz::Tz;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,8 +47,17 @@ struct MovedRow {
     id: i64,
     topics: String,
     moved_at: i64,
+    paused_until: Option<i64>,
     begun_at: i64,
     last: Option<i64>,
+}
+
+impl MovedRow {
+    /// Since when this cadence mailed what the reader may have missed: since their last digest, or since
+    /// they came back. What was mailed while they would have none, they did not miss.
+    fn away_since(&self) -> i64 {
+        self.last.unwrap_or(self.begun_at).max(self.paused_until.unwrap_or(0))
+    }
 }
 
 /// The zones that readers named, from one to the next by the index: there are a
@@ -117,6 +125,22 @@ impl Store {
         Ok((zones(rows)?, without.is_some()))
     }
 
+    /// The hours that confirmed readers of a cadence chose, each with the zone by name ('' is the newsletter's).
+    pub async fn hours_of(&self, newsletter: &Slug, cadence: &Slug) -> Result<Vec<(String, u8)>, StoreError> {
+        let rows: Vec<(String, i64)> = each!(&self.reader, |db| {
+            sqlx::query_as(
+                "SELECT DISTINCT b.timezone, b.hour FROM subscriber b JOIN subscription s ON s.subscriber_id = b.id
+                 WHERE b.hour IS NOT NULL AND s.newsletter = $1 AND s.cadence = $2 AND s.state = 'confirmed'
+                 ORDER BY b.timezone, b.hour",
+            )
+            .bind(newsletter.as_str())
+            .bind(cadence.as_str())
+            .fetch_all(db)
+            .await
+        })?;
+        Ok(rows.into_iter().filter_map(|(zone, hour)| Some((zone, u8::try_from(hour).ok()?))).collect())
+    }
+
     /// Who came to a cadence from another, and which of `posts` they have.
     pub async fn moved_readers(
         &self,
@@ -126,7 +150,7 @@ impl Store {
     ) -> Result<Moved, StoreError> {
         let rows: Vec<MovedRow> = each!(&self.reader, |db| {
             sqlx::query_as(
-                "SELECT s.id, s.topics, s.moved_at, COALESCE(s.confirmed_at, s.created_at) AS begun_at,
+                "SELECT s.id, s.topics, s.moved_at, s.paused_until, COALESCE(s.confirmed_at, s.created_at) AS begun_at,
                      (SELECT MAX(g.frozen_at) FROM digest g
                       JOIN delivery d ON d.digest_id = g.id AND d.subscriber_id = s.subscriber_id
                       WHERE g.newsletter = s.newsletter AND d.state NOT IN ('bounced', 'suppressed', 'expired')) AS last
@@ -159,7 +183,7 @@ impl Store {
             .into_iter()
             .map(|row| {
                 let has = has.remove(&row.id).unwrap_or_default();
-                let since = row.last.unwrap_or(row.begun_at);
+                let since = row.away_since();
                 let missed = mailed.iter().filter(|(_, at)| *at > since && *at <= row.moved_at);
                 let missed = missed.map(|(post, _)| *post).filter(|post| !has.contains(post)).collect();
                 MovedReader { subscription: SubscriptionId(row.id), topics: row.topics, has, missed }
@@ -176,8 +200,7 @@ impl Store {
         cadence: &Slug,
         rows: &[MovedRow],
     ) -> Result<Vec<(PostId, i64)>, StoreError> {
-        let away =
-            rows.iter().map(|row| (row.last.unwrap_or(row.begun_at), row.moved_at)).filter(|(from, to)| from < to);
+        let away = rows.iter().map(|row| (row.away_since(), row.moved_at)).filter(|(from, to)| from < to);
         let Some((from, to)) = away.reduce(|(a, b), (c, d)| (a.min(c), b.max(d))) else { return Ok(Vec::new()) };
         let rows: Vec<(i64, i64)> = each!(&self.reader, |db| {
             sqlx::query_as(
@@ -288,64 +311,4 @@ pub(super) async fn moved_stamp(tx: &mut Tx, edition: &Edition) -> Result<MovedS
         .await
     })?;
     Ok(MovedStamp { count, last })
-}
-
-/// What a reader may change of a subscription; what is `None` stays.
-#[derive(Debug, Clone, Default)]
-pub struct Change {
-    /// Another cadence of the newsletter.
-    pub cadence: Option<Slug>,
-    /// The topics; none is everything.
-    pub topics: Option<Vec<Slug>>,
-    /// Whose clock shows the reader's morning; inside, `None` is the newsletter's own.
-    pub timezone: Option<Option<Tz>>,
-}
-
-/// Topics as the database has them: sorted, so that the same choice is the same text.
-pub(super) fn topics_text(topics: &[Slug]) -> String {
-    let names: BTreeSet<&str> = topics.iter().map(Slug::as_str).collect();
-    names.into_iter().collect::<Vec<_>>().join(" ")
-}
-
-impl Store {
-    /// Changes a subscription, in one transaction.
-    pub async fn change_subscription(
-        &self,
-        id: SubscriptionId,
-        change: &Change,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        each!(&mut tx, |db| {
-            sqlx::query(
-                "UPDATE subscription SET
-                     moved_at = CASE WHEN $2 <> '' AND cadence <> $2 THEN $3 ELSE moved_at END,
-                     cadence = CASE WHEN $2 <> '' THEN $2 ELSE cadence END,
-                     topics = CASE WHEN $4 THEN $5 ELSE topics END
-                 WHERE id = $1",
-            )
-            .bind(id.0)
-            .bind(change.cadence.as_ref().map_or("", Slug::as_str))
-            .bind(now.millis())
-            .bind(change.topics.is_some())
-            .bind(topics_text(change.topics.as_deref().unwrap_or_default()))
-            .execute(&mut **db)
-            .await
-            .map(drop)
-        })?;
-        if let Some(zone) = &change.timezone {
-            each!(&mut tx, |db| {
-                sqlx::query(
-                    "UPDATE subscriber SET timezone = $2
-                     WHERE id = (SELECT subscriber_id FROM subscription WHERE id = $1)",
-                )
-                .bind(id.0)
-                .bind(zone.map_or("", Tz::name))
-                .execute(&mut **db)
-                .await
-                .map(drop)
-            })?;
-        }
-        tx.commit().await
-    }
 }

@@ -3,10 +3,10 @@
 //! Whatever a page acknowledges was committed before (P12). An ended
 //! subscription cannot be set going by an old link: its nonce goes with it.
 
+use super::choices::topics_text;
 use super::consent::record_consent;
-use super::moves::topics_text;
 use super::{Store, StoreError, Tx, each};
-use crate::domain::consent::{Act, Given, Origin};
+use crate::domain::consent::{Act, Given};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::id::{SubscriberId, SubscriptionId};
 use crate::domain::language::Language;
@@ -18,6 +18,9 @@ use std::time::Duration;
 
 /// How long a confirmation's link holds.
 pub const CONFIRM_WITHIN: Duration = Duration::from_hours(48);
+
+/// By which command the operator adds readers.
+const ADD: &str = "syndicated subscriber";
 
 /// What a reader asks for.
 #[derive(Debug, Clone)]
@@ -76,6 +79,7 @@ pub(super) struct Row {
     consent: String,
     name: Option<String>,
     timezone: String,
+    hour: Option<i64>,
     topics: String,
 }
 
@@ -104,6 +108,7 @@ impl TryFrom<Row> for Subscription {
                 .filter(|zone| !zone.is_empty())
                 .map(|zone| zone.parse().map_err(|_| corrupt("the time zone")))
                 .transpose()?,
+            hour: row.hour.and_then(|hour| u8::try_from(hour).ok()),
             topics: row
                 .topics
                 .split_whitespace()
@@ -118,9 +123,9 @@ macro_rules! select_subscriptions {
     ($rest:literal) => {
         concat!(
             "SELECT s.id, s.subscriber_id, b.email, b.language, s.newsletter, s.cadence, s.state, s.counter,
-                    s.created_at, s.confirmed_at, s.ended_at, s.ended_by, s.paused_until, b.name, b.timezone, s.topics,
-                    COALESCE((SELECT c.words FROM consent c WHERE c.subscription_id = s.id AND c.act <> 'ended'
-                              ORDER BY c.id DESC LIMIT 1), '') AS consent
+                    s.created_at, s.confirmed_at, s.ended_at, s.ended_by, s.paused_until, b.name, b.timezone, b.hour,
+                    s.topics, COALESCE((SELECT c.words FROM consent c WHERE c.subscription_id = s.id
+                                          AND c.act NOT IN ('changed', 'ended') ORDER BY c.id DESC LIMIT 1), '') AS consent
              FROM subscription s JOIN subscriber b ON b.id = s.subscriber_id ",
             $rest
         )
@@ -129,34 +134,6 @@ macro_rules! select_subscriptions {
 pub(super) use select_subscriptions;
 
 impl Store {
-    /// Ends a subscription; ending an ended one changes nothing. Binds at once:
-    /// deliveries whose turn has not come are suppressed then (P9).
-    pub async fn unsubscribe(&self, id: SubscriptionId, by: &str, now: Timestamp) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        let ended = each!(&mut tx, |db| {
-            sqlx::query(
-                "UPDATE subscription SET state = 'unsubscribed', ended_at = $2, ended_by = $3, confirm_nonce = NULL,
-                     confirm_expires_at = NULL WHERE id = $1 AND state <> 'unsubscribed'",
-            )
-            .bind(id.0)
-            .bind(now.millis())
-            .bind(by)
-            .execute(&mut **db)
-            .await
-            .map(|done| done.rows_affected())
-        })?;
-        if ended > 0 {
-            let origin = match by {
-                "one-click" => Origin::OneClick,
-                "the operator" => Origin::Operator,
-                _ => Origin::Page,
-            };
-            let given = Given { form: by, words: "", origin, address: None };
-            record_consent(&mut tx, id, Act::Ended, &given, now).await?;
-        }
-        tx.commit().await
-    }
-
     /// A subscription by its number.
     pub async fn subscription(&self, id: SubscriptionId) -> Result<Option<Subscription>, StoreError> {
         let row: Option<Row> = each!(&self.reader, |db| {
@@ -179,6 +156,7 @@ impl Store {
                     each!(&mut tx, |db| {
                         sqlx::query(
                             "UPDATE subscription SET state = 'confirmed', confirmed_at = $3, confirm_nonce = NULL,
+                                 ended_at = NULL, ended_by = NULL, ended_why = NULL, undo_until = NULL,
                                  moved_at = CASE WHEN cadence <> $2 THEN $3 ELSE moved_at END, cadence = $2, topics = $4
                              WHERE id = $1",
                         )
@@ -190,12 +168,12 @@ impl Store {
                         .await
                         .map(drop)
                     })?;
-                    record_consent(&mut tx, id, Act::Added, &by_operator(wish.consent), now).await?;
+                    record_consent(&mut tx, id, Act::Added, &Given::by_command(ADD, wish.consent), now).await?;
                     Added::Added
                 }
                 None => {
                     let id = insert_subscription(&mut tx, subscriber, wish, None, now).await?;
-                    record_consent(&mut tx, id, Act::Added, &by_operator(wish.consent), now).await?;
+                    record_consent(&mut tx, id, Act::Added, &Given::by_command(ADD, wish.consent), now).await?;
                     Added::Added
                 }
             });
@@ -225,11 +203,6 @@ pub(super) async fn subscriber(tx: &mut Tx, wish: &Wish<'_>, now: Timestamp) -> 
         .await
     })?;
     Ok(SubscriberId(id))
-}
-
-/// What is on record of an address that the operator vouches for.
-fn by_operator(words: &str) -> Given<'_> {
-    Given { form: "syndicated subscriber", words, origin: Origin::Operator, address: None }
 }
 
 async fn subscription_of(

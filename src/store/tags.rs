@@ -1,10 +1,8 @@
-//! What an operator says of single readers: tags, and a pause.
+//! What an operator says of single readers: tags.
 
 use super::{Store, StoreError, each};
 use crate::domain::email_address::EmailAddress;
-use crate::domain::id::SubscriptionId;
 use crate::domain::tag::Tag;
-use crate::domain::time::Timestamp;
 
 impl Store {
     /// Puts tags on a reader and takes others off, in one transaction. Returns
@@ -49,18 +47,5 @@ impl Store {
             tags.sort_unstable();
             tags
         })
-    }
-
-    /// Lets a reader rest until then; `None` ends the rest.
-    pub async fn pause_subscription(&self, id: SubscriptionId, until: Option<Timestamp>) -> Result<(), StoreError> {
-        each!(&self.writer, |db| {
-            sqlx::query("UPDATE subscription SET paused_until = $2 WHERE id = $1")
-                .bind(id.0)
-                .bind(until.map(Timestamp::millis))
-                .execute(db)
-                .await
-                .map(drop)
-        })?;
-        Ok(())
     }
 }

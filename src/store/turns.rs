@@ -164,16 +164,19 @@ async fn take(
             end(tx, id, DeliveryState::Expired, now).await?;
         } else if let Some((to, content)) = candidate.wanted {
             let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
-            let hash = courier.secret.address_hash(&to.key());
-            found.push((hash, expires_at, Attempt { id, fence, content, to, attempts }));
+            let hashes = courier.secret.address_hashes(&to.key());
+            found.push((hashes, expires_at, Attempt { id, fence, content, to, attempts }));
         } else {
             end(tx, id, DeliveryState::Suppressed, now).await?;
         }
     }
-    let suppressed = suppressed(tx, &found.iter().map(|(hash, ..)| hash.as_str()).collect::<Vec<_>>()).await?;
+    let hashes: Vec<&str> = found.iter().flat_map(|(hashes, ..)| hashes).map(String::as_str).collect();
+    let suppressed = suppressed(tx, &hashes).await?;
     let mut taken = Vec::with_capacity(found.len());
-    for (hash, expires_at, attempt) in found {
-        if suppressed.get(&hash).is_some_and(|reason| reason != ERASED || !attempt.content.asks()) {
+    for (hashes, expires_at, attempt) in found {
+        // Only somebody who was erased may be asked whether they would like to come back.
+        let never = |reason: &String| reason != ERASED || !attempt.content.asks();
+        if hashes.iter().filter_map(|hash| suppressed.get(hash)).any(never) {
             end(tx, attempt.id, DeliveryState::Suppressed, now).await?;
         } else if let Err(later) = gate.admit(&attempt.to) {
             put_off(tx, attempt.id, later.millis().min(expires_at)).await?;

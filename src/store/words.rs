@@ -40,7 +40,7 @@ impl Store {
             sqlx::query(
                 "UPDATE delivery SET not_before = COALESCE(
                      (SELECT CASE WHEN z.due_at > $2 THEN z.due_at ELSE $2 END FROM digest_zone z
-                      JOIN subscriber b ON b.timezone = z.timezone
+                      JOIN subscriber b ON b.timezone = z.timezone AND COALESCE(b.hour, -1) = z.hour
                       WHERE z.digest_id = delivery.digest_id AND b.id = delivery.subscriber_id), $2)
                  WHERE digest_id = $1 AND state IN ('pending', 'deferred', 'unknown')",
             )

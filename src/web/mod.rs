@@ -5,15 +5,17 @@
 //! carries the security headers; a client that hangs up never cancels database
 //! work, since each request runs in a task of its own.
 
+mod choices;
 mod confirm;
 mod feeds;
+mod goodbye;
 mod hooks;
 mod limits;
+mod own;
 mod preferences;
 mod server;
 mod sign_up;
 mod sign_up_json;
-mod subscribe;
 mod websub;
 
 pub use server::serve;
@@ -34,7 +36,7 @@ use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use limits::FormLimits;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -62,6 +64,7 @@ pub struct Web {
     pub renderer: Arc<Renderer>,
     /// Where requests run.
     pub tasks: Tasks,
+    clock: Clock,
     limits: Arc<FormLimits>,
 }
 
@@ -107,38 +110,14 @@ impl Web {
         tasks: Tasks,
         clock: Clock,
     ) -> Self {
-        Self {
-            config,
-            publisher,
-            subscriptions,
-            hubs,
-            bounces,
-            renderer,
-            tasks,
-            limits: Arc::new(FormLimits::new(clock)),
-        }
+        let limits = Arc::new(FormLimits::new(clock.clone()));
+        Self { config, publisher, subscriptions, hubs, bounces, renderer, tasks, clock, limits }
     }
 
-    /// Every route.
+    /// Everything that is served.
     pub fn router(self) -> Router {
-        Router::new()
-            .route("/", get(feeds::index))
-            .route("/feeds/{file}", get(feeds::of_newsletter))
-            .route("/sources/{file}", get(feeds::of_source))
-            .route("/subscribe", get(sign_up::form_of_first).post(sign_up::request_any))
-            .route("/subscribe/{newsletter}", get(sign_up::form).post(sign_up::request))
-            .route(
-                "/subscribe.json",
-                get(sign_up_json::offer).post(sign_up_json::request).options(sign_up_json::preflight),
-            )
-            .route("/subscribe.js", get(sign_up::script))
-            .route("/confirm/{token}", get(confirm::look).post(confirm::act))
-            .route("/u/{token}", get(subscribe::look_at_goodbye).post(subscribe::goodbye))
-            .route("/p/{token}", get(preferences::look).post(preferences::choose))
-            .route("/websub/{token}", get(websub::answer).post(websub::take).layer(DefaultBodyLimit::disable()))
-            .route("/hooks/{relay}/{token}", post(hooks::take).layer(DefaultBodyLimit::disable()))
-            .route("/style.css", get(stylesheet))
-            .route("/healthz", get(|| async { "ok\n" }))
+        let routes = routes().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
+        routes
             .fallback(|State(web): State<Self>| async move { web.failure(Failure::NotFound) })
             .method_not_allowed_fallback(|State(web): State<Self>| async move {
                 web.notice_page(StatusCode::METHOD_NOT_ALLOWED, "", "error_heading", "error_method")
@@ -182,6 +161,13 @@ impl Web {
         }
     }
 
+    /// The answer to somebody who sends forms too often.
+    fn too_many(&self) -> Response {
+        let mut response = self.notice_page(StatusCode::TOO_MANY_REQUESTS, "", "error_heading", "error_too_many");
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("3600"));
+        response
+    }
+
     /// A page with a heading and a sentence, in the site's language.
     fn notice_page(&self, status: StatusCode, title: &str, heading: &'static str, text: &'static str) -> Response {
         let notice = NoticeContext {
@@ -207,9 +193,47 @@ impl Web {
     }
 }
 
-async fn stylesheet(State(web): State<Web>) -> Response {
-    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=3600")];
-    (headers, web.renderer.stylesheet()).into_response()
+/// Every route: its address, and what is done there.
+fn routes() -> Vec<(&'static str, MethodRouter<Web>)> {
+    vec![
+        ("/", get(feeds::index)),
+        ("/feeds/{file}", get(feeds::of_newsletter)),
+        ("/sources/{file}", get(feeds::of_source)),
+        ("/subscribe", get(sign_up::form_of_first).post(sign_up::request_any)),
+        ("/subscribe/{newsletter}", get(sign_up::form).post(sign_up::request)),
+        ("/subscribe.json", get(sign_up_json::offer).post(sign_up_json::request).options(sign_up_json::preflight)),
+        ("/confirm/{token}", get(confirm::look).post(confirm::act)),
+        ("/u/{token}", get(goodbye::look).post(goodbye::leave)),
+        ("/u/{token}/why", post(goodbye::say_why)),
+        ("/back/{token}", get(goodbye::look_back).post(goodbye::come_back)),
+        ("/p/{token}", get(preferences::look).post(preferences::choose)),
+        ("/p/{token}/address", post(own::ask_for_address)),
+        ("/p/{token}/data", post(own::ask_for_data)),
+        ("/p/{token}/erase", get(own::look_at_erasing).post(own::erase)),
+        ("/address/{token}", get(own::look_at_address).post(own::take_address)),
+        ("/data/{token}", get(own::data)),
+        ("/data/{token}/data.json", get(own::data_file)),
+        ("/websub/{token}", get(websub::answer).post(websub::take).layer(DefaultBodyLimit::disable())),
+        ("/hooks/{relay}/{token}", post(hooks::take).layer(DefaultBodyLimit::disable())),
+        ("/style.css", get(async |State(web): State<Web>| file(&web, "style.css", "text/css; charset=utf-8"))),
+        ("/subscribe.js", get(async |State(web): State<Web>| file(&web, "subscribe.js", SCRIPT))),
+        ("/leave.js", get(async |State(web): State<Web>| file(&web, "leave.js", SCRIPT))),
+        ("/healthz", get(async || "ok\n")),
+    ]
+}
+
+/// The address of every route, as the router has it: so that a test can walk them all (P17).
+#[must_use]
+pub fn paths() -> Vec<&'static str> {
+    routes().into_iter().map(|(path, _)| path).collect()
+}
+
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// A stylesheet or script of the pages.
+fn file(web: &Web, name: &str, media_type: &'static str) -> Response {
+    let headers = [(header::CONTENT_TYPE, media_type), (header::CACHE_CONTROL, "public, max-age=3600")];
+    (headers, web.renderer.file(name)).into_response()
 }
 
 /// Around every request: its body arrives whole and in time, its handler runs
@@ -217,7 +241,9 @@ async fn stylesheet(State(web): State<Web>) -> Response {
 async fn guard(State(web): State<Web>, request: Request, next: Next) -> Response {
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
     let path = request.uri().path();
-    let personal = ["/confirm/", "/u/", "/p/", CALLBACK, HOOKS].iter().any(|page| path.starts_with(page));
+    let personal = ["/confirm/", "/u/", "/back/", "/p/", "/address/", "/data/", CALLBACK, HOOKS]
+        .iter()
+        .any(|page| path.starts_with(page));
     let most = web.most_of(path);
     let mut response = match whole(request, most).await {
         Ok(request) => match web.tasks.shielded(next.run(request)).await {
@@ -228,8 +254,10 @@ async fn guard(State(web): State<Web>, request: Request, next: Next) -> Response
     };
     let headers = response.headers_mut();
     for (name, value) in SECURITY {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+        headers.insert(name, HeaderValue::from_static(value));
     }
+    // Few pages have one of their own.
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert_with(|| policy(false, None));
     if personal || changes || !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
@@ -239,16 +267,21 @@ async fn guard(State(web): State<Web>, request: Request, next: Next) -> Response
     response
 }
 
-/// On every answer. Styles and scripts come from the site itself. A page whose form
-/// leads back to another site allows that besides.
-const SECURITY: [(HeaderName, &str); 3] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; script-src 'self'; img-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    ),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "no-referrer"),
-];
+/// On every answer, besides its policy.
+const SECURITY: [(HeaderName, &str); 2] =
+    [(header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::REFERRER_POLICY, "no-referrer")];
+
+/// What a page may load and where its forms may lead: styles and pictures of the site
+/// itself, a script of its own where it has one, and `form_to` besides the site where
+/// its form leads back to another.
+fn policy(script: bool, form_to: Option<&str>) -> HeaderValue {
+    let script = if script { "script-src 'self'; " } else { "" };
+    let form_to = form_to.map(|origin| format!(" {origin}")).unwrap_or_default();
+    let policy = format!(
+        "default-src 'none'; {script}img-src 'self'; style-src 'self'; form-action 'self'{form_to}; base-uri 'none'; frame-ancestors 'none'"
+    );
+    HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+}
 
 /// The request with its whole body in memory, or the status that refuses it.
 async fn whole(request: Request, most: usize) -> Result<Request, StatusCode> {

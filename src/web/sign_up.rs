@@ -1,8 +1,8 @@
 //! Signing up by a form, on a page of ours or of another site's. GET shows, POST
 //! acts (P17). What is answered depends on the request alone (S8).
 
-use super::subscribe::{cadences, topics, zones};
-use super::{Failure, Peer, SECURITY, Web};
+use super::choices::{cadences, topics, zones};
+use super::{Failure, Peer, Web, policy};
 use crate::config::Config;
 use crate::domain::consent::Origin;
 use crate::domain::language::Language;
@@ -13,7 +13,7 @@ use crate::render::{NewsletterChoice, NoticeContext, OtherPage, SubscribeContext
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use std::net::IpAddr;
 
@@ -121,7 +121,7 @@ async fn answer(web: &Web, mut form: SignUp, peer: IpAddr, headers: &HeaderMap) 
             Some(page) => Redirect::to(page.as_str()).into_response(),
             None => check_mail(web, language(&config, &form)),
         },
-        Outcome::TooMany => too_many(web),
+        Outcome::TooMany => web.too_many(),
         // That is how a form on another site goes on.
         Outcome::Again(Again::NotOurs) => show(web, &form, StatusCode::OK, Some("subscribe_once_more"), None),
         Outcome::Again(Again::Age) => show(web, &form, retry, Some("error_age"), None),
@@ -180,7 +180,7 @@ pub(super) fn problem(refusal: &Refusal) -> &'static str {
         Refusal::Blocked => "error_blocked",
         Refusal::NoMail => "error_no_mail",
         Refusal::Cadence => "error_cadence",
-        Refusal::Choice => "error_form",
+        Refusal::Choice | Refusal::Pause => "error_form",
         Refusal::Agreement => "error_agree",
     }
 }
@@ -190,12 +190,6 @@ pub(super) fn language(config: &Config, form: &SignUp) -> Language {
     let newsletter = form.newsletters.first().and_then(|name| config.newsletter(name));
     let usual = newsletter.map_or(config.site.language, |newsletter| newsletter.language);
     form.shown.parse().unwrap_or(usual)
-}
-
-fn too_many(web: &Web) -> Response {
-    let mut response = web.notice_page(StatusCode::TOO_MANY_REQUESTS, "", "error_heading", "error_too_many");
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("3600"));
-    response
 }
 
 fn read(body: &[u8]) -> SignUp {
@@ -277,13 +271,8 @@ fn show(
     };
     let mut response = (status, Html(page)).into_response();
     // Browsers hold the form to this when it is answered by a redirect, too.
-    if let Some(origin) = config.sign_up.return_to(&form.return_to).map(|page| page.as_url().origin()) {
-        let policy = SECURITY.first().map_or("", |(_, policy)| policy);
-        let opened = format!("form-action 'self' {}", origin.ascii_serialization());
-        if let Ok(policy) = HeaderValue::from_str(&policy.replace("form-action 'self'", &opened)) {
-            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-        }
-    }
+    let origin = config.sign_up.return_to(&form.return_to).map(|page| page.as_url().origin().ascii_serialization());
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy(true, origin.as_deref()));
     response
 }
 
@@ -321,11 +310,4 @@ fn check_mail(web: &Web, language: Language) -> Response {
         link: None,
     };
     web.notice(StatusCode::OK, &notice)
-}
-
-/// What the form does where scripts run.
-pub(super) async fn script(State(web): State<Web>) -> Response {
-    let headers =
-        [(header::CONTENT_TYPE, "text/javascript; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=3600")];
-    (headers, web.renderer.script()).into_response()
 }

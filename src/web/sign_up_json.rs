@@ -2,8 +2,8 @@
 //! sites that forms may lead back to. The same word, the same limits, the same
 //! answer for every address as the page's form.
 
+use super::choices::zones;
 use super::sign_up::{Outcome, SignUp, problem, take};
-use super::subscribe::zones;
 use super::{Failure, Peer, Web};
 use crate::domain::consent::Origin;
 use crate::domain::language::Language;

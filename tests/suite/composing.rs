@@ -7,6 +7,7 @@ use crate::lint;
 use crate::stage::{self, Stage, at, edition};
 use std::time::Duration;
 use syndicated::config::{Config, Reports};
+use syndicated::domain::consent::Given;
 use syndicated::domain::delivery::{Decision, DeliveryState};
 use syndicated::domain::digest::{Balance, DigestState};
 use syndicated::domain::html::CleanHtml;
@@ -112,7 +113,11 @@ impl Play {
 
     async fn change(&self, number: usize, change: Change) {
         let id = self.reader(number).await;
-        self.stage.store.change_subscription(id, &change, self.stage.clock.now()).await.unwrap();
+        self.stage
+            .store
+            .change_subscription(id, &change, &Given::by_command("a test", ""), self.stage.clock.now())
+            .await
+            .unwrap();
     }
 
     async fn drain(&self) {

@@ -10,7 +10,7 @@ use syndicated::config::Reports;
 use syndicated::domain::digest::DigestState;
 use syndicated::domain::language::Language;
 use syndicated::domain::time::Timestamp;
-use syndicated::store::{Attempt, Content, Courier, Freeze, Frozen, Readers, Review, Settlement, Store, Variant};
+use syndicated::store::{Attempt, Content, Courier, Due, Freeze, Frozen, Readers, Review, Settlement, Store, Variant};
 
 const NOW: &str = "2026-11-23T07:00:00Z";
 
@@ -155,7 +155,7 @@ async fn every_change_of_a_digests_state_is_all_or_nothing() {
             let posts = stage.admit(&[&format!("a {number}"), &format!("b {number}")]).await;
             stage.clock.advance(Duration::from_hours(1));
             let now = stage.clock.now();
-            let zones = [(String::new(), now)];
+            let zones = [Due { zone: String::new(), hour: None, at: now }];
             let variants = [Variant {
                 readers: Readers::Topics("film".to_owned()),
                 posts: posts[..1].to_vec(),

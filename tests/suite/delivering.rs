@@ -93,6 +93,7 @@ fn config(relay: Relay) -> Config {
             feed_items: 10,
             commercial: None,
             welcome: false,
+            goodbye: true,
         }],
         bounces: Bounces::default(),
         platforms: Platforms::default(),
@@ -481,7 +482,7 @@ async fn who_leaves_before_their_turn_gets_nothing() {
             let email = reader(number);
             subscriptions.as_ref().unwrap().iter().find(|s| s.email == email).unwrap().id
         };
-        world.store.unsubscribe(of(1), "the reader", now).await.unwrap();
+        world.store.unsubscribe(of(1), &Given::by_command("a test", ""), now).await.unwrap();
         let secret = world.live.load().secret.clone();
         world.store.erase_subscriber(&reader(2), &secret, now).await.unwrap();
         let hash = world.live.load().secret.address_hash(&reader(3).key());

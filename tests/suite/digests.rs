@@ -4,6 +4,7 @@ use crate::engines;
 use crate::stage::{self, Stage, at};
 use std::collections::HashMap;
 use std::time::Duration;
+use syndicated::domain::consent::Given;
 use syndicated::domain::digest::DigestState;
 use syndicated::domain::newsletter::Rhythm;
 use syndicated::flow::digest::{Outcome, Preview};
@@ -141,7 +142,7 @@ async fn a_digest_lands_in_a_maildir_and_its_balance_closes() {
         let fired = stage.digester().fire_due().await.unwrap();
         let Outcome::Frozen { digest, recipients: 3, .. } = fired[0].outcome else { panic!("{fired:?}") };
         let readers = stage.store.subscriptions(&SubscriptionFilter { limit: 10, ..Default::default() }).await.unwrap();
-        stage.store.unsubscribe(readers[0].id, "one-click", stage.clock.now()).await.unwrap();
+        stage.store.unsubscribe(readers[0].id, &Given::by_command("a test", ""), stage.clock.now()).await.unwrap();
         let tally = stage.deliverer().drain().await.unwrap();
         assert_eq!(tally.sent, 2);
         let balance = stage.store.balance(digest).await.unwrap();

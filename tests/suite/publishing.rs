@@ -394,6 +394,7 @@ fn config(bench: &engines::Bench) -> Config {
         feed_items: 3,
         commercial: None,
         welcome: false,
+        goodbye: true,
     };
     Config {
         site: Site {

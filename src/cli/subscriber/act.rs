@@ -7,11 +7,12 @@ use crate::cli::day::{begin, day};
 use crate::cli::ending::{Said, Usage};
 use crate::cli::output::Out;
 use crate::cli::setting::local;
+use crate::domain::consent::Given;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::slug::Slug;
 use crate::domain::subscriber::SubscriptionState;
 use crate::domain::tag::Tag;
-use crate::store::Added;
+use crate::store::{Added, Change};
 use chrono::NaiveDate;
 use clap::Args;
 use serde_json::json;
@@ -113,7 +114,9 @@ pub(super) async fn pause(it: Pause, setting: &Setting, out: &mut Out) -> anyhow
             out.line(format!("{} does not get {newsletter} any more", it.email))?;
             continue;
         }
-        store.pause_subscription(subscription.id, until).await?;
+        let change = Change { paused_until: Some(until), ..Change::default() };
+        let given = Given::by_command("syndicated subscriber pause", "");
+        store.change_subscription(subscription.id, &change, &given, setting.clock.now()).await?;
         out.line(match until {
             Some(until) => {
                 format!("{} gets no {newsletter} until {}", it.email, local(config.site.timezone, until))
@@ -137,7 +140,7 @@ pub struct Unsubscribe {
 pub(super) async fn unsubscribe(it: Unsubscribe, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     let (_, store) = setting.open().await?;
     for subscription in one_or_all(&store, &it.email, it.newsletter.as_ref()).await? {
-        store.unsubscribe(subscription.id, "the operator", setting.clock.now()).await?;
+        store.unsubscribe(subscription.id, &Given::by_command("the operator", ""), setting.clock.now()).await?;
         out.line(format!("{} gets {} no more", it.email, subscription.newsletter))?;
     }
     Ok(())

@@ -4,6 +4,7 @@ use super::super::Setting;
 use super::super::ending::Usage;
 use super::super::output::Out;
 use super::find;
+use crate::domain::consent::Given;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::slug::Slug;
 use crate::flow::import::resolve;
@@ -43,7 +44,9 @@ pub(super) async fn run(it: Change, setting: &Setting, out: &mut Out) -> anyhow:
     resolve(&config, Some(&newsletter.name), it.cadence.as_ref(), topics.as_deref().unwrap_or_default())
         .map_err(Usage)?;
     let subscription = find(&store, &config, &it.email, Some(&newsletter.name)).await?;
-    let change = store::Change { cadence: it.cadence, topics, timezone: it.timezone.map(Some) };
-    store.change_subscription(subscription.id, &change, setting.clock.now()).await?;
+    let change =
+        store::Change { cadence: it.cadence, topics, timezone: it.timezone.map(Some), ..store::Change::default() };
+    let given = Given::by_command("syndicated subscriber change", "");
+    store.change_subscription(subscription.id, &change, &given, setting.clock.now()).await?;
     Ok(out.line(format!("{} is mailed {} as you say", it.email, newsletter.name))?)
 }

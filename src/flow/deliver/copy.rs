@@ -11,7 +11,7 @@ use crate::domain::text::escape;
 use crate::domain::time::Timestamp;
 use crate::domain::token::Purpose;
 use crate::mail::{ComposeError, Head, ListHead, Message, Mould, Own};
-use crate::render::{ConfirmContext, Renderer, wrap};
+use crate::render::{LinkContext, Renderer, wrap};
 use crate::store::{Attempt, Content, DigestContent};
 
 /// A mail of a digest, cast once for all its readers.
@@ -156,17 +156,20 @@ fn compose(
         Content::Confirm { letter: id, written, subscription, counter, nonce, newsletters, language } => {
             let token = config.secret.token(Purpose::Confirm, *subscription, *counter, nonce);
             let link = config.url(&format!("/confirm/{token}"));
-            let context = ConfirmContext { language: *language, title: titles(config, newsletters), link };
+            let context = LinkContext { language: *language, title: titles(config, newsletters), link };
             let rendered = renderer.confirm_letter(&context).map_err(|error| error.to_string())?;
             let id = config.secret.letter_message_id(*id);
             let mould = letter(config, &rendered.subject, (&rendered.plain, &rendered.html, &[]))?;
             cast(config, to, (&id, *written), &mould, &[])
         }
-        Content::Known { letter: id, written, subscription, counter, newsletters, language } => {
-            let token = config.secret.token(Purpose::Preferences, *subscription, *counter, "");
-            let link = config.url(&format!("/p/{token}"));
-            let context = ConfirmContext { language: *language, title: titles(config, newsletters), link };
-            let rendered = renderer.known_letter(&context).map_err(|error| error.to_string())?;
+        Content::Link { letter: id, written, what, subscription, counter, nonce, newsletters, language } => {
+            let token = config.secret.token(what.purpose(), *subscription, *counter, nonce);
+            let context = LinkContext {
+                language: *language,
+                title: titles(config, newsletters),
+                link: config.url(&format!("{}{token}", what.path())),
+            };
+            let rendered = renderer.link_letter(*what, &context).map_err(|error| error.to_string())?;
             let id = config.secret.letter_message_id(*id);
             let mould = letter(config, &rendered.subject, (&rendered.plain, &rendered.html, &[]))?;
             cast(config, to, (&id, *written), &mould, &[])

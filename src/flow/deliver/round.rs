@@ -232,7 +232,7 @@ impl<'a> Round<'a> {
                 let pictures = self.courier.store.pictures_in(html).await?;
                 Master::preview(&self.config, content, &pictures).transpose().map(|master| master.map(Arc::new))
             }
-            Content::Confirm { .. } | Content::Known { .. } | Content::Written { .. } | Content::Owner { .. } => {
+            Content::Confirm { .. } | Content::Link { .. } | Content::Written { .. } | Content::Owner { .. } => {
                 Ok(None)
             }
         })

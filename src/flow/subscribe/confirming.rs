@@ -63,8 +63,8 @@ impl Subscriptions {
             let welcome = self.welcome(&config, subscription).await?;
             confirmed.push(Confirmed { subscription, given, welcome });
         }
-        let hash = config.secret.address_hash(&first.email.key());
-        let done = self.store.confirm(&confirmed, &open.nonce, &hash, self.clock.now()).await?;
+        let hashes = config.secret.address_hashes(&first.email.key());
+        let done = self.store.confirm(&confirmed, &open.nonce, &hashes, self.clock.now()).await?;
         if done.is_empty() {
             return Ok(Confirmation::Over(Some(first.newsletter.clone())));
         }
