@@ -367,7 +367,8 @@ CREATE TABLE letter (
         ('confirm', 'owner', 'preview', 'welcome', 'goodbye', 'renewal', 'address', 'data')),
     -- '' when it is no longer known.
     recipient       TEXT   NOT NULL,
-    -- Of a 'confirm': the keyed hash of the mailbox, by which it is counted what a stranger is sent.
+    -- Of a 'confirm', and of an 'address' to the new one: the keyed hash of the mailbox, by which it is counted what a
+    -- stranger is sent.
     mailbox         TEXT,
     language        TEXT   NOT NULL,
     subscription_id BIGINT REFERENCES subscription (id),

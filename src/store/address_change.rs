@@ -2,9 +2,10 @@
 //! counts once it is confirmed by a letter to the new one. The old one is told, and
 //! may take it back for a while.
 
+use super::bounces::forget_soft_bounces;
 use super::consent::record_consent;
 use super::erase::lift_erased;
-use super::letters::{Letter, insert_letter, letters_since};
+use super::letters::{LETTERS_A_MONTH, Letter, MONTH, insert_letter, letters_since, sent_to};
 use super::subscribers::CONFIRM_WITHIN;
 use super::{Store, StoreError, Tx, each};
 use crate::domain::consent::{Act, Given};
@@ -37,20 +38,26 @@ pub enum Moving {
 impl Store {
     /// Takes a request to have the mails of a subscription's reader go to `to`, bound to
     /// `nonce`, with the letter that asks to confirm it there. The last request counts.
-    /// Returns whether a letter was written: there are only so many a day.
+    /// Returns whether a letter was written: there are only so many a day for a subscription,
+    /// and to a mailbox only as many in a month as a stranger may ask for.
     pub async fn ask_for_address(
         &self,
         of: &Subscription,
         to: &EmailAddress,
         nonce: &str,
+        secret: &SecretKey,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        if letters_since(&mut tx, of.id, "address", now.minus(DAY)).await? >= LETTERS_A_DAY {
+        let mailbox = secret.address_hash(&to.mailbox());
+        if letters_since(&mut tx, of.id, "address", now.minus(DAY)).await? >= LETTERS_A_DAY
+            || sent_to(&mut tx, &mailbox, now.minus(MONTH)).await?.len() >= LETTERS_A_MONTH
+        {
             return Ok(false);
         }
         write_change(&mut tx, of, to, (nonce, now.plus(CONFIRM_WITHIN)), false).await?;
-        insert_letter(&mut tx, &Letter::of_link("address", to, of.language, of.id), now).await?;
+        let letter = Letter { mailbox: Some(&mailbox), ..Letter::of_link("address", to, of.language, of.id) };
+        insert_letter(&mut tx, &letter, now).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -111,6 +118,8 @@ impl Store {
             return Ok(Moving::Taken);
         }
         lift_erased(&mut tx, &secret.address_hashes(&to.key())).await?;
+        // What came back from the old address says nothing of the new one.
+        forget_soft_bounces(&mut tx, of.subscriber).await?;
         let standing: Vec<(i64,)> = each!(&mut tx, |db| {
             sqlx::query_as("SELECT id FROM subscription WHERE subscriber_id = $1 AND state = 'confirmed' ORDER BY id")
                 .bind(of.subscriber.0)

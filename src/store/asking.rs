@@ -7,7 +7,7 @@
 
 use super::choices::topics_text;
 use super::consent::record_consent;
-use super::letters::{Letter, insert_letter};
+use super::letters::{LETTERS_A_MONTH, Letter, MONTH, insert_letter, sent_to};
 use super::subscribers::{CONFIRM_WITHIN, Own, Wish, insert_subscription, subscriber};
 use super::{Store, StoreError, Tx, each};
 use crate::domain::consent::{Act, Given};
@@ -20,10 +20,8 @@ use crate::domain::time::Timestamp;
 use chrono_tz::Tz;
 use std::time::Duration;
 
-/// One confirmation mail to an address in a day, three in a month (S5).
-const LETTERS_A_MONTH: usize = 3;
+/// One confirmation mail to an address in a day (S5).
 const DAY: Duration = Duration::from_hours(24);
-const MONTH: Duration = Duration::from_hours(30 * 24);
 
 /// What somebody asks for.
 #[derive(Debug, Clone)]
@@ -102,7 +100,7 @@ impl Store {
             known.iter().find(same).is_some_and(|known| known.state == SubscriptionState::Confirmed)
         };
         let fresh: Vec<&Want<'_>> = ask.wants.iter().filter(|want| !stands(want)).collect();
-        let sent = letters_since(&mut tx, ask.mailbox, now.minus(MONTH)).await?;
+        let sent = sent_to(&mut tx, ask.mailbox, now.minus(MONTH)).await?;
         let rests_until = sent.first().map(|last| last.plus(DAY)).filter(|until| *until > now);
         let open = known
             .iter()
@@ -180,18 +178,6 @@ async fn known(tx: &mut Tx, reader: SubscriberId) -> Result<Vec<Known>, StoreErr
             Ok(Known { id: SubscriptionId(id), newsletter, state, open: nonce.zip(expires) })
         })
         .collect()
-}
-
-/// When the mailbox was last sent letters, the newest first; one that waits counts.
-async fn letters_since(tx: &mut Tx, mailbox: &str, since: Timestamp) -> Result<Vec<Timestamp>, StoreError> {
-    let rows: Vec<(i64,)> = each!(tx, |db| {
-        sqlx::query_as("SELECT created_at FROM letter WHERE mailbox = $1 AND created_at > $2 ORDER BY created_at DESC")
-            .bind(mailbox)
-            .bind(since.millis())
-            .fetch_all(&mut **db)
-            .await
-    })?;
-    Ok(rows.into_iter().map(|(at,)| Timestamp::from_millis(at)).collect())
 }
 
 /// Makes each of `fresh` wait for its confirmation. Returns the first of them.

@@ -275,16 +275,15 @@ impl Store {
                     .map(|done| done.rows_affected())
             })?;
         }
-        each!(&mut tx, |db| {
-            sqlx::query(
-                "UPDATE bounce SET counts = FALSE
-                 WHERE subscriber_id IN (SELECT id FROM subscriber WHERE email_key = $1)",
-            )
-            .bind(address.key())
-            .execute(&mut **db)
-            .await
-            .map(drop)
+        let reader: Option<(i64,)> = each!(&mut tx, |db| {
+            sqlx::query_as("SELECT id FROM subscriber WHERE email_key = $1")
+                .bind(address.key())
+                .fetch_optional(&mut **db)
+                .await
         })?;
+        if let Some((reader,)) = reader {
+            forget_soft_bounces(&mut tx, SubscriberId(reader)).await?;
+        }
         tx.commit().await?;
         Ok(lifted > 0)
     }
@@ -379,6 +378,18 @@ async fn suppress(
     })?;
     each!(tx, |db| {
         sqlx::query("UPDATE bounce SET ended = TRUE WHERE id = $1").bind(bounce.0).execute(&mut **db).await.map(drop)
+    })?;
+    Ok(())
+}
+
+/// Counts a reader's bounces anew.
+pub(super) async fn forget_soft_bounces(tx: &mut Tx, reader: SubscriberId) -> Result<(), StoreError> {
+    each!(tx, |db| {
+        sqlx::query("UPDATE bounce SET counts = FALSE WHERE subscriber_id = $1")
+            .bind(reader.0)
+            .execute(&mut **db)
+            .await
+            .map(drop)
     })?;
     Ok(())
 }

@@ -58,8 +58,6 @@ pub struct Incoming {
     pub paused_until: Option<Timestamp>,
     /// The reader's tags.
     pub tags: Vec<Tag>,
-    /// What was agreed to, in a sentence.
-    pub consent: String,
     /// The proof of it, act by act.
     pub consents: Vec<Consent>,
 }

@@ -65,13 +65,13 @@ pub(super) async fn write(tx: &mut Tx, rows: &[Incoming], keys: &[String]) -> Re
 async fn confirm(tx: &mut Tx, known: Known, row: &Incoming) -> Result<bool, StoreError> {
     let done = each!(tx, |db| {
         sqlx::query(
-            "UPDATE subscription SET state = 'confirmed', consent = $3, confirmed_at = $4, confirm_nonce = NULL,
-                 moved_at = CASE WHEN cadence <> $2 THEN $4 ELSE moved_at END, cadence = $2, topics = $5
+            "UPDATE subscription SET state = 'confirmed', confirmed_at = $3, confirm_nonce = NULL, ended_at = NULL,
+                 ended_by = NULL, ended_why = NULL, undo_until = NULL,
+                 moved_at = CASE WHEN cadence <> $2 THEN $3 ELSE moved_at END, cadence = $2, topics = $4
              WHERE id = $1 AND state = 'pending'",
         )
         .bind(known.id)
         .bind(row.cadence.as_str())
-        .bind(&row.consent)
         .bind(row.confirmed_at.unwrap_or(row.created_at).millis())
         .bind(topics_text(&row.topics))
         .execute(&mut **db)
@@ -132,14 +132,14 @@ async fn insert_readers(tx: &mut Tx, readers: &[(&String, &Incoming)]) -> Result
 async fn insert_subscriptions(tx: &mut Tx, rows: &[(&String, &Incoming)]) -> Result<bool, StoreError> {
     for part in parts(tx, rows) {
         let sql = format!(
-            "INSERT INTO subscription (subscriber_id, newsletter, cadence, topics, state, consent, created_at,
-                 confirmed_at, ended_at, ended_by, paused_until)
+            "INSERT INTO subscription (subscriber_id, newsletter, cadence, topics, state, created_at, confirmed_at,
+                 ended_at, ended_by, paused_until)
              SELECT b.id, v.column3, v.column4, v.column5, v.column6, v.column7, v.column8, v.column9, v.column10,
-                 v.column11, v.column12
+                 v.column11
              FROM (VALUES {}) AS v JOIN subscriber b ON b.email_key = v.column2 WHERE v.column1 >= 0
              ORDER BY v.column1
              ON CONFLICT (subscriber_id, newsletter) DO NOTHING",
-            values(part.len(), 12, 1)
+            values(part.len(), 11, 1)
         );
         let written = each!(&mut *tx, |db| {
             let mut query = sqlx::query(AssertSqlSafe(sql));
@@ -151,7 +151,6 @@ async fn insert_subscriptions(tx: &mut Tx, rows: &[(&String, &Incoming)]) -> Res
                     .bind(row.cadence.as_str())
                     .bind(topics_text(&row.topics))
                     .bind(row.state.as_str())
-                    .bind(row.consent.as_str())
                     .bind(row.created_at.millis())
                     .bind(row.confirmed_at.map(Timestamp::millis))
                     .bind(row.ended_at.map(Timestamp::millis))

@@ -10,6 +10,10 @@ use crate::domain::picture::Found;
 use crate::domain::time::Timestamp;
 use std::time::Duration;
 
+/// So many letters in a month does a mailbox get that a stranger may have asked for (S5).
+pub(super) const LETTERS_A_MONTH: usize = 3;
+pub(super) const MONTH: Duration = Duration::from_hours(30 * 24);
+
 /// How long a letter is tried: as long as a confirmation's link holds.
 pub(super) const LIFETIME: Duration = Duration::from_hours(48);
 
@@ -133,6 +137,19 @@ impl<'a> Letter<'a> {
     ) -> Self {
         Self { kind, recipient, language, subscription, mailbox: None, subject: "", plain: "", html: "" }
     }
+}
+
+/// When a mailbox was sent letters that a stranger may have asked for, the newest first;
+/// one that waits counts.
+pub(super) async fn sent_to(tx: &mut Tx, mailbox: &str, since: Timestamp) -> Result<Vec<Timestamp>, StoreError> {
+    let rows: Vec<(i64,)> = each!(tx, |db| {
+        sqlx::query_as("SELECT created_at FROM letter WHERE mailbox = $1 AND created_at > $2 ORDER BY created_at DESC")
+            .bind(mailbox)
+            .bind(since.millis())
+            .fetch_all(&mut **db)
+            .await
+    })?;
+    Ok(rows.into_iter().map(|(at,)| Timestamp::from_millis(at)).collect())
 }
 
 /// How many letters of a kind were written for a subscription since then.

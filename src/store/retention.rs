@@ -2,6 +2,7 @@
 //! that nobody waits for the writer.
 
 use super::erase::{forget_reader, forget_subscription, remember_erased};
+use super::letters::MONTH;
 use super::subscribers::CONFIRM_WITHIN;
 use super::{Store, StoreError, each};
 use crate::config::Retention;
@@ -13,9 +14,6 @@ use std::time::Duration;
 /// So many rows go in one transaction.
 const HELPING: i64 = 200;
 
-/// So long it is counted what a mailbox was sent (S5).
-const COUNTED: Duration = Duration::from_hours(30 * 24);
-
 /// What went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Swept {
@@ -25,6 +23,8 @@ pub struct Swept {
     pub network_addresses: u64,
     /// The words and addresses of letters.
     pub letters: u64,
+    /// Addresses that mails were to go to, or came from, and the time to say so is over.
+    pub other_addresses: u64,
     /// Subscriptions that ended long ago.
     pub ended: u64,
 }
@@ -33,7 +33,7 @@ impl Swept {
     /// How many things.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.unconfirmed + self.network_addresses + self.letters + self.ended
+        self.unconfirmed + self.network_addresses + self.letters + self.other_addresses + self.ended
     }
 }
 
@@ -44,6 +44,7 @@ impl Store {
             unconfirmed: self.sweep_unconfirmed(keep.unconfirmed, now).await?,
             network_addresses: self.sweep_network_addresses(keep.network_address, now).await?,
             letters: self.sweep_letters(keep.letters, now).await?,
+            other_addresses: self.sweep_other_addresses(now).await?,
             ended: self.sweep_ended(keep.ended, secret, now).await?,
         })
     }
@@ -104,10 +105,20 @@ impl Store {
         })?)
     }
 
+    async fn sweep_other_addresses(&self, now: Timestamp) -> Result<u64, StoreError> {
+        Ok(each!(&self.writer, |db| {
+            sqlx::query("DELETE FROM address_change WHERE expires_at <= $1")
+                .bind(now.millis())
+                .execute(db)
+                .await
+                .map(|done| done.rows_affected())
+        })?)
+    }
+
     async fn sweep_letters(&self, keep: Duration, now: Timestamp) -> Result<u64, StoreError> {
         each!(&self.writer, |db| {
             sqlx::query("UPDATE letter SET mailbox = NULL WHERE mailbox IS NOT NULL AND created_at <= $1")
-                .bind(now.minus(COUNTED).millis())
+                .bind(now.minus(MONTH).millis())
                 .execute(db)
                 .await
                 .map(drop)

@@ -2,12 +2,13 @@
 //! acts (P17).
 
 use super::choices::{cadences, every_zone, topics};
+use super::sign_up::problem;
 use super::{Failure, Peer, Web};
 use crate::config::Config;
 use crate::domain::slug::Slug;
 use crate::domain::subscriber::Subscription;
 use crate::domain::token::Purpose;
-use crate::flow::subscribe::{Choice, ChoiceOf, LONGEST_PAUSE, Preferences, Refusal};
+use crate::flow::subscribe::{Choice, ChoiceOf, LONGEST_PAUSE, Preferences};
 use crate::render::{NewsletterChoices, PreferencesContext, long_date};
 use axum::Extension;
 use axum::body::Bytes;
@@ -54,7 +55,7 @@ pub(super) async fn choose(
     match web.subscriptions.look_at_preferences(&token).await {
         Ok(Some(found)) => match result {
             Ok(()) => show(&web, &token, &found, &stored(&web, &found), Said::Kept),
-            Err(refusal) => show(&web, &token, &found, &choice, Said::Problem(said(refusal))),
+            Err(refusal) => show(&web, &token, &found, &choice, Said::Problem(problem(&refusal))),
         },
         Ok(None) => unknown(&web),
         Err(error) => web.failure(error.into()),
@@ -72,14 +73,6 @@ pub(super) async fn refuse(web: &Web, token: &str, problem: &'static str) -> Res
 
 fn unknown(web: &Web) -> Response {
     web.notice_page(StatusCode::NOT_FOUND, "", "error_heading", "error_link")
-}
-
-fn said(refusal: Refusal) -> &'static str {
-    match refusal {
-        Refusal::Cadence => "error_cadence",
-        Refusal::Pause => "error_pause",
-        _ => "error_form",
-    }
 }
 
 /// What the form sent: `cadence.NAME`, `topic.NAME` and `pause.NAME` of each newsletter,

@@ -180,7 +180,8 @@ pub(super) fn problem(refusal: &Refusal) -> &'static str {
         Refusal::Blocked => "error_blocked",
         Refusal::NoMail => "error_no_mail",
         Refusal::Cadence => "error_cadence",
-        Refusal::Choice | Refusal::Pause => "error_form",
+        Refusal::Choice => "error_form",
+        Refusal::Pause => "error_pause",
         Refusal::Agreement => "error_agree",
     }
 }

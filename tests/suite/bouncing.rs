@@ -5,7 +5,7 @@ use crate::engines::{self, Bench};
 use crate::program;
 use crate::sink::{Act, Phase, Sink};
 use crate::stage::{self, Stage, at};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +57,7 @@ impl Post {
         let mails = self.sink.taken().split_off(before);
         mails
             .into_iter()
+            .filter(|mail| !mail.header("Subject").starts_with("You have left"))
             .map(|mail| {
                 let links = mail.header("List-Unsubscribe");
                 let goodbye = links.split("<mailto:").nth(1).unwrap().split('?').next().unwrap().to_owned();
@@ -201,6 +202,12 @@ async fn each_that_comes_back_is_taken_for_what_it_is_once_and_of_its_reader_onl
         // Who bounced has no more mail; everybody else has.
         let second = post.mail("Two").await;
         assert_eq!(second.len(), readers - ended.len() - left.len());
+        // Who left by mail is told so; who complained is sent nothing more.
+        let told = post.sink.taken().into_iter().filter(|mail| mail.header("Subject").starts_with("You have left"));
+        assert_eq!(told.map(|mail| mail.to).collect::<BTreeSet<_>>(), left.into_iter().collect::<BTreeSet<_>>());
+        let ends = "SELECT form || ' ' || origin FROM consent WHERE act = 'ended' ORDER BY 1";
+        let ends: BTreeSet<String> = bench.texts(ends).await.into_iter().collect();
+        assert_eq!(ends.into_iter().collect::<Vec<_>>(), ["complaint mail", "mailto mail"]);
         // The ledger says of each mail that did not arrive that it did not.
         let bounced = bench.texts("SELECT COUNT(*) || '' FROM delivery WHERE state = 'bounced'").await;
         assert_eq!(bounced, ["13"]);

@@ -161,8 +161,10 @@ async fn advertising_is_agreed_to_expressly_confirmed_and_asked_about_every_two_
         assert_eq!(site.mails().len(), 5);
         let ben = site.subscriptions().await.remove(1);
         send(site.web, &format!("/u/{}", secret().token(Purpose::Unsubscribe, ben.id, 0, "")), "", "").await;
+        // He is told that he has left, which the law wants too.
+        assert_eq!(site.mail(5).await.to, "ben@example.com");
         site.clock.advance(DAY);
-        let renewal = site.in_an_hour("she is asked", async || site.mails().into_iter().nth(5)).await;
+        let renewal = site.in_an_hour("she is asked", async || site.mails().into_iter().nth(6)).await;
         assert_eq!(renewal.to, "ann@example.com");
         assert!(renewal.subject.contains("계속 받으시겠습니까"), "{}", renewal.subject);
         assert!(renewal.text.contains("2026년 11월 23일") && renewal.text.contains("무료로"), "{}", renewal.text);
@@ -171,10 +173,10 @@ async fn advertising_is_agreed_to_expressly_confirmed_and_asked_about_every_two_
         // Her way out works, and she is not asked again for two years.
         assert_eq!(get(site.web, "GET", &renewal.link("/u/")).await.status, 200);
         site.clock.advance(720 * DAY);
-        assert_eq!(site.mails().len(), 6);
+        assert_eq!(site.mails().len(), 7);
         site.clock.advance(9 * DAY);
         site.clock.advance(DAY);
-        let again = site.in_an_hour("she is asked again", async || site.mails().into_iter().nth(6)).await;
+        let again = site.in_an_hour("she is asked again", async || site.mails().into_iter().nth(7)).await;
         assert_eq!(again.to, "ann@example.com");
         assert!(site.daemon.stop().await);
     }

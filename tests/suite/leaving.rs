@@ -71,6 +71,11 @@ async fn letter(bench: &Bench, number: usize) -> (String, String) {
     until("a letter comes", async || letters(bench).into_iter().nth(number)).await
 }
 
+/// What is on record: each act, where it came from and from which network address.
+async fn records(bench: &Bench) -> Vec<String> {
+    bench.texts("SELECT act || ' ' || origin || ' ' || COALESCE(address, '-') FROM consent ORDER BY id").await
+}
+
 /// The address behind `before` in a page or a text.
 fn link(text: &str, before: &str) -> String {
     let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before} in {text}"));
@@ -89,7 +94,7 @@ async fn who_leaves_by_the_page_is_asked_once_and_may_come_back_by_the_letter() 
         let page = leave(&config);
         let shown = get(web, "GET", &page).await;
         assert!(shown.status == 200 && shown.body.matches("<button").count() == 1, "{}", shown.body);
-        // The only page with a script, which is a file of the site's own.
+        // It has a script, which is a file of the site's own.
         assert!(shown.head.contains("default-src 'none'; script-src 'self'; img-src 'self'"), "{}", shown.head);
         assert!(shown.body.contains("<script src=\"/leave.js\" defer></script>") && !shown.body.contains("<script>"));
         let script = get(web, "GET", "/leave.js").await;
@@ -101,6 +106,7 @@ async fn who_leaves_by_the_page_is_asked_once_and_may_come_back_by_the_letter() 
         assert!(!left.head.contains("script-src"), "{}", left.head);
         assert_eq!(ann(&daemon).await.state, SubscriptionState::Unsubscribed);
         assert_eq!(bench.texts("SELECT ended_by FROM subscription").await, ["page"]);
+        assert_eq!(records(&bench).await, ["added operator -", "ended page 127.0.0.1"]);
         // One step less often, and not to the end of the list.
         assert!(left.body.contains("value=\"weekly\"") && left.body.contains("Weekly"), "{}", left.body);
         let way_back = link(&left.body, "action=\"/back/");
@@ -122,6 +128,7 @@ async fn who_leaves_by_the_page_is_asked_once_and_may_come_back_by_the_letter() 
         let back = ann(&daemon).await;
         assert_eq!((back.state, back.cadence.as_str(), back.ended_at), (SubscriptionState::Confirmed, "daily", None));
         assert_eq!(post(web, &mailed, "").await.status, 410);
+        assert_eq!(records(&bench).await[2..], ["confirmed page 127.0.0.1"]);
 
         // She leaves anew: what was of the first time is worth nothing now.
         clock.advance(DAY);

@@ -45,8 +45,20 @@ fn fillings(name: &str, tokens: &[String]) -> Vec<String> {
         "file" => ["letter.rss", "letter.atom", "letter.json", "essays.rss", "no.rss"].map(str::to_owned).to_vec(),
         "newsletter" => vec!["letter".to_owned(), "no".to_owned()],
         "token" => tokens.to_vec(),
+        "relay" => vec!["postmark".to_owned(), "no".to_owned()],
         other => panic!("a route has {{{other}}}: say here what may stand in it"),
     }
+}
+
+/// A route with all that may stand in its braces.
+fn filled(path: &str, tokens: &[String]) -> Vec<String> {
+    let Some((head, (name, tail))) = path.split_once('{').map(|(head, rest)| (head, rest.split_once('}').unwrap()))
+    else {
+        return vec![path.to_owned()];
+    };
+    let tails = filled(tail, tokens);
+    let values = fillings(name, tokens);
+    values.iter().flat_map(|value| tails.iter().map(move |tail| format!("{head}{value}{tail}"))).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,12 +120,7 @@ async fn no_get_or_head_of_any_route_writes_anything() {
         assert!(before.iter().any(|row| row.contains("pending@example.org")) && before.len() > 15, "{before:#?}");
         let (mut asked, mut worked) = (0, BTreeSet::new());
         for path in syndicated::web::paths() {
-            let filled = match path.split_once('{').map(|(head, rest)| (head, rest.split_once('}').unwrap())) {
-                Some((head, (name, tail))) => {
-                    fillings(name, &tokens).into_iter().map(|value| format!("{head}{value}{tail}")).collect()
-                }
-                None => vec![path.to_owned()],
-            };
+            let filled = filled(path, &tokens);
             for filled in filled {
                 let queries = [
                     "",
@@ -136,7 +143,8 @@ async fn no_get_or_head_of_any_route_writes_anything() {
         assert_eq!(contents(&bench).await, before, "{}", bench.engine);
         // The walk went through the doors and not past them.
         for path in syndicated::web::paths() {
-            let acts_only = ["/u/{token}/why", "/p/{token}/address", "/p/{token}/data"].contains(&path);
+            let acts_only =
+                ["/u/{token}/why", "/p/{token}/address", "/p/{token}/data", "/hooks/{relay}/{token}"].contains(&path);
             let leads_on = ["/subscribe", "/websub/{token}"].contains(&path);
             assert_eq!(worked.contains(path), !acts_only && !leads_on, "{path}");
         }

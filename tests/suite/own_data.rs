@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::net::SocketAddr;
 use std::time::Duration;
 use syndicated::clock::{Chance, Clock};
-use syndicated::config::Config;
+use syndicated::config::{Config, Retention};
 use syndicated::daemon::{Daemon, Outside};
 use syndicated::domain::id::SubscriptionId;
 use syndicated::domain::language::Language;
@@ -100,6 +100,10 @@ async fn another_address_counts_once_it_is_confirmed_there_and_the_old_one_may_t
         assert_eq!(addresses(&bench).await[0], "ann@example.org");
         assert!(bench.texts("SELECT email FROM address_change").await.is_empty());
         assert_eq!(bench.texts("SELECT kind FROM letter").await, ["address"; 3]);
+        // Each change is on record, in the words of the page that did it.
+        let changes = "SELECT origin || ' ' || address || ' ' || words FROM consent WHERE act = 'changed' ORDER BY id";
+        let words = "page 127.0.0.1 Press the button, and your mails from us will come to this mailbox.";
+        assert_eq!(bench.texts(changes).await, [words; 2]);
         assert!(daemon.stop().await);
     }
 }
@@ -123,11 +127,15 @@ async fn an_address_of_another_reader_is_not_taken_over_and_letters_are_few() {
         }
         assert_eq!(bench.texts("SELECT kind FROM letter").await, ["address"; 3]);
         let link = letter(&bench, "third@example.org", "confirm").await;
-        // What nobody confirmed is over in two days, and its address is not kept for longer than to the next.
-        clock.advance(49 * HOUR);
+        // What nobody confirmed is over in two days, and so is the keeping of its address.
+        let kept = async || bench.texts("SELECT email FROM address_change").await;
+        clock.advance(47 * HOUR);
+        daemon.store.sweep(&Retention::default(), &config.secret, clock.now()).await.unwrap();
+        assert_eq!(kept().await, ["third@example.org"]);
+        clock.advance(2 * HOUR);
         assert_eq!(post(web, &link, "").await.status, 410);
-        post(web, &format!("{}/address", page(&config, 2)), "email=ben%40example.net").await;
-        assert_eq!(bench.texts("SELECT email FROM address_change").await, ["ben@example.net"]);
+        daemon.store.sweep(&Retention::default(), &config.secret, clock.now()).await.unwrap();
+        assert!(kept().await.is_empty());
         for wrong in ["x", "1.0.AAAA", &config.secret.token(Purpose::Address, SubscriptionId(9), 0, "")] {
             assert_eq!(get(web, "GET", &format!("/address/{wrong}")).await.status, 404, "{wrong}");
             assert_eq!(post(web, &format!("/p/{wrong}/address"), "email=a%40example.org").await.status, 404, "{wrong}");
@@ -143,6 +151,14 @@ async fn a_reader_sees_and_saves_all_that_is_stored_by_a_link_that_comes_by_mail
     for bench in engines::all().await {
         let clock = Clock::manual(at("2026-11-23T00:00:00Z"));
         let (daemon, web, config) = daemon(&bench, &clock).await;
+        let tag = "vip".parse().unwrap();
+        daemon.store.tag_subscriber(&"ann@example.org".parse().unwrap(), &[tag], &[]).await.unwrap();
+        bench
+            .execute(
+                "INSERT INTO bounce (sameness, door, kind, subscriber_id, words, why, received_at)
+                 VALUES ('s', 'pipe', 'soft', 1, 'mailbox full', 'w', 1)",
+            )
+            .await;
         let asked = post(web, &format!("{}/data", page(&config, 1)), "").await;
         assert!(asked.status == 200 && !asked.body.contains("ann"), "{}", asked.body);
         let link = letter(&bench, "ann@example.org", "stored").await;
@@ -154,7 +170,8 @@ async fn a_reader_sees_and_saves_all_that_is_stored_by_a_link_that_comes_by_mail
         let data: Value = serde_json::from_str(&file.body).unwrap();
         assert_eq!(data["reader"]["address"], "ann@example.org");
         assert_eq!(data["reader"]["name"], "Known by name");
-        assert_eq!(data["subscriptions"][0]["consent"], "said so");
+        assert_eq!(data["subscriptions"][0]["consents"][0]["words"], "said so");
+        assert_eq!((&data["reader"]["tags"][0], &data["bounces"][0]["words"]), (&"vip".into(), &"mailbox full".into()));
         assert_eq!(data["subscriptions"][0]["cadence"], "daily");
         assert_eq!(data["letters"][0]["kind"], "data");
         // The link to her choices shows none of that, another reader's link nothing of hers.

@@ -135,6 +135,15 @@ async fn a_reader_changes_what_they_get_by_their_own_link_and_by_looking_changes
         }
         post(web, &page, &form.replace("pause.letter=&", "")).await;
         assert_eq!(of_ann(&daemon.store).await, after);
+        // What changed is on record, once, and what she agreed to before still stands beside it.
+        assert_eq!(
+            bench.texts("SELECT origin || ': ' || words FROM consent WHERE act = 'changed' ORDER BY id").await,
+            [
+                "preferences: how often: daily; topics: books film; no pause",
+                "preferences: how often: monthly; topics: all; no mails before 2026-12-23T23:00:00Z",
+            ]
+        );
+        assert_eq!(after[0].consent, "for a test");
 
         // None is everything, everybody's clock, and no pause; what is not named stays.
         assert_eq!(post(web, &page, "language=en&timezone=&hour=&cadence.letter=daily").await.status, 200);

@@ -106,16 +106,13 @@ impl Import<'_> {
         let ended_at = past(entry.ended_at);
         // Our own export tells all there is to tell.
         let ends_now = entry.state == SubscriptionState::Unsubscribed && format != Format::Own;
-        let words = entry
-            .consent
-            .or_else(|| terms.consent.clone())
-            .unwrap_or_else(|| in_words(file, format, created_at, confirmed_at));
+        let words = entry.consent.or_else(|| terms.consent.clone());
         let consents = entry.consents.unwrap_or_else(|| {
             vec![Consent {
                 act: Act::Imported,
                 at: told_at.unwrap_or(self.now),
                 form: file.to_owned(),
-                words: words.clone(),
+                words: words.unwrap_or_else(|| in_words(file, format, created_at, confirmed_at)),
                 origin: Origin::Import,
                 address: None,
             }]
@@ -141,7 +138,6 @@ impl Import<'_> {
             ended_by: entry.ended_by,
             paused_until: entry.paused_until,
             tags,
-            consent: words,
             consents,
         })
     }

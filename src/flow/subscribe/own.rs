@@ -22,7 +22,7 @@ use std::net::IpAddr;
 pub enum AskedByLink {
     /// A letter is on its way, if everything is right; in that language.
     Taken(Language),
-    /// That is no mail address.
+    /// That is no mail address, or none that the site takes.
     Email,
     /// The link is worth nothing.
     Unknown,
@@ -48,10 +48,13 @@ impl Subscriptions {
     /// same for every address (S8).
     pub async fn ask_for_address(&self, token: &str, email: &str) -> Result<AskedByLink, StoreError> {
         let Some(of) = self.read_token(Purpose::Preferences, token).await? else { return Ok(AskedByLink::Unknown) };
-        let Ok(to) = email.parse::<EmailAddress>() else { return Ok(AskedByLink::Email) };
+        let config = self.config.load_full();
+        // The form takes no others either.
+        let may_be = |to: &EmailAddress| to.is_public() && !config.sign_up.blocked.holds(&to.ascii_domain());
+        let Some(to) = email.parse().ok().filter(may_be) else { return Ok(AskedByLink::Email) };
         // To change nothing but its spelling needs no other mailbox, but is asked there all the same.
         let nonce = hex(&self.chance.bytes::<32>());
-        if self.store.ask_for_address(&of, &to, &nonce, self.clock.now()).await? {
+        if self.store.ask_for_address(&of, &to, &nonce, &config.secret, self.clock.now()).await? {
             self.mail.notify_one();
             tracing::info!("a reader asked to be mailed at another address");
         }
