@@ -130,6 +130,11 @@ impl SecretKey {
         self.mac(&[purpose, &subscription.0.to_be_bytes(), &counter.to_be_bytes(), nonce.as_bytes()])
     }
 
+    /// What a MAC over `parts` may be: by this key, and by none other.
+    pub(super) fn macs(&self, parts: &[&[u8]]) -> impl Iterator<Item = [u8; 32]> {
+        std::iter::once(self.mac(parts))
+    }
+
     pub(super) fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
         #[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104 section 3)")]
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
