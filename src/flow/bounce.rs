@@ -28,8 +28,12 @@ use std::sync::Arc;
 
 /// The most tags of one mail that are looked up.
 const MOST_TAGS: usize = 10;
-/// The most characters that are kept of what cannot be told.
+/// The most bytes that are kept of what cannot be told,
 const MOST_RAW: usize = 32 * 1024;
+/// and of each further one, once so many are kept: whoever fills the mailbox with
+/// rubbish must not fill the disk.
+const FEW: u32 = 1_000;
+const LESS_RAW: usize = 2 * 1024;
 
 /// Takes in what comes back. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -234,7 +238,9 @@ impl Bounces {
         why: &str,
         (mail, raw): (&Returned, &[u8]),
     ) -> Result<Taken, StoreError> {
-        let start = String::from_utf8_lossy(raw.get(..raw.len().min(MOST_RAW)).unwrap_or(raw)).replace('\0', "");
+        let many = self.store.has_more_bounces(BounceKind::Unclear, FEW).await?;
+        let most = if many { LESS_RAW } else { MOST_RAW };
+        let start = String::from_utf8_lossy(raw.get(..raw.len().min(most)).unwrap_or(raw)).replace('\0', "");
         let heard = Heard {
             sameness: &sha256_hex(raw),
             door,

@@ -178,6 +178,13 @@ impl Store {
     /// complaint ends mailing at once, a soft one when patience is at its end. A
     /// complaint also ends the reader's subscriptions.
     pub async fn hear(&self, heard: &Heard<'_>, patience: Patience<'_>, now: Timestamp) -> Result<Came, StoreError> {
+        // Most of what comes again is seen without waiting for the writer.
+        let known: Option<(i64,)> = each!(&self.reader, |db| {
+            sqlx::query_as("SELECT id FROM bounce WHERE sameness = $1").bind(heard.sameness).fetch_optional(db).await
+        })?;
+        if known.is_some() {
+            return Ok(Came::Again);
+        }
         let mut tx = self.begin().await?;
         let reader = heard.about.as_ref().map(|about| about.reader);
         if let Some(reader) = reader {
@@ -231,6 +238,18 @@ impl Store {
             .await
         })?;
         rows.into_iter().map(BounceRow::try_from).collect()
+    }
+
+    /// Whether more than so many of a kind are kept.
+    pub async fn has_more_bounces(&self, kind: BounceKind, than: u32) -> Result<bool, StoreError> {
+        let row: Option<(i64,)> = each!(&self.reader, |db| {
+            sqlx::query_as("SELECT id FROM bounce WHERE kind = $1 ORDER BY id LIMIT 1 OFFSET $2")
+                .bind(kind.as_str())
+                .bind(i64::from(than))
+                .fetch_optional(db)
+                .await
+        })?;
+        Ok(row.is_some())
     }
 
     /// One of them.

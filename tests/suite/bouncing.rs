@@ -301,6 +301,14 @@ async fn a_thousand_forged_bounces_and_complaints_end_nothing() {
             }
         }
         assert!(told > 700, "{told}");
+        // Whoever fills the mailbox does not fill the disk.
+        let long = |number: usize| format!("Subject: {number}\r\n\r\n{}", "x".repeat(100_000));
+        for number in 0..450 {
+            post.bounces.take("pipe", long(number).as_bytes(), &[]).await.unwrap();
+        }
+        let lengths = bench.texts("SELECT LENGTH(raw) || '' FROM bounce ORDER BY id").await;
+        assert_eq!(lengths.iter().position(|length| length == "2048"), Some(1_001));
+        assert_eq!((lengths[1_000].as_str(), lengths[lengths.len() - 1].as_str()), ("32768", "2048"));
         assert_eq!(post.suppressed(readers).await, [0; 0]);
         assert!(post.subscriptions().await.iter().all(|one| one.state == SubscriptionState::Confirmed));
         assert_eq!(post.mail("Two").await.len(), readers);

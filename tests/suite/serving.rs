@@ -163,6 +163,7 @@ async fn nothing_changes_by_looking() {
             "/healthz",
             "/nothing",
             "/feeds/no.rss",
+            "/hooks/postmark/x",
             "/websub/1.AAAA?hub.mode=subscribe&hub.topic=https%3A%2F%2Fa.example%2F&hub.challenge=c",
         ])
         .map(str::to_owned)

@@ -51,11 +51,13 @@ pub(super) fn read(relay: &str, body: &[u8]) -> Option<Vec<Event>> {
         "brevo" => brevo,
         _ => return None,
     };
-    match &report {
-        Value::Array(events) => Some(events.iter().take(MOST_EVENTS).flat_map(read).collect()),
-        Value::Object(_) => Some(read(&report)),
-        _ => None,
-    }
+    let mut events: Vec<Event> = match &report {
+        Value::Array(events) => events.iter().take(MOST_EVENTS).flat_map(read).collect(),
+        Value::Object(_) => read(&report),
+        _ => return None,
+    };
+    events.dedup();
+    Some(events)
 }
 
 fn text<'a>(value: &'a Value, path: &str) -> &'a str {
