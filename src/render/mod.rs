@@ -9,6 +9,7 @@ mod digest;
 mod escape;
 mod letters;
 mod own;
+mod plural;
 mod prose;
 mod sample;
 mod templates;
@@ -18,7 +19,6 @@ mod wrap;
 
 pub use article::pictures;
 pub use cut::cut;
-pub use dates::{long_date, short_date};
 pub use digest::{DigestContext, DigestPost, Headline, Section};
 pub use letters::ConfirmContext;
 pub use own::{
