@@ -61,7 +61,7 @@ impl Until {
 }
 
 /// The zones of the readers of each cadence that is mailed by their own clocks.
-type Zones = HashMap<(Slug, Slug), Vec<Tz>>;
+type Zones = HashMap<(Slug, Slug), Vec<(Tz, Option<u8>)>>;
 
 /// Where those readers live, by the database; while there is none, nobody knows.
 async fn zones(setting: &Setting, config: &Config) -> anyhow::Result<Zones> {
@@ -84,7 +84,11 @@ async fn zones(setting: &Setting, config: &Config) -> anyhow::Result<Zones> {
         if without && !named.contains(&newsletter.timezone) {
             named.push(newsletter.timezone);
         }
-        zones.insert((newsletter.name.clone(), cadence), named);
+        let hours = store.hours_of(&newsletter.name, &cadence).await?;
+        let clock = |zone: &str| zone.parse().unwrap_or(newsletter.timezone);
+        let chosen = hours.iter().map(|(zone, hour)| (clock(zone), Some(*hour)));
+        let clocks = named.into_iter().map(|zone| (zone, None)).chain(chosen).collect();
+        zones.insert((newsletter.name.clone(), cadence), clocks);
     }
     store.close().await;
     Ok(zones)

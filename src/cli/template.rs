@@ -55,14 +55,14 @@ pub(super) fn run(command: &Template, setting: &Setting, out: &mut Out) -> anyho
                 .iter()
                 .map(|template| {
                     let own = if template.own { "yours" } else { "" };
-                    [template.name.to_owned(), own.to_owned(), template.what.to_owned()]
+                    [template.name.clone(), own.to_owned(), template.what.to_owned()]
                 })
                 .collect();
             Ok(out.table(["NAME", "", "WHAT"], &rows, "")?)
         }
         Template::Show { name } => {
             let all = templates(folder)?;
-            let found = all.iter().find(|template| template.name == name);
+            let found = all.iter().find(|template| template.name == *name);
             let found = found
                 .ok_or_else(|| Usage(format!("there is no template `{name}`; `syndicated template list` shows all")))?;
             Ok(out.text(&found.text)?)
@@ -70,17 +70,16 @@ pub(super) fn run(command: &Template, setting: &Setting, out: &mut Out) -> anyho
         Template::Check => check(folder, out),
         Template::Sample(sample) => {
             let context = sample_digest(sample.language).ok_or_else(|| anyhow::anyhow!("there is no sample"))?;
-            let mail = Renderer::with(folder)?.digest(&context)?;
+            let renderer = Renderer::with(folder)?;
+            let name = if sample.language == Language::Ko { "민들레" } else { "Ada" };
+            let greeting = renderer.greeting(sample.language, Some(name));
+            let mail = renderer.digest(&context)?;
             let shown = match sample.part {
                 Part::Html => mail.html,
                 Part::Text => mail.plain,
             };
-            let greeting = match sample.language {
-                Language::En => "Good morning, Ada.",
-                Language::Ko => "민들레 님, 안녕하세요.",
-            };
             let own = [
-                (token::GREETING, greeting),
+                (token::GREETING, greeting.as_str()),
                 (token::EMAIL, "reader@example.org"),
                 (token::UNSUBSCRIBE_URL, "https://news.example.com/u/1.0.abc"),
                 (token::PREFERENCES_URL, "https://news.example.com/p/1.0.abc"),
@@ -91,10 +90,13 @@ pub(super) fn run(command: &Template, setting: &Setting, out: &mut Out) -> anyho
 }
 
 fn check(folder: Option<&Path>, out: &mut Out) -> anyhow::Result<()> {
-    let faults = match Renderer::with(folder) {
-        Ok(renderer) => renderer.trial(),
-        Err(faults) => faults.0,
+    let (faults, lacking) = match Renderer::with(folder) {
+        Ok(renderer) => (renderer.trial(), renderer.lacking()),
+        Err(faults) => (faults.0, Vec::new()),
     };
+    for (language, keys) in lacking {
+        out.line(format!("texts/{language}.toml: English stands for {}", keys.join(", ")))?;
+    }
     for fault in &faults {
         out.line(fault)?;
     }

@@ -2,7 +2,7 @@
 //! are put together, for all of its cadences and for each.
 
 use super::Site;
-use super::parts::{DAY, HOUR, filter, length, path, zone};
+use super::parts::{DAY, HOUR, filter, length, path, spoken, zone};
 use super::raw::{Located, Table, TextOrTable};
 use crate::domain::composition::{Composition, Deliver, Topic};
 use crate::domain::email_address::EmailAddress;
@@ -34,7 +34,9 @@ pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<N
     let name = table.required("name", name, "\"weekly\"");
     let title = table.words("title");
     let description = table.text("description").map(|found| found.value.trim().to_owned());
-    let language = table.parsed("language", str::parse::<Language>);
+    let language = table.parsed_at("language", str::parse::<Language>);
+    let templates = site.and_then(|site| site.templates.as_deref());
+    let language = spoken(table.faults(), language, templates);
     let listed = table.texts("sources");
     if let Some(list) = listed.as_ref().filter(|list| list.value.is_empty()) {
         table.faults().add_hint(&list.spot, "takes no source", "leave `sources` out to take all of them");

@@ -2,7 +2,7 @@
 //! they mean, and what stands for those that are left out.
 
 use super::addresses;
-use super::faults::{Spot, nearest};
+use super::faults::{Collector, Spot, nearest};
 use super::page_source::{self, selector};
 use super::raw::{Located, Table};
 use super::secrets::{self, Environment};
@@ -21,7 +21,7 @@ use std::collections::hash_map::Entry;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(super) const HOUR: u64 = 3600;
@@ -41,20 +41,38 @@ pub(super) fn site(mut table: Table<'_>) -> Option<NamedSite> {
     let title = table.required("title", title, "\"Good News\"");
     let base_url = table.parsed("base_url", base_url);
     let base_url = table.required("base_url", base_url, "\"https://news.example.com\", where readers reach you");
-    let language = table.parsed("language", str::parse::<Language>).unwrap_or_default();
+    let language = table.parsed_at("language", str::parse::<Language>);
     let timezone = table.parsed("timezone", zone).unwrap_or(Tz::UTC);
     let owner = table.parsed("owner", str::parse::<EmailAddress>);
     let key_file = table.parsed_at("secret_key_file", path);
     let old_key_files = table.texts("old_secret_key_files").map(|list| list.value).unwrap_or_default();
     let old_key_files = old_key_files.into_iter().map(|Located { spot, value }| Located { spot, value: value.into() });
     let old_key_files = old_key_files.collect();
-    let templates = table.parsed("templates", path);
+    let templates: Option<PathBuf> = table.parsed("templates", path);
+    let language = spoken(table.faults(), language, templates.as_deref()).unwrap_or_default();
     table.finish();
     Some(NamedSite {
         site: Site { title: title?, base_url: base_url?, language, timezone, owner, templates },
         key_file,
         old_key_files,
     })
+}
+
+/// A language, if there are texts in it: those that come with the program, or a file of
+/// the operator's.
+pub(super) fn spoken(
+    faults: &Collector,
+    named: Option<Located<Language>>,
+    templates: Option<&Path>,
+) -> Option<Language> {
+    let Located { spot, value: language } = named?;
+    let own = || templates.is_some_and(|folder| folder.join(format!("texts/{language}.toml")).is_file());
+    if Language::OURS.contains(&language) || own() {
+        return Some(language);
+    }
+    let hint = format!("put them into a file texts/{language}.toml below `templates` (docs/templates.md)");
+    faults.add_hint(&spot, format_args!("there are no texts in `{language}`"), hint);
+    None
 }
 
 /// `[database]`, and where it holds a password.

@@ -95,10 +95,12 @@ pub struct Mornings {
 }
 
 impl Mornings {
-    /// Those of a slot by the clocks of `zones`; `None` when there are none.
+    /// Those of a slot by the clocks of readers, some of whom chose an hour; `None` when
+    /// there are none.
     #[must_use]
-    pub fn of(slot: &Slot, zones: &[Tz]) -> Option<Self> {
-        let all = || zones.iter().map(|zone| (slot.due_in(*zone), *zone));
+    pub fn of(slot: &Slot, clocks: &[(Tz, Option<u8>)]) -> Option<Self> {
+        let due = |zone, hour: Option<u8>| hour.map_or_else(|| slot.due_in(zone), |hour| slot.due_at(zone, hour));
+        let all = || clocks.iter().map(|(zone, hour)| (due(*zone, *hour), *zone));
         Some(Self { first: all().min_by_key(|(due, _)| *due)?, last: all().max_by_key(|(due, _)| *due)? })
     }
 }

@@ -1,42 +1,39 @@
-//! Dates as people write them.
+//! Dates as people write them: the words and their order stand in each language's texts.
 
+use super::Renderer;
 use crate::domain::language::Language;
 use crate::domain::time::Timestamp;
-use chrono::{Datelike, Weekday};
+use chrono::{DateTime, Datelike};
 use chrono_tz::Tz;
 
-/// The day of `at` in `zone`: `Monday, 23 November 2026`, `2026년 11월 23일 월요일`.
-#[must_use]
-pub fn long_date(language: Language, zone: Tz, at: Timestamp) -> String {
-    let local = at.to_datetime().with_timezone(&zone);
-    match language {
-        Language::En => local.format("%A, %-d %B %Y").to_string(),
-        Language::Ko => {
-            let weekday = match local.weekday() {
-                Weekday::Mon => "월",
-                Weekday::Tue => "화",
-                Weekday::Wed => "수",
-                Weekday::Thu => "목",
-                Weekday::Fri => "금",
-                Weekday::Sat => "토",
-                Weekday::Sun => "일",
-            };
-            format!("{}년 {}월 {}일 {weekday}요일", local.year(), local.month(), local.day())
-        }
+impl Renderer {
+    /// The day of `at` in `zone`: `Monday, 23 November 2026`, `2026년 11월 23일 월요일`.
+    #[must_use]
+    pub fn long_date(&self, language: Language, zone: Tz, at: Timestamp) -> String {
+        self.date(language, "date_long", at.to_datetime().with_timezone(&zone))
     }
-}
 
-/// The same in short, for a line beside others: `22 November`, `11월 22일`; with
-/// its year when that is not the year of `now`.
-#[must_use]
-pub fn short_date(language: Language, zone: Tz, at: Timestamp, now: Timestamp) -> String {
-    let (local, now) = (at.to_datetime().with_timezone(&zone), now.to_datetime().with_timezone(&zone));
-    let this_year = local.year() == now.year();
-    match (language, this_year) {
-        (Language::En, true) => local.format("%-d %B").to_string(),
-        (Language::En, false) => local.format("%-d %B %Y").to_string(),
-        (Language::Ko, true) => format!("{}월 {}일", local.month(), local.day()),
-        (Language::Ko, false) => format!("{}년 {}월 {}일", local.year(), local.month(), local.day()),
+    /// The same in short, for a line beside others: `22 November`, `11월 22일`; with
+    /// its year when that is not the year of `now`.
+    #[must_use]
+    pub fn short_date(&self, language: Language, zone: Tz, at: Timestamp, now: Timestamp) -> String {
+        let (local, now) = (at.to_datetime().with_timezone(&zone), now.to_datetime().with_timezone(&zone));
+        self.date(language, if local.year() == now.year() { "date_short" } else { "date_year" }, local)
+    }
+
+    fn date(&self, language: Language, key: &str, local: DateTime<Tz>) -> String {
+        let engine = self.engine();
+        let texts = engine.texts.of(language);
+        let place = |number: u32| usize::try_from(number).unwrap_or_default();
+        texts.fill(
+            key,
+            &[
+                ("year", &local.year().to_string()),
+                ("month", texts.part("date_months", place(local.month0()))),
+                ("day", &local.day().to_string()),
+                ("weekday", texts.part("date_weekdays", place(local.weekday().num_days_from_monday()))),
+            ],
+        )
     }
 }
 
@@ -46,18 +43,20 @@ mod tests {
 
     #[test]
     fn a_day_is_the_day_of_its_zone() {
+        let renderer = Renderer::new().unwrap();
         let at = Timestamp::from_millis(1_795_388_400_000);
-        assert_eq!(long_date(Language::En, Tz::UTC, at), "Sunday, 22 November 2026");
-        assert_eq!(long_date(Language::Ko, Tz::Asia__Seoul, at), "2026년 11월 23일 월요일");
+        assert_eq!(renderer.long_date(Language::En, Tz::UTC, at), "Sunday, 22 November 2026");
+        assert_eq!(renderer.long_date(Language::Ko, Tz::Asia__Seoul, at), "2026년 11월 23일 월요일");
     }
 
     #[test]
     fn a_year_is_said_when_it_is_another() {
+        let renderer = Renderer::new().unwrap();
         let (at, year) = (Timestamp::from_millis(1_795_388_400_000), 365 * 86_400_000);
         let later = Timestamp::from_millis(at.millis() + year);
-        assert_eq!(short_date(Language::En, Tz::UTC, at, at), "22 November");
-        assert_eq!(short_date(Language::En, Tz::UTC, at, later), "22 November 2026");
-        assert_eq!(short_date(Language::Ko, Tz::Asia__Seoul, at, at), "11월 23일");
-        assert_eq!(short_date(Language::Ko, Tz::Asia__Seoul, at, later), "2026년 11월 23일");
+        assert_eq!(renderer.short_date(Language::En, Tz::UTC, at, at), "22 November");
+        assert_eq!(renderer.short_date(Language::En, Tz::UTC, at, later), "22 November 2026");
+        assert_eq!(renderer.short_date(Language::Ko, Tz::Asia__Seoul, at, at), "11월 23일");
+        assert_eq!(renderer.short_date(Language::Ko, Tz::Asia__Seoul, at, later), "2026년 11월 23일");
     }
 }

@@ -9,6 +9,7 @@ mod digest;
 mod escape;
 mod letters;
 mod own;
+mod plural;
 mod prose;
 mod sample;
 mod sign_up;
@@ -19,7 +20,6 @@ mod wrap;
 
 pub use article::pictures;
 pub use cut::cut;
-pub use dates::{long_date, short_date};
 pub use digest::{DigestContext, DigestPost, Headline, Section};
 pub use letters::{LinkContext, ReaderLetterContext};
 pub use own::{

@@ -145,10 +145,24 @@ impl Renderer {
         self.engine().render("pages/data.html", context)
     }
 
+    /// The languages of the operator's own, each with the keys of the texts that English stands for.
+    #[must_use]
+    pub fn lacking(&self) -> Vec<(Language, Vec<String>)> {
+        let engine = self.engine();
+        let lacks = |language| (language, engine.texts.of(language).lacks().to_vec());
+        engine.texts.languages().map(lacks).filter(|(_, lacks)| !lacks.is_empty()).collect()
+    }
+
+    /// The language of a tag that a form sent; `None` when there are no texts in it.
+    #[must_use]
+    pub fn spoken(&self, tag: &str) -> Option<Language> {
+        self.engine().texts.languages().find(|known| known.tag() == tag)
+    }
+
     /// Every language with texts, and what it is called in itself; `chosen` is marked.
     #[must_use]
     pub fn languages(&self, chosen: Language) -> Vec<LanguageChoice> {
         let choice = |tag| LanguageChoice { tag, name: self.text(tag, "language_name"), chosen: tag == chosen };
-        Language::ALL.into_iter().map(choice).collect()
+        self.engine().texts.languages().map(choice).collect()
     }
 }

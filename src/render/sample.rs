@@ -56,7 +56,8 @@ impl Post {
 pub fn sample_digest(language: Language) -> Option<DigestContext> {
     let mut samples: BTreeMap<String, Sample> =
         toml::from_str(include_str!("../../templates/demo/digest.toml")).ok()?;
-    let sample = samples.remove(language.tag())?;
+    // A language that does not come with the program is tried with English posts.
+    let sample = samples.remove(language.tag()).or_else(|| samples.remove(Language::En.tag()))?;
     let mut number = 1..;
     let mut shown = |post: Post| post.shown(number.next().unwrap_or_default());
     let lead = shown(sample.lead);

@@ -85,7 +85,7 @@ const EMBEDDED: [(&str, &str, &str); 35] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     /// Its name: where its file lies in the operator's folder.
-    pub name: &'static str,
+    pub name: String,
     /// What it is.
     pub what: &'static str,
     /// Its text.
@@ -107,18 +107,30 @@ pub fn templates(folder: Option<&Path>) -> Result<Vec<Template>, TemplateFaults>
     if let Some(folder) = folder {
         collect(folder, "", &mut files, &mut faults);
     }
-    let templates = EMBEDDED
+    let mut templates: Vec<Template> = EMBEDDED
         .iter()
         .map(|&(name, what, text)| {
             let own = files.remove(name);
-            Template { name, what, own: own.is_some(), text: own.unwrap_or_else(|| text.to_owned()) }
+            let is_own = own.is_some();
+            Template { name: name.to_owned(), what, own: is_own, text: own.unwrap_or_else(|| text.to_owned()) }
         })
         .collect();
+    let languages: Vec<String> = files.keys().filter(|name| is_language(name)).cloned().collect();
+    templates.extend(languages.into_iter().filter_map(|name| {
+        let text = files.remove(&name)?;
+        Some(Template { name, what: "every sentence, in a language of yours", own: true, text })
+    }));
     let shown = folder.map(|folder| folder.display().to_string()).unwrap_or_default();
     for name in files.into_keys() {
         faults.push(format!("{shown}/{name}: no template has this name; `syndicated template list` shows all"));
     }
     if faults.is_empty() { Ok(templates) } else { Err(TemplateFaults(faults)) }
+}
+
+/// Whether a file of that name holds a language's texts.
+fn is_language(name: &str) -> bool {
+    let tag = name.strip_prefix("texts/").and_then(|name| name.strip_suffix(".toml"));
+    tag.is_some_and(|tag| tag.parse::<Language>().is_ok())
 }
 
 /// The files below `folder` by their names; what is hidden is nobody's.
@@ -178,7 +190,7 @@ impl Engine {
                 texts.push((name, text));
             } else if let Some(file) = name.strip_prefix("pages/").filter(|file| !file.ends_with(".html")) {
                 files.insert(file.to_owned(), text);
-            } else if let Err(why) = environment.add_template_owned(name, text) {
+            } else if let Err(why) = environment.add_template_owned(name.clone(), text) {
                 faults.push(format!("{name}: {}", in_one_line(&why)));
             }
         }
@@ -187,6 +199,11 @@ impl Engine {
         let spoken = texts.clone();
         environment.add_function("t", move |state: &State<'_, '_>, key: String, values: Kwargs| {
             translate(&spoken, state, &key, &values)
+        });
+        let spoken = texts.clone();
+        environment.add_function("side", move |state: &State<'_, '_>| -> Result<&'static str, minijinja::Error> {
+            let leftwards = spoken.of(language_of(state)?).get("language_dir") == Some("rtl");
+            Ok(if leftwards { "end" } else { "start" })
         });
         environment.add_filter("wrap", |text: String| wrap::wrap(&text));
         environment.add_filter("ruled", |text: String| wrap::ruled(&text));
@@ -230,14 +247,9 @@ fn in_one_line(error: &minijinja::Error) -> String {
 
 /// `t("key", name=value)` in a template: the text in the page's language.
 fn translate(texts: &Catalogue, state: &State<'_, '_>, key: &str, values: &Kwargs) -> Result<String, minijinja::Error> {
-    let missing = |what: &str| minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, what.to_owned());
-    let language = state
-        .lookup("lang")
-        .and_then(|tag| tag.as_str().and_then(|tag| tag.parse::<Language>().ok()))
-        .ok_or_else(|| missing("the context has no language"))?;
-    let texts = texts.of(language);
+    let texts = texts.of(language_of(state)?);
     if texts.get(key).is_none() {
-        return Err(missing(&format!("there is no text `{key}`")));
+        return Err(impossible(format!("there is no text `{key}`")));
     }
     let names: Vec<String> = values.args().map(str::to_owned).collect();
     let mut filled = Vec::with_capacity(names.len());
@@ -246,4 +258,15 @@ fn translate(texts: &Catalogue, state: &State<'_, '_>, key: &str, values: &Kwarg
     }
     let pairs: Vec<(&str, &str)> = filled.iter().map(|(name, value)| (*name, value.as_str())).collect();
     Ok(texts.fill(key, &pairs))
+}
+
+/// The language of what is rendered.
+fn language_of(state: &State<'_, '_>) -> Result<Language, minijinja::Error> {
+    let lang = state.lookup("lang");
+    let language = lang.as_ref().and_then(|tag| tag.as_str()).and_then(|tag| tag.parse().ok());
+    language.ok_or_else(|| impossible("the context has no language".to_owned()))
+}
+
+fn impossible(what: String) -> minijinja::Error {
+    minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, what)
 }

@@ -9,7 +9,7 @@ use crate::domain::slug::Slug;
 use crate::domain::subscriber::Subscription;
 use crate::domain::token::Purpose;
 use crate::flow::subscribe::{Choice, ChoiceOf, LONGEST_PAUSE, Preferences};
-use crate::render::{NewsletterChoices, PreferencesContext, long_date};
+use crate::render::{NewsletterChoices, PreferencesContext};
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -47,6 +47,10 @@ pub(super) async fn choose(
     body: Bytes,
 ) -> Response {
     let choice = read(&body);
+    // A language without texts was not offered.
+    if web.renderer.spoken(&choice.language).is_none() {
+        return refuse(&web, &token, "error_form").await;
+    }
     let result = match web.subscriptions.choose(&token, &choice, peer).await {
         Ok(Some(result)) => result,
         Ok(None) => return unknown(&web),
@@ -150,7 +154,7 @@ fn show(web: &Web, token: &str, found: &Preferences, choice: &Choice, said: Said
         let of = choice.each.iter().find(|of| of.newsletter == name).unwrap_or(&nothing);
         let newsletter = config.newsletter(name);
         let paused = subscription.paused_until.filter(|until| *until > now);
-        let paused = paused.map(|until| long_date(language, zone_of(&config, subscription), until));
+        let paused = paused.map(|until| web.renderer.long_date(language, zone_of(&config, subscription), until));
         let leave = config.secret.token(Purpose::Unsubscribe, subscription.id, subscription.counter, "");
         NewsletterChoices {
             name: name.to_owned(),

@@ -119,7 +119,7 @@ async fn answer(web: &Web, mut form: SignUp, peer: IpAddr, headers: &HeaderMap) 
     match take(web, &form, came, peer).await {
         Outcome::Taken => match back {
             Some(page) => Redirect::to(page.as_str()).into_response(),
-            None => check_mail(web, language(&config, &form)),
+            None => check_mail(web, language(web, &config, &form)),
         },
         Outcome::TooMany => web.too_many(),
         // That is how a form on another site goes on.
@@ -160,7 +160,7 @@ pub(super) async fn take(web: &Web, form: &SignUp, came: Result<Origin, Again>, 
         language: &form.language,
         timezone: &form.timezone,
         agreed: form.agreed,
-        shown: language(&config, form),
+        shown: language(web, &config, form),
         origin,
         address: peer,
     };
@@ -187,10 +187,10 @@ pub(super) fn problem(refusal: &Refusal) -> &'static str {
 }
 
 /// In which language a form speaks: its own, or its newsletter's.
-pub(super) fn language(config: &Config, form: &SignUp) -> Language {
+pub(super) fn language(web: &Web, config: &Config, form: &SignUp) -> Language {
     let newsletter = form.newsletters.first().and_then(|name| config.newsletter(name));
     let usual = newsletter.map_or(config.site.language, |newsletter| newsletter.language);
-    form.shown.parse().unwrap_or(usual)
+    web.renderer.spoken(&form.shown).unwrap_or(usual)
 }
 
 fn read(body: &[u8]) -> SignUp {
@@ -238,7 +238,7 @@ fn show(
     let config = web.config.load_full();
     let newsletter = form.newsletters.first().and_then(|name| config.newsletter(name));
     let Some(newsletter) = newsletter else { return web.failure(Failure::NotFound) };
-    let shown = language(&config, form);
+    let shown = language(web, &config, form);
     let elsewhere = web.renderer.languages(shown).into_iter().filter(|other| !other.chosen);
     let asked = asked(&config, form);
     let context = SubscribeContext {
@@ -253,7 +253,7 @@ fn show(
         zones: zones(newsletter),
         zone: form.timezone.clone(),
         others: others(&config, newsletter, form),
-        languages: web.renderer.languages(form.language.parse().unwrap_or(newsletter.language)),
+        languages: web.renderer.languages(web.renderer.spoken(&form.language).unwrap_or(newsletter.language)),
         email: form.email.clone(),
         meant,
         advertiser: asked

@@ -41,7 +41,7 @@ pub(super) async fn offer(State(web): State<Web>, RawQuery(query): RawQuery, hea
     let config = web.config.load_full();
     let query = query.unwrap_or_default();
     let lang = url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "lang");
-    let shown: Option<Language> = lang.and_then(|(_, tag)| tag.parse().ok());
+    let shown = lang.and_then(|(_, tag)| web.renderer.spoken(&tag));
     let newsletters: Vec<Value> = config
         .newsletters
         .iter()
@@ -63,9 +63,10 @@ pub(super) async fn offer(State(web): State<Web>, RawQuery(query): RawQuery, hea
         })
         .collect();
     let min_age = config.sign_up.form_min_age.as_millis();
+    let languages = web.renderer.languages(config.site.language).into_iter();
     let offered = json!({
         "token": web.subscriptions.form_token(), "token_holds_from_ms": min_age, "newsletters": newsletters,
-        "languages": Language::ALL,
+        "languages": languages.map(|choice| choice.tag).collect::<Vec<_>>(),
     });
     reply(&web, &headers, StatusCode::OK, &offered)
 }
@@ -92,7 +93,7 @@ pub(super) async fn request(
         }
     };
     let form = understood(sent, &config);
-    let shown = super::sign_up::language(&config, &form);
+    let shown = super::sign_up::language(&web, &config, &form);
     let came = web.subscriptions.read_form(&form.token, "", None).map(|_| Origin::Json);
     let fresh = || json!({ "token": web.subscriptions.form_token() });
     let again = StatusCode::UNPROCESSABLE_ENTITY;

@@ -241,9 +241,14 @@ async fn a_plan_lists_polls_and_digests_in_order_across_a_change_of_clocks() {
     let night = planned[0].slot;
     let zones: Vec<Tz> =
         ["America/New_York", "Pacific/Auckland", "Asia/Seoul"].map(|zone| zone.parse().unwrap()).into();
-    let Mornings { first, last } = Mornings::of(&night, &zones).unwrap();
+    let mut clocks: Vec<(Tz, Option<u8>)> = zones.iter().map(|zone| (*zone, None)).collect();
+    let Mornings { first, last } = Mornings::of(&night, &clocks).unwrap();
     assert_eq!(first, (at("2027-03-26T13:30:00Z"), zones[1]));
     assert_eq!(last, (at("2027-03-27T06:30:00Z"), zones[0]));
+    // Who chose an hour is later, never earlier.
+    clocks.extend([(zones[1], Some(1)), (zones[0], Some(23))]);
+    let Mornings { first: same, last: later } = Mornings::of(&night, &clocks).unwrap();
+    assert!(same == first && later.0 > last.0 && later.1 == zones[0], "{later:?}");
     assert_eq!(Mornings::of(&night, &[]), None);
     // In October the hour comes twice, and the first of them counts.
     let autumn: Vec<_> = plan(&config, at("2027-10-30T12:00:00Z"), at("2027-10-31T12:00:00Z")).collect();

@@ -3,10 +3,12 @@
 
 use crate::engines::{self, Bench};
 use crate::program::{Program, command, until};
-use crate::serving::get;
+use crate::serving::{get, post};
 use crate::stage;
 use std::path::PathBuf;
 use std::process::Stdio;
+use syndicated::domain::id::SubscriptionId;
+use syndicated::domain::token::{Purpose, SecretKey};
 
 /// A configuration with a folder of templates, and that folder.
 fn place(bench: &Bench) -> (PathBuf, PathBuf) {
@@ -88,4 +90,53 @@ async fn with_templates_that_are_broken_nothing_starts_and_every_fault_is_named(
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("pages/index.html cannot be rendered: undefined value"), "{said}");
     assert_eq!(output.status.code(), Some(2), "{said}");
+}
+
+/// Texts in a file are another language: of newsletters, of readers, of pages and mails,
+/// written from right to left where it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_texts_is_another_language_for_pages_and_mails() {
+    for bench in engines::all().await {
+        let (path, folder) = place(&bench);
+        let outbox = bench.folder.path().join("outbox");
+        let text =
+            std::fs::read_to_string(&path).unwrap().replace("maildir:outbox", &format!("maildir:{}", outbox.display()));
+        let arabic = text.replace("name = \"letter\"", "name = \"letter\"\nlanguage = \"ar\"");
+        std::fs::write(&path, &arabic).unwrap();
+        let refused = command(&path).arg("check").stderr(Stdio::piped()).output().await.unwrap();
+        let refused = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.contains("there are no texts in `ar`") && refused.contains("texts/ar.toml"), "{refused}");
+        let months = "يناير|فبراير|مارس|أبريل|مايو|يونيو|يوليو|أغسطس|سبتمبر|أكتوبر|نوفمبر|ديسمبر";
+        let file = format!(
+            "language_name = \"العربية\"\nlanguage_dir = \"rtl\"\nsubscribe_button = \"اشترك\"\ndate_months = \"{months}\"
+             date_long = \"{{day}} {{month}} {{year}}\"\nposts_two = \"مقالتان\"\nconfirm_subject = \"أكّد: {{title}}\"\n"
+        );
+        std::fs::write(folder.join("texts/ar.toml"), file).unwrap();
+        let checked = command(&path).args(["template", "check"]).stdout(Stdio::piped()).output().await.unwrap();
+        let checked = String::from_utf8_lossy(&checked.stdout).into_owned();
+        assert!(
+            checked.contains("texts/ar.toml: English stands for ") && checked.contains("unsubscribed_text"),
+            "{checked}"
+        );
+        assert!(checked.contains("all is well") && !checked.contains("subscribe_button,"), "{checked}");
+
+        let program = Program::start(&path).await;
+        let form = get(program.web, "GET", "/subscribe/letter").await.body;
+        assert!(form.contains("<html lang=\"ar\" dir=\"rtl\">") && form.contains("اشترك"), "{form}");
+        program.command(&["subscriber", "add", "ann@example.org"]).await;
+        let secret = SecretKey::new(b"0123456789abcdef0123456789abcdef".to_vec()).unwrap();
+        let page = format!("/p/{}", secret.token(Purpose::Preferences, SubscriptionId(1), 0, ""));
+        let choices = get(program.web, "GET", &page).await.body;
+        assert!(choices.contains("<option value=\"ar\" lang=\"ar\" selected>العربية"), "{choices}");
+        let day = chrono::Utc::now().date_naive() + chrono::Days::new(300);
+        let form = format!("language=ar&timezone=UTC&cadence.letter=daily&pause.letter={day}");
+        let kept = post(program.web, &page, &form).await.body;
+        let month = months.split('|').nth(usize::try_from(chrono::Datelike::month0(&day)).unwrap()).unwrap();
+        let words = format!("{} {month} {}", chrono::Datelike::day(&day), chrono::Datelike::year(&day));
+        assert!(kept.contains(&words), "{words} in {kept}");
+        let sample = program.command(&["template", "sample", "--language", "ar"]).await;
+        assert!(sample.contains("<html lang=\"ar\" dir=\"rtl\"") && sample.contains("text-align:right"), "{sample}");
+        assert_eq!(post(program.web, &page, "language=de&timezone=").await.status, 422, "no texts, no choice");
+        program.terminate().await;
+    }
 }

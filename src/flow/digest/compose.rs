@@ -18,9 +18,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
 use crate::net::Client;
 use crate::read::plain_text;
-use crate::render::{
-    DigestContext, DigestPost, Headline, Rendered, Renderer, Section, cut, long_date, pictures, short_date,
-};
+use crate::render::{DigestContext, DigestPost, Headline, Rendered, Renderer, Section, cut, pictures};
 use crate::store::{MovedStamp, Note, NotePlace, Readers, Store, Variant};
 use chrono::Datelike as _;
 use std::cmp::Reverse;
@@ -228,7 +226,7 @@ impl Composer<'_> {
         let lead = lead.map(|it| self.post(it, Sections::None));
         let sections = self.sections(&shown);
         let all = || lead.iter().chain(sections.iter().flat_map(|section| &section.posts));
-        let date = long_date(self.newsletter.language, self.newsletter.timezone, self.now);
+        let date = self.renderer.long_date(self.newsletter.language, self.newsletter.timezone, self.now);
         let first = all().next().map_or("", |post| post.title.trim());
         let untitled = self.renderer.text(self.newsletter.language, "untitled");
         let first = cut(if first.is_empty() { &untitled } else { first }, FIRST);
@@ -280,7 +278,7 @@ impl Composer<'_> {
                 Sections::Day => {
                     let day = i64::from(post.date().to_datetime().with_timezone(&timezone).num_days_from_ce());
                     let oldest_first = self.cadence.composition.order == Order::Oldest;
-                    (if oldest_first { day } else { -day }, long_date(language, timezone, post.date()))
+                    (if oldest_first { day } else { -day }, self.renderer.long_date(language, timezone, post.date()))
                 }
             }
         };
@@ -322,7 +320,7 @@ impl Composer<'_> {
         }
         if section != Sections::Day {
             let Newsletter { language, timezone, .. } = *self.newsletter;
-            byline.push(short_date(language, timezone, post.date(), self.now));
+            byline.push(self.renderer.short_date(language, timezone, post.date(), self.now));
         }
         let beginning = entry.summary.as_ref().or(entry.content.as_ref());
         let most = match self.cadence.composition.text {

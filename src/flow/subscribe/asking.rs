@@ -140,7 +140,7 @@ impl Subscriptions {
         }
         let language = match (asked.language, newsletters.first()) {
             ("", first) => first.map_or(config.site.language, |first| first.language),
-            (tag, _) => tag.parse().map_err(|_| Refusal::Choice)?,
+            (tag, _) => self.renderer.spoken(tag).ok_or(Refusal::Choice)?,
         };
         if newsletters.iter().any(|newsletter| newsletter.commercial.is_some()) && !asked.agreed {
             return Err(Refusal::Agreement);

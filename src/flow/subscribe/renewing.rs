@@ -36,7 +36,7 @@ impl Subscriptions {
                 behind = last.id.0;
                 for subscription in &due {
                     let since = subscription.confirmed_at.unwrap_or(subscription.created_at);
-                    let context = letter(&config, newsletter, subscription, since, Vec::new());
+                    let context = letter((&config, &self.renderer), newsletter, subscription, since, Vec::new());
                     let mail = match self.renderer.renewal_letter(&context) {
                         Ok(mail) => mail,
                         Err(error) => {

@@ -7,7 +7,7 @@ use crate::domain::newsletter::Newsletter;
 use crate::domain::post::Post;
 use crate::domain::subscriber::Subscription;
 use crate::domain::time::Timestamp;
-use crate::render::{Headline, ReaderLetterContext, long_date};
+use crate::render::{Headline, ReaderLetterContext, Renderer};
 use crate::store::StoreError;
 
 /// So many posts a welcome shows.
@@ -28,7 +28,7 @@ impl Subscriptions {
             return Ok(None);
         }
         let posts = if newsletter.welcome { self.newest(newsletter).await? } else { Vec::new() };
-        let context = letter(config, newsletter, subscription, self.clock.now(), posts);
+        let context = letter((config, &self.renderer), newsletter, subscription, self.clock.now(), posts);
         match self.renderer.welcome_letter(&context) {
             Ok(mail) => Ok(Some((mail.subject, mail.html, mail.plain))),
             Err(error) => {
@@ -52,7 +52,7 @@ impl Subscriptions {
 
 /// What a letter about a subscription gets; `since` is when its reader agreed.
 pub(super) fn letter(
-    config: &Config,
+    (config, renderer): (&Config, &Renderer),
     newsletter: &Newsletter,
     subscription: &Subscription,
     since: Timestamp,
@@ -64,7 +64,7 @@ pub(super) fn letter(
         title: newsletter.title.clone(),
         site: config.site.title.clone(),
         home: config.site.base_url.to_string(),
-        date: long_date(language, subscription.timezone.unwrap_or(newsletter.timezone), since),
+        date: renderer.long_date(language, subscription.timezone.unwrap_or(newsletter.timezone), since),
         posts,
         advertising: config.advertising(newsletter),
         preferences: newsletter.has_choices(),

@@ -130,13 +130,13 @@ impl DigestContext {
             date: &self.date,
             subject,
             preheader,
-            count: numbered(texts, "posts", all),
+            count: texts.count("posts", all),
             greeting: if self.greeting { token::GREETING } else { "" },
             note_before,
             headlines,
             lead,
             sections,
-            more: if more > 0 { numbered(texts, "more", more) } else { String::new() },
+            more: if more > 0 { texts.count("more", more) } else { String::new() },
             more_url: more_url.map(|url| Linked::new("", Some(url), &links)),
             note_after: note(&self.note_after),
             links: links.all(),
@@ -145,13 +145,6 @@ impl DigestContext {
             preferences: if self.preferences { token::PREFERENCES_URL } else { "" },
             advertising: None,
         }
-    }
-}
-
-fn numbered(texts: &Texts, key: &str, count: usize) -> String {
-    match count {
-        1 => texts.fill(&format!("{key}_one"), &[]),
-        count => texts.fill(&format!("{key}_many"), &[("count", &count.to_string())]),
     }
 }
 
