@@ -13,6 +13,7 @@
 )]
 
 mod architecture;
+mod browsing_sign_ups;
 mod cancelled;
 mod charsets;
 mod commanding;
