@@ -138,6 +138,11 @@ impl FromStr for EmailAddress {
             return Err(BadEmailAddress);
         }
         let address = text.parse().or_else(|_| beyond_ascii(text).ok_or(BadEmailAddress))?;
+        // What has no ASCII form, or is a network address in disguise, DNS does not know.
+        let domain = address.domain();
+        if !domain.is_ascii() && !matches!(url::Host::parse(domain), Ok(url::Host::Domain(_))) {
+            return Err(BadEmailAddress);
+        }
         // "name@host" is fine between machines, never for a reader.
         if address.domain().contains('.') || address.domain().starts_with('[') || address.domain() == "localhost" {
             Ok(Self(address))
@@ -224,6 +229,21 @@ mod tests {
         }
         let long = format!("{}@example.com", "a".repeat(250));
         assert!(long.parse::<EmailAddress>().is_err());
+    }
+
+    proptest::proptest! {
+        /// S4: what parses breaks no header, is itself again, and has a key that is its own.
+        #[test]
+        fn whatever_parses_is_sound(text in "\\PC{0,20}@\\PC{0,20}|[a-zA-Z+.ö]{1,9}@[a-zö]{1,5}\\.[a-z]{2,3}|(?s).{0,40}") {
+            if let Ok(address) = text.parse::<EmailAddress>() {
+                assert!(!address.as_str().chars().any(|c| c.is_control() || c.is_whitespace()));
+                assert_eq!(address.as_str().parse::<EmailAddress>().unwrap().as_str(), address.as_str());
+                let key = address.key();
+                assert_eq!(key.parse::<EmailAddress>().map(|again| again.key()), Ok(key));
+                assert!(address.ascii_domain().is_ascii() && address.mailbox().contains('@'));
+                assert!(address.for_wire().domain().is_ascii() || !address.as_str().is_ascii());
+            }
+        }
     }
 
     #[test]

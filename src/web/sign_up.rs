@@ -38,8 +38,10 @@ pub(super) struct SignUp {
     pub(super) return_to: String,
     /// The address that the reader insists on.
     pub(super) as_typed: String,
-    /// The one that we suggested, when the reader took it.
+    /// The one that we suggested, when the reader took it,
     pub(super) instead: String,
+    /// and for which.
+    pub(super) meant_for: String,
     pub(super) agreed: bool,
     /// Filled in by machines only.
     pub(super) website: String,
@@ -106,7 +108,7 @@ async fn answer(web: &Web, mut form: SignUp, peer: IpAddr, headers: &HeaderMap) 
         form.newsletters.push(only.name.to_string());
     }
     // Whoever took our suggestion, and has not written another address since.
-    if !form.instead.is_empty() && form.email == form.as_typed {
+    if !form.instead.is_empty() && form.email == form.meant_for {
         form.email.clone_from(&form.instead);
     }
     let back = config.sign_up.return_to(&form.return_to);
@@ -219,6 +221,7 @@ fn read(body: &[u8]) -> SignUp {
             "return_to" => &mut form.return_to,
             "as_typed" => &mut form.as_typed,
             "instead" => &mut form.instead,
+            "meant_for" => &mut form.meant_for,
             "website" => &mut form.website,
             _ => continue,
         };

@@ -13,9 +13,34 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 /// The modules from npm, and the browser.
-fn tools() -> Option<(String, String)> {
+pub(crate) fn tools() -> Option<(String, String)> {
     let named = |name| std::env::var(name).ok();
     named("SYNDICATED_TEST_NODE_MODULES").zip(named("SYNDICATED_TEST_CHROMIUM"))
+}
+
+/// Where pictures of the pages are kept, when one asks for them.
+pub(crate) fn shots() -> Option<PathBuf> {
+    let folder = std::env::var("SYNDICATED_TEST_SHOTS").ok().map(PathBuf::from)?;
+    std::fs::create_dir_all(&folder).unwrap();
+    Some(folder)
+}
+
+/// Has a script of `tests/others` do `task`, and fails when it does; what it said, line by line.
+pub(crate) async fn browse(script: &str, modules: &str, task: &Value) -> String {
+    let mut browsing = Command::new("node")
+        .arg(format!("{}/tests/others/{script}", env!("CARGO_MANIFEST_DIR")))
+        .env("NODE_PATH", modules)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    browsing.stdin.take().unwrap().write_all(task.to_string().as_bytes()).await.unwrap();
+    let said = browsing.wait_with_output().await.unwrap();
+    let steps = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.status.success(), "{steps}\n{}", String::from_utf8_lossy(&said.stderr));
+    steps
 }
 
 /// What `browse.cjs` is to do for the reader of that number, from 1.
@@ -66,27 +91,10 @@ async fn readers_come_choose_leave_and_are_erased_whatever_their_hands_and_langu
             runs.push(run);
         }
     }
-    // Pictures of the pages are kept where one asks for them.
-    let shots = std::env::var("SYNDICATED_TEST_SHOTS").ok().map(PathBuf::from);
-    if let Some(folder) = &shots {
-        std::fs::create_dir_all(folder).unwrap();
-    }
     let task = json!({
-        "base": format!("http://{}", program.web), "chromium": chromium, "outbox": outbox, "shots": shots, "runs": runs,
+        "base": format!("http://{}", program.web), "chromium": chromium, "outbox": outbox, "shots": shots(), "runs": runs,
     });
-    let mut browsing = Command::new("node")
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/others/browse.cjs"))
-        .env("NODE_PATH", modules)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    browsing.stdin.take().unwrap().write_all(task.to_string().as_bytes()).await.unwrap();
-    let said = browsing.wait_with_output().await.unwrap();
-    let steps = String::from_utf8_lossy(&said.stdout).into_owned();
-    assert!(said.status.success(), "{steps}\n{}", String::from_utf8_lossy(&said.stderr));
+    let steps = browse("browse.cjs", &modules, &task).await;
     for run in &runs {
         let name = run["name"].as_str().unwrap();
         assert!(steps.contains(&format!("{name}: erased")), "{name}: {steps}");

@@ -124,6 +124,37 @@ fn the_least_configuration_loads_with_the_defaults() {
 }
 
 #[test]
+fn what_concerns_readers_comes_to_its_meaning() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, blocked) = (folder.path().join("config.toml"), folder.path().join("blocked.txt"));
+    std::fs::write(&blocked, "# no\ntrash.example\n").unwrap();
+    let text = format!(
+        "[site]\ntitle = \"T\"\nbase_url = \"http://127.0.0.1:8080\"\n[mail]\nfrom = \"Anna <t@example.com>\"\n\
+         [subscribe]\nreturn_to = [\"https://blog.example.com/\"]\nform_min_age = \"3s\"\nform_max_age = \"2h\"\n\
+         check_mx = true\ndns = \"192.0.2.1:53\"\nblocked_domains = \"{}\"\nprivacy = \"https://example.com/p\"\n\
+         [retention]\nunconfirmed = \"3d\"\nnetwork_address = \"0d\"\nletters = \"31d\"\nended = \"52w\"\n\
+         [[newsletter]]\nname = \"offers\"\ncadences = {{ now = \"instant\" }}\nwelcome = true\n\
+         commercial = true\ncontact = \"Seoul\"\n",
+        blocked.display()
+    );
+    std::fs::write(&path, text).unwrap();
+    let config = load(&path).unwrap();
+    let sign_up = &config.sign_up;
+    assert_eq!(sign_up.return_to("https://blog.example.com/x").unwrap().as_str(), "https://blog.example.com/x");
+    assert_eq!((sign_up.form_min_age, sign_up.form_max_age), (Duration::from_secs(3), Duration::from_hours(2)));
+    assert!(sign_up.check_mx && sign_up.blocked.holds("a.trash.example") && !sign_up.blocked.holds("no"));
+    assert_eq!(sign_up.dns.unwrap().to_string(), "192.0.2.1:53");
+    assert_eq!(sign_up.privacy.as_ref().unwrap().as_str(), "https://example.com/p");
+    let keep = &config.retention;
+    let days = [keep.unconfirmed, keep.network_address, keep.letters, keep.ended].map(|keep| keep.as_secs() / 86_400);
+    assert_eq!(days, [3, 0, 31, 364]);
+    let newsletter = config.newsletter("offers").unwrap();
+    let advertising = config.advertising(newsletter).unwrap();
+    let said = (advertising.sender.as_str(), advertising.email.as_str(), advertising.contact.as_str());
+    assert_eq!((newsletter.welcome, said), (true, ("Anna", "t@example.com", "Seoul")));
+}
+
+#[test]
 fn every_key_comes_to_its_meaning() {
     let environment = Environment::of([
         ("SYNDICATED_SECRET_KEY", KEY),

@@ -198,6 +198,7 @@ async fn advertising_says_so_at_the_head_of_its_subject_and_how_to_refuse_it() {
         assert_eq!(stage.deliverer().drain().await.unwrap().sent, 1);
         let file = std::fs::read_dir(outbox.join("new")).unwrap().next().unwrap().unwrap();
         let bytes = std::fs::read(file.path()).unwrap();
+        assert_eq!(crate::lint::faults(&bytes), Vec::<String>::new());
         let mail = mail_parser::MessageParser::default().parse(&bytes).unwrap();
         assert_eq!(mail.subject(), Some("(광고) Letters!"));
         let out = format!(

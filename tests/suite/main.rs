@@ -15,6 +15,7 @@
 mod architecture;
 mod bouncing;
 mod browsing;
+mod browsing_sign_ups;
 mod cancelled;
 mod charsets;
 mod commanding;

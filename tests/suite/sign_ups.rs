@@ -2,6 +2,7 @@
 //! with the form (S5, S8, S9).
 
 use crate::engines::{self, Bench};
+use crate::lint;
 use crate::program::until;
 use crate::serving::{Answer, ask, form_token, get, send};
 use crate::stage::{self, at};
@@ -114,6 +115,8 @@ impl Site {
                 let mail = MessageParser::default().parse(&bytes).unwrap();
                 let to = mail.to().unwrap().first().unwrap().address.as_deref().unwrap().to_owned();
                 let (subject, text) = (mail.subject().unwrap().to_owned(), mail.body_text(0).unwrap().into_owned());
+                // S21.
+                assert_eq!(lint::faults(&bytes), Vec::<String>::new(), "{subject}");
                 let raw = String::from_utf8(bytes.clone()).unwrap();
                 let written = file.metadata().unwrap().modified().unwrap();
                 (mail.date().unwrap().to_timestamp(), written, Mail { to, subject, text, raw })
@@ -551,9 +554,9 @@ async fn addresses_are_read_as_their_owners_write_them() {
         let asked = post("email=ann%40gmial.com").await;
         assert!(asked.status == 422 && asked.body.contains("Did you mean ann@gmail.com?"), "{}", asked.body);
         for (form, address) in [
-            ("email=ann%40gmial.com&as_typed=ann%40gmial.com&instead=ann%40gmail.com", "ann@gmail.com"),
-            ("email=ann%40gmial.com&as_typed=ann%40gmial.com", "ann@gmial.com"),
-            ("email=eve%40example.com&as_typed=ann%40gmial.com&instead=ann%40gmail.com", "eve@example.com"),
+            ("email=ann%40gmial.com&meant_for=ann%40gmial.com&instead=ann%40gmail.com", "ann@gmail.com"),
+            ("email=ann%40gmial.com&meant_for=ann%40gmial.com&as_typed=ann%40gmial.com", "ann@gmial.com"),
+            ("email=eve%40example.com&meant_for=ann%40gmial.com&instead=ann%40gmail.com", "eve@example.com"),
             // IDN and SMTPUTF8: one reader, however the letters are put together; shown as first written.
             ("email=%EA%B9%80%40%EC%98%88%EC%8B%9C.%ED%95%9C%EA%B5%AD", "김@예시.한국"),
             ("email=%E1%84%80%E1%85%B5%E1%86%B7%40xn--vv4b11d.xn--3e0b707e", "김@예시.한국"),
