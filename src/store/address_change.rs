@@ -4,9 +4,9 @@
 
 use super::bounces::forget_soft_bounces;
 use super::consent::record_consent;
-use super::erase::lift_erased;
 use super::letters::{LETTERS_A_MONTH, Letter, MONTH, insert_letter, letters_since, sent_to};
 use super::subscribers::CONFIRM_WITHIN;
+use super::suppression::lift_erased;
 use super::{Store, StoreError, Tx, each};
 use crate::domain::consent::{Act, Given};
 use crate::domain::email_address::EmailAddress;

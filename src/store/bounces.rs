@@ -2,6 +2,7 @@
 //! transaction, once however often it comes (P18).
 
 use super::leaving::end;
+use super::suppression::suppress;
 use super::{Store, StoreError, Tx, each};
 use crate::domain::bounce::BounceKind;
 use crate::domain::consent::{Given, Origin};
@@ -215,7 +216,14 @@ impl Store {
             }
             if ends {
                 let reason = reason(heard.kind, heard.status);
-                suppress(&mut tx, &patience.secret.address_hash(&about.address.key()), &reason, id, now).await?;
+                suppress(&mut tx, &patience.secret.address_hash(&about.address.key()), &reason, Some(id), now).await?;
+                each!(&mut tx, |db| {
+                    sqlx::query("UPDATE bounce SET ended = TRUE WHERE id = $1")
+                        .bind(id.0)
+                        .execute(&mut **db)
+                        .await
+                        .map(drop)
+                })?;
             }
             if heard.kind == BounceKind::Complaint {
                 end_all(&mut tx, about.reader, now).await?;
@@ -258,53 +266,6 @@ impl Store {
             sqlx::query_as(select_bounces!("WHERE c.id = $1")).bind(id.0).fetch_optional(db).await
         })?;
         row.map(BounceRow::try_from).transpose()
-    }
-
-    /// Why and since when an address is never mailed; `None` when it is.
-    pub async fn suppression(
-        &self,
-        secret: &SecretKey,
-        address: &EmailAddress,
-    ) -> Result<Option<(String, Timestamp)>, StoreError> {
-        for hash in secret.address_hashes(&address.key()) {
-            let row: Option<(String, i64)> = each!(&self.reader, |db| {
-                sqlx::query_as("SELECT reason, created_at FROM suppression WHERE address_hash = $1")
-                    .bind(&hash)
-                    .fetch_optional(db)
-                    .await
-            })?;
-            if let Some((reason, at)) = row {
-                return Ok(Some((reason, Timestamp::from_millis(at))));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Lets an address be mailed again, and forgets its soft bounces. Returns
-    /// whether it was suppressed.
-    pub async fn lift_suppression(&self, secret: &SecretKey, address: &EmailAddress) -> Result<bool, StoreError> {
-        let mut tx = self.begin().await?;
-        let mut lifted = 0;
-        for hash in secret.address_hashes(&address.key()) {
-            lifted += each!(&mut tx, |db| {
-                sqlx::query("DELETE FROM suppression WHERE address_hash = $1")
-                    .bind(&hash)
-                    .execute(&mut **db)
-                    .await
-                    .map(|done| done.rows_affected())
-            })?;
-        }
-        let reader: Option<(i64,)> = each!(&mut tx, |db| {
-            sqlx::query_as("SELECT id FROM subscriber WHERE email_key = $1")
-                .bind(address.key())
-                .fetch_optional(&mut **db)
-                .await
-        })?;
-        if let Some((reader,)) = reader {
-            forget_soft_bounces(&mut tx, SubscriberId(reader)).await?;
-        }
-        tx.commit().await?;
-        Ok(lifted > 0)
     }
 }
 
@@ -371,32 +332,6 @@ async fn note_delivery(tx: &mut Tx, about: &About, heard: &Heard<'_>) -> Result<
             .execute(&mut **db)
             .await
             .map(drop)
-    })?;
-    Ok(())
-}
-
-async fn suppress(
-    tx: &mut Tx,
-    address_hash: &str,
-    reason: &str,
-    bounce: BounceId,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    each!(&mut *tx, |db| {
-        sqlx::query(
-            "INSERT INTO suppression (address_hash, reason, created_at, bounce_id) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (address_hash) DO NOTHING",
-        )
-        .bind(address_hash)
-        .bind(reason)
-        .bind(now.millis())
-        .bind(bounce.0)
-        .execute(&mut **db)
-        .await
-        .map(drop)
-    })?;
-    each!(tx, |db| {
-        sqlx::query("UPDATE bounce SET ended = TRUE WHERE id = $1").bind(bounce.0).execute(&mut **db).await.map(drop)
     })?;
     Ok(())
 }

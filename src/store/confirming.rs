@@ -1,9 +1,9 @@
 //! Confirming: what a mailed link sets going, all that was asked for together.
 
 use super::consent::record_consent;
-use super::erase::lift_erased;
 use super::letters::{Letter, insert_letter};
 use super::subscribers::{Row, select_subscriptions};
+use super::suppression::lift_erased;
 use super::{Store, StoreError, each};
 use crate::domain::consent::{Act, Given};
 use crate::domain::id::SubscriptionId;

@@ -2,14 +2,12 @@
 //! keyed hash by which nobody is found, but by which they are known when a list
 //! brings them again.
 
+use super::suppression::{ERASED, suppress};
 use super::{Store, StoreError, Tx, each};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::id::{SubscriberId, SubscriptionId};
 use crate::domain::time::Timestamp;
 use crate::domain::token::SecretKey;
-
-/// Why an address that was erased is not mailed; only its owner lifts that, by the form.
-pub(super) const ERASED: &str = "erased";
 
 impl Store {
     /// Erases a reader: the address and everything that names it. Deliveries
@@ -46,7 +44,7 @@ impl Store {
             forget_subscription(&mut tx, SubscriptionId(subscription), now).await?;
         }
         forget_reader(&mut tx, SubscriberId(id)).await?;
-        remember_erased(&mut tx, &secret.address_hash(&email.key()), now).await?;
+        suppress(&mut tx, &secret.address_hash(&email.key()), ERASED, None, now).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -102,36 +100,4 @@ pub(super) async fn forget_reader(tx: &mut Tx, id: SubscriberId) -> Result<bool,
         .map(|done| done.rows_affected())
     })?;
     Ok(gone > 0)
-}
-
-/// Keeps what is left of somebody who was erased; another reason to write nothing stays.
-pub(super) async fn remember_erased(tx: &mut Tx, address_hash: &str, now: Timestamp) -> Result<(), StoreError> {
-    each!(tx, |db| {
-        sqlx::query(
-            "INSERT INTO suppression (address_hash, reason, created_at) VALUES ($1, $2, $3)
-             ON CONFLICT (address_hash) DO NOTHING",
-        )
-        .bind(address_hash)
-        .bind(ERASED)
-        .bind(now.millis())
-        .execute(&mut **db)
-        .await
-        .map(drop)
-    })?;
-    Ok(())
-}
-
-/// Lets somebody who was erased be mailed again: they confirmed by a mail that came there.
-pub(super) async fn lift_erased(tx: &mut Tx, address_hashes: &[String]) -> Result<(), StoreError> {
-    for hash in address_hashes {
-        each!(&mut *tx, |db| {
-            sqlx::query("DELETE FROM suppression WHERE address_hash = $1 AND reason = $2")
-                .bind(hash)
-                .bind(ERASED)
-                .execute(&mut **db)
-                .await
-                .map(drop)
-        })?;
-    }
-    Ok(())
 }

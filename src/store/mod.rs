@@ -55,6 +55,7 @@ mod results;
 mod retention;
 mod sources;
 mod subscribers;
+mod suppression;
 mod tags;
 mod together;
 mod turns;

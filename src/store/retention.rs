@@ -1,9 +1,10 @@
 //! What is kept for a time only, and goes when that is over: little by little, so
 //! that nobody waits for the writer.
 
-use super::erase::{forget_reader, forget_subscription, remember_erased};
+use super::erase::{forget_reader, forget_subscription};
 use super::letters::MONTH;
 use super::subscribers::CONFIRM_WITHIN;
+use super::suppression::{ERASED, suppress};
 use super::{Store, StoreError, each};
 use crate::config::Retention;
 use crate::domain::id::{SubscriberId, SubscriptionId};
@@ -187,7 +188,7 @@ impl Store {
                 if forget_reader(&mut tx, SubscriberId(subscriber)).await?
                     && let Some((key,)) = reader
                 {
-                    remember_erased(&mut tx, &secret.address_hash(&key), now).await?;
+                    suppress(&mut tx, &secret.address_hash(&key), ERASED, None, now).await?;
                 }
                 swept += 1;
             }

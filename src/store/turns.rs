@@ -8,8 +8,8 @@
 
 use super::deliveries::{Attempt, Courier, Gate, HELD, Results, Settled, Settlement, Turn};
 use super::due::{self, Candidate};
-use super::erase::ERASED;
 use super::many::Padded;
+use super::suppression::{ERASED, suppressed};
 use super::words::hold_still;
 use super::{Store, StoreError, Tx, counts, each};
 use crate::domain::delivery::DeliveryState;
@@ -230,18 +230,4 @@ async fn end(tx: &mut Tx, id: DeliveryId, state: DeliveryState, now: Timestamp) 
             .map(drop)
     })?;
     Ok(())
-}
-
-/// Those of the addresses that are never to be mailed, and why.
-async fn suppressed(tx: &mut Tx, hashes: &[&str]) -> Result<HashMap<String, String>, StoreError> {
-    let Some(rows) = Padded::of(hashes) else { return Ok(HashMap::new()) };
-    let sql = format!("SELECT address_hash, reason FROM suppression WHERE address_hash IN ({})", rows.places(1));
-    let found: Vec<(String, String)> = each!(tx, |db| {
-        let mut query = sqlx::query_as(AssertSqlSafe(sql));
-        for hash in rows {
-            query = query.bind(*hash);
-        }
-        query.fetch_all(&mut **db).await
-    })?;
-    Ok(found.into_iter().collect())
 }
