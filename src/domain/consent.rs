@@ -1,49 +1,73 @@
-//! What a reader agreed to, act by act.
+//! What a reader agreed to: by which form, in which words, when, from where. A
+//! record is written once and never changed; only the network address in it goes
+//! after a while.
 
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
+use std::net::IpAddr;
 
-/// One act of consent: the proof that is kept of it.
+/// One record of a subscription's consent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Consent {
-    /// What was done.
+    /// What happened.
     pub act: Act,
     /// When.
     #[serde(serialize_with = "exact")]
     pub at: Timestamp,
-    /// By which form (its name and version), which file of an import, or which command.
+    /// The form with the version of its words, or the file or command that it came by.
     pub form: String,
-    /// What was agreed to.
+    /// What was agreed to, as the reader saw it.
     pub words: String,
-    /// Where it came from: `page`, `import`, `operator` and so on.
-    pub origin: String,
-    /// The network address of the request; it is kept for 30 days.
-    pub address: Option<String>,
+    /// By which way it came.
+    pub origin: Origin,
+    /// The network address of the request, while it is kept.
+    pub address: Option<IpAddr>,
 }
 
+/// A proof is handed on as it is, to the millisecond.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands on references")]
 fn exact<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&at.to_rfc3339_exact())
 }
 
-/// What was done.
+/// What happened to a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Act {
-    /// Somebody asked for it by a form.
+    /// A form asked for it.
     Asked,
-    /// The owner of the address confirmed it.
+    /// Its reader confirmed it by the mailed link.
     Confirmed,
-    /// A list said so.
+    /// It came with a list that the operator brought.
     Imported,
-    /// The operator vouches for it.
+    /// The operator added it.
     Added,
-    /// The reader chose otherwise.
+    /// Its reader chose otherwise.
     Changed,
-    /// The reader said it again.
+    /// Its reader was asked again after two years, or said yes to that.
     Renewed,
-    /// It was taken back.
+    /// It ended.
     Ended,
+}
+
+/// By which way it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// A page of this site.
+    Page,
+    /// A form on another site.
+    Embedded,
+    /// The JSON endpoint.
+    Json,
+    /// A list.
+    Import,
+    /// A command.
+    Operator,
+    /// A mail program's own button (RFC 8058).
+    OneClick,
+    /// The page of a reader's own choices.
+    Preferences,
 }
 
 impl Act {
@@ -65,10 +89,39 @@ impl Act {
     }
 }
 
+impl Origin {
+    const ALL: [Self; 7] =
+        [Self::Page, Self::Embedded, Self::Json, Self::Import, Self::Operator, Self::OneClick, Self::Preferences];
+
+    /// The word in the database and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::Embedded => "embedded",
+            Self::Json => "json",
+            Self::Import => "import",
+            Self::Operator => "operator",
+            Self::OneClick => "one-click",
+            Self::Preferences => "preferences",
+        }
+    }
+}
+
 impl std::str::FromStr for Act {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|act| act.as_str() == text).ok_or_else(|| format!("unknown act of consent `{text}`"))
+        let found = Self::ALL.into_iter().find(|act| act.as_str() == text);
+        found.ok_or_else(|| format!("unknown act of consent `{text}`"))
+    }
+}
+
+impl std::str::FromStr for Origin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|origin| origin.as_str() == text);
+        found.ok_or_else(|| format!("unknown origin of a consent `{text}`"))
     }
 }

@@ -189,7 +189,7 @@ async fn insert_consents(tx: &mut Tx, rows: &[(&String, &Incoming, &Consent)]) -
                     .bind(consent.form.as_str())
                     .bind(consent.words.as_str())
                     .bind(consent.origin.as_str())
-                    .bind(consent.address.as_deref());
+                    .bind(consent.address.map(|address| address.to_string()));
             }
             query.execute(&mut **db).await.map(drop)
         })?;

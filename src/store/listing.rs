@@ -135,8 +135,8 @@ impl Store {
         Ok(tags)
     }
 
-    /// What was agreed to in subscriptions, act by act.
-    pub async fn consents_of(
+    /// What is on record of subscriptions' consent, act by act.
+    pub async fn consents_of_each(
         &self,
         subscriptions: &[SubscriptionId],
     ) -> Result<HashMap<SubscriptionId, Vec<Consent>>, StoreError> {
@@ -160,8 +160,8 @@ impl Store {
                 at: Timestamp::from_millis(row.at),
                 form: row.form,
                 words: row.words,
-                origin: row.origin,
-                address: row.address,
+                origin: row.origin.parse().map_err(StoreError::Corrupt)?,
+                address: row.address.and_then(|address| address.parse().ok()),
             };
             consents.entry(SubscriptionId(row.subscription_id)).or_default().push(consent);
         }

@@ -25,6 +25,7 @@ mod delivering;
 mod digests;
 mod engines;
 mod essays;
+mod exporting;
 mod filtering;
 mod finding;
 mod full_disk;

@@ -32,7 +32,7 @@ pub(super) async fn run(show: Show, setting: &Setting, out: &mut Out) -> anyhow:
     };
     let tags = store.tags_of(&[first.subscriber]).await?.remove(&first.subscriber).unwrap_or_default();
     let ids: Vec<_> = subscriptions.iter().map(|subscription| subscription.id).collect();
-    let mut consents = store.consents_of(&ids).await?;
+    let mut consents = store.consents_of_each(&ids).await?;
     let suppression = store.suppression(&config.secret.address_hash(&show.email.key())).await?;
     if show.json.json {
         let whole = subscriptions.iter().map(|subscription| {
@@ -93,5 +93,5 @@ fn facts(
 fn in_words(consent: &Consent, at: &impl Fn(Timestamp) -> String) -> String {
     let Consent { act, at: when, form, words, origin, address } = consent;
     let from = address.as_ref().map(|address| format!(", from {address}")).unwrap_or_default();
-    format!("{}  {} ({origin}: {form}{from}): {words}", at(*when), act.as_str())
+    format!("{}  {} ({}: {form}{from}): {words}", at(*when), act.as_str(), origin.as_str())
 }
