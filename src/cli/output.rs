@@ -46,6 +46,11 @@ impl Out {
         self.to.write_all(text.as_bytes())
     }
 
+    /// Hands on what was written in parts.
+    pub(super) fn flush(&mut self) -> std::io::Result<()> {
+        self.to.flush()
+    }
+
     /// A value as JSON.
     pub(super) fn json(&mut self, value: &impl Serialize) -> std::io::Result<()> {
         serde_json::to_writer_pretty(&mut self.to, value).map_err(std::io::Error::from)?;

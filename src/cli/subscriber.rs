@@ -3,6 +3,7 @@
 
 mod act;
 mod change;
+mod export;
 mod import;
 mod list;
 mod show;
@@ -44,8 +45,8 @@ pub enum Subscriber {
     Tag(act::TagIt),
     /// Bring lists: exports of listmonk, Mailchimp, Substack, Ghost, Buttondown and Stibee, or any CSV.
     Import(import::Import),
-    /// Write subscriptions as CSV, which `import` reads back.
-    Export(Export),
+    /// Write subscriptions as CSV or JSON Lines, which `import` reads back.
+    Export(export::Export),
 }
 
 /// To what, and on which ground.
@@ -93,13 +94,6 @@ impl Terms {
     }
 }
 
-/// `subscriber export`.
-#[derive(Debug, Args)]
-pub struct Export {
-    #[command(flatten)]
-    which: list::Which,
-}
-
 /// So many subscriptions are read in one page.
 const BATCH: usize = 1000;
 
@@ -115,7 +109,7 @@ pub(super) async fn run(command: Subscriber, setting: &Setting, out: &mut Out) -
         Subscriber::Erase(erase) => act::erase(erase, setting, out).await,
         Subscriber::Tag(tag) => act::tag(tag, setting, out).await,
         Subscriber::Import(import) => import::run(import, setting, out).await,
-        Subscriber::Export(export) => self::export(&export, setting, out).await,
+        Subscriber::Export(export) => export::run(export, setting, out).await,
     }
 }
 
@@ -171,62 +165,6 @@ impl Entry {
             own: Own { name: self.name.as_deref(), timezone: self.timezone, topics: &self.topics },
         }
     }
-}
-
-async fn export(export: &Export, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
-    let (config, store) = setting.open().await?;
-    let head = [
-        "email",
-        "newsletter",
-        "cadence",
-        "state",
-        "language",
-        "created_at",
-        "confirmed_at",
-        "ended_at",
-        "consent",
-        "name",
-        "timezone",
-        "topics",
-    ];
-    out.text(&csv_lines([head.map(str::to_owned)])?)?;
-    let mut pages = list::Pages::of(&store, &export.which, config.site.timezone, setting.clock.now(), None);
-    loop {
-        let page = pages.next().await?;
-        if page.is_empty() {
-            return Ok(());
-        }
-        let rows = page.into_iter().map(|list::Listed { subscription, .. }| {
-            let at = |at: Option<crate::domain::time::Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
-            [
-                subscription.email.to_string(),
-                subscription.newsletter.to_string(),
-                subscription.cadence.to_string(),
-                subscription.state.as_str().to_owned(),
-                subscription.language.to_string(),
-                subscription.created_at.to_string(),
-                at(subscription.confirmed_at),
-                at(subscription.ended_at),
-                subscription.consent,
-                subscription.name.unwrap_or_default(),
-                subscription.timezone.map(|zone| zone.name().to_owned()).unwrap_or_default(),
-                joined(&subscription.topics),
-            ]
-        });
-        out.text(&csv_lines(rows)?)?;
-    }
-}
-
-fn joined(topics: &[Slug]) -> String {
-    topics.iter().map(Slug::as_str).collect::<Vec<_>>().join(" ")
-}
-
-fn csv_lines(rows: impl IntoIterator<Item = [String; 12]>) -> anyhow::Result<String> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for row in rows {
-        writer.write_record(&row)?;
-    }
-    Ok(String::from_utf8(writer.into_inner()?)?)
 }
 
 /// The subscription of an address to a newsletter, which may be left out when there is only one.

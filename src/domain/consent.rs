@@ -24,6 +24,7 @@ pub struct Consent {
     pub address: Option<IpAddr>,
 }
 
+/// A proof is handed on as it is, to the millisecond.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands on references")]
 fn exact<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&at.to_rfc3339_exact())

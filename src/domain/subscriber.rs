@@ -37,7 +37,7 @@ pub struct Subscription {
     pub ended_by: Option<String>,
     /// Until when the reader gets no mail, if they paused.
     pub paused_until: Option<Timestamp>,
-    /// The words that were last agreed to; every record stands in the store's `consents_of`.
+    /// The words that were last agreed to; every record stands in the store's `consents_of_each`.
     pub consent: String,
     /// What the reader is greeted by.
     pub name: Option<String>,

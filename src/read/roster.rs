@@ -87,6 +87,8 @@ pub struct Entry {
     pub language: Option<Language>,
     /// Whose clock shows the reader's morning.
     pub timezone: Option<Tz>,
+    /// At which hour of that clock mails come.
+    pub hour: Option<u8>,
     /// The newsletter's name.
     pub newsletter: Option<Slug>,
     /// The cadence's name.

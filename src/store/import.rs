@@ -36,6 +36,8 @@ pub struct Incoming {
     pub language: Language,
     /// Whose clock shows the reader's morning.
     pub timezone: Option<Tz>,
+    /// At which hour of that clock mails come; the newsletter's time when it is not known.
+    pub hour: Option<u8>,
     /// The newsletter's name.
     pub newsletter: Slug,
     /// The cadence's name.

@@ -103,9 +103,9 @@ async fn end(tx: &mut Tx, known: Known, row: &Incoming) -> Result<bool, StoreErr
 async fn insert_readers(tx: &mut Tx, readers: &[(&String, &Incoming)]) -> Result<bool, StoreError> {
     for part in parts(tx, readers) {
         let sql = format!(
-            "INSERT INTO subscriber (email, email_key, language, created_at, name, timezone) VALUES {}
+            "INSERT INTO subscriber (email, email_key, language, created_at, name, timezone, hour) VALUES {}
              ON CONFLICT (email_key) DO NOTHING",
-            values(part.len(), 6, 1)
+            values(part.len(), 7, 1)
         );
         let written = each!(&mut *tx, |db| {
             let mut query = sqlx::query(AssertSqlSafe(sql));
@@ -116,7 +116,8 @@ async fn insert_readers(tx: &mut Tx, readers: &[(&String, &Incoming)]) -> Result
                     .bind(row.language.tag())
                     .bind(row.created_at.millis())
                     .bind(row.name.as_deref())
-                    .bind(row.timezone.map_or("", |zone| zone.name()));
+                    .bind(row.timezone.map_or("", |zone| zone.name()))
+                    .bind(row.hour.map(i64::from));
             }
             query.execute(&mut **db).await.map(|done| done.rows_affected())
         })?;

@@ -135,8 +135,8 @@ impl Store {
         Ok(tags)
     }
 
-    /// What was agreed to in subscriptions, act by act.
-    pub async fn consents_of(
+    /// What is on record of subscriptions' consent, act by act.
+    pub async fn consents_of_each(
         &self,
         subscriptions: &[SubscriptionId],
     ) -> Result<HashMap<SubscriptionId, Vec<Consent>>, StoreError> {

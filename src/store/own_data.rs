@@ -76,7 +76,7 @@ impl Store {
         })?;
         let subscriptions = self.subscriptions_of(&of.email).await?;
         let ids: Vec<SubscriptionId> = subscriptions.iter().map(|subscription| subscription.id).collect();
-        let mut consents = self.consents_of(&ids).await?;
+        let mut consents = self.consents_of_each(&ids).await?;
         let subscriptions = subscriptions.into_iter().map(|subscription| OwnSubscription {
             ended_why: whys.iter().find(|(id, _)| *id == subscription.id.0).and_then(|(_, why)| why.clone()),
             consents: consents.remove(&subscription.id).unwrap_or_default(),

@@ -16,7 +16,6 @@ use crate::domain::delivery::DeliveryState;
 use crate::domain::id::DeliveryId;
 use crate::domain::time::Timestamp;
 use sqlx::AssertSqlSafe;
-use std::collections::HashMap;
 
 /// After so many lost answers a mail waits for a person (P6).
 pub(super) const MAX_DOUBTS: i64 = 3;

@@ -256,7 +256,7 @@ async fn an_import_that_is_killed_at_any_step_goes_on_and_tells_each_row_once() 
             assert_eq!(counts, expected, "{} {steps}", bench.engine);
             let stored = store.subscriptions(&all).await.unwrap();
             let ids: Vec<_> = stored.iter().map(|found| found.id).collect();
-            let proofs: usize = store.consents_of(&ids).await.unwrap().values().map(Vec::len).sum();
+            let proofs: usize = store.consents_of_each(&ids).await.unwrap().values().map(Vec::len).sum();
             assert_eq!(proofs, 13);
             let stored: Vec<_> = stored.into_iter().map(|found| (found.email.to_string(), found.state)).collect();
             assert_eq!(*whole.entry(bench.engine).or_insert_with(|| told.clone()), told, "{steps}");

@@ -29,6 +29,7 @@ mod digests;
 mod doors;
 mod engines;
 mod essays;
+mod exporting;
 mod filtering;
 mod finding;
 mod full_disk;

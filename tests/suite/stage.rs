@@ -208,7 +208,7 @@ pub(crate) fn edition(cadence: &str, slot: &str) -> Edition {
 
 /// What is on record of a subscription's consent, in order.
 pub(crate) async fn on_record(store: &Store, subscription: SubscriptionId) -> Vec<Consent> {
-    store.consents_of(&[subscription]).await.unwrap().remove(&subscription).unwrap_or_default()
+    store.consents_of_each(&[subscription]).await.unwrap().remove(&subscription).unwrap_or_default()
 }
 
 /// Somebody asks on a form for the stage's newsletter.

@@ -188,6 +188,6 @@ pub(super) fn as_json(subscription: &Subscription, tags: &[Tag]) -> Value {
         "confirmed_at": subscription.confirmed_at, "ended_at": subscription.ended_at,
         "ended_by": subscription.ended_by, "paused_until": subscription.paused_until,
         "consent": subscription.consent, "name": subscription.name,
-        "timezone": subscription.timezone.map(Tz::name), "topics": subscription.topics, "tags": tags,
+        "timezone": subscription.timezone.map(Tz::name), "hour": subscription.hour, "topics": subscription.topics, "tags": tags,
     })
 }

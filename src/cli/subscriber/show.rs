@@ -32,7 +32,7 @@ pub(super) async fn run(show: Show, setting: &Setting, out: &mut Out) -> anyhow:
     };
     let tags = store.tags_of(&[first.subscriber]).await?.remove(&first.subscriber).unwrap_or_default();
     let ids: Vec<_> = subscriptions.iter().map(|subscription| subscription.id).collect();
-    let mut consents = store.consents_of(&ids).await?;
+    let mut consents = store.consents_of_each(&ids).await?;
     let suppression = store.suppression(&config.secret, &show.email).await?;
     if show.json.json {
         let whole = subscriptions.iter().map(|subscription| {
@@ -46,7 +46,7 @@ pub(super) async fn run(show: Show, setting: &Setting, out: &mut Out) -> anyhow:
         });
         return Ok(out.json(&json!({
             "email": first.email, "name": first.name, "language": first.language,
-            "timezone": first.timezone.map(Tz::name), "tags": tags,
+            "timezone": first.timezone.map(Tz::name), "hour": first.hour, "tags": tags,
             "suppressed": suppression.map(|(reason, at)| json!({ "reason": reason, "since": at })),
             "subscriptions": whole.collect::<Vec<_>>(),
         }))?);
@@ -57,6 +57,7 @@ pub(super) async fn run(show: Show, setting: &Setting, out: &mut Out) -> anyhow:
         ("name", first.name.clone().unwrap_or_default()),
         ("language", first.language.to_string()),
         ("time zone", first.timezone.map(|zone| zone.name().to_owned()).unwrap_or_default()),
+        ("hour", first.hour.map(|hour| format!("{hour:02}:00")).unwrap_or_default()),
         ("tags", Tag::join(&tags).replace(',', ", ")),
         ("suppressed", suppression.map(|(reason, since)| format!("{reason}, since {}", at(since))).unwrap_or_default()),
     ])?;

@@ -104,15 +104,22 @@ impl Import<'_> {
         let (created_at, confirmed_at) = (past(entry.created_at), past(entry.confirmed_at));
         let told_at = confirmed_at.or(created_at);
         let ended_at = past(entry.ended_at);
-        // Our own export tells all there is to tell.
         let ends_now = entry.state == SubscriptionState::Unsubscribed && format != Format::Own;
-        let words = entry.consent.or_else(|| terms.consent.clone());
-        let consents = entry.consents.unwrap_or_else(|| {
+        let words = match (entry.consent, &terms.consent) {
+            (Some(words), _) => storable(words),
+            // Our own export tells all there is to tell.
+            (None, _) if format == Format::Own => String::new(),
+            (None, Some(words)) => words.clone(),
+            (None, None) => in_words(file, format, created_at, confirmed_at),
+        };
+        let own = entry.consents.filter(|consents| !consents.is_empty() || words.is_empty());
+        let own = own.map(|consents| consents.into_iter().map(storable_consent).collect());
+        let consents = own.unwrap_or_else(|| {
             vec![Consent {
                 act: Act::Imported,
                 at: told_at.unwrap_or(self.now),
                 form: file.to_owned(),
-                words: words.unwrap_or_else(|| in_words(file, format, created_at, confirmed_at)),
+                words,
                 origin: Origin::Import,
                 address: None,
             }]
@@ -126,6 +133,7 @@ impl Import<'_> {
             name: entry.name.as_deref().or(terms.name.as_deref()).and_then(greeting_name),
             language: entry.language.or(terms.language).unwrap_or(newsletter.language),
             timezone: entry.timezone.or(terms.timezone),
+            hour: entry.hour,
             newsletter: newsletter.name.clone(),
             cadence: cadence.name.clone(),
             topics,
@@ -135,12 +143,23 @@ impl Import<'_> {
             confirmed_at,
             ended_at: ended_at.or(ends_now.then_some(self.now)),
             tells_end: ended_at.is_some(),
-            ended_by: entry.ended_by,
+            ended_by: entry.ended_by.map(storable),
             paused_until: entry.paused_until,
             tags,
             consents,
         })
     }
+}
+
+/// A text as a database can hold it: PostgreSQL has no NUL.
+fn storable(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "") } else { text }
+}
+
+fn storable_consent(mut consent: Consent) -> Consent {
+    consent.form = storable(consent.form);
+    consent.words = storable(consent.words);
+    consent
 }
 
 /// What a list says of a consent, for the record.

@@ -37,6 +37,8 @@ fields! {
     Language = "language",
     /// Such as Asia/Seoul.
     Timezone = "timezone",
+    /// At which hour of that clock mails come, 0 to 23.
+    Hour = "hour",
     /// The newsletter's name.
     Newsletter = "newsletter",
     /// The cadence's name.

@@ -106,6 +106,13 @@ fn entry(cells: &Cells<'_>, format: Format, usual: Option<SubscriptionState>) ->
             .get(Field::Timezone)
             .map(|text| text.parse().map_err(|_| format!("`{text}` is not a time zone")))
             .transpose()?,
+        hour: cells
+            .get(Field::Hour)
+            .map(|text| {
+                let hour = text.parse().ok().filter(|hour| *hour < 24);
+                hour.ok_or_else(|| format!("`{text}` is no hour: write 0 to 23"))
+            })
+            .transpose()?,
         newsletter: slug(Field::Newsletter)?,
         cadence: slug(Field::Cadence)?,
         topics: cells.get(Field::Topics).map(topics).transpose()?,

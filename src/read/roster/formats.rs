@@ -5,6 +5,7 @@
 //! exports; Stibee's are listed in its help pages (구독자 목록 내보내기).
 
 use super::cells::{Cells, Field};
+use super::rows::is_remark;
 use super::{RosterError, Rules};
 use std::fmt;
 
@@ -310,6 +311,11 @@ impl Columns {
     /// Whether there is no head: the first row is an address already.
     pub(super) fn is_addresses(&self) -> bool {
         self.format == Format::Addresses
+    }
+
+    /// Whether a row is a remark. Our own export has none, and an address may begin as one.
+    pub(super) fn skips(&self, record: &csv::StringRecord) -> bool {
+        self.format != Format::Own && is_remark(record)
     }
 
     /// The cells of a row that mean something. Our own are taken as they are, so

@@ -167,7 +167,7 @@ impl<R: Read + Seek> Rows<R> {
                         };
                     }
                 }
-                Ok(Some((line, Ok(if is_remark(record) { Cells::nothing() } else { columns.cells(record) }))))
+                Ok(Some((line, Ok(if columns.skips(record) { Cells::nothing() } else { columns.cells(record) }))))
             }
             Self::Json { reader, at, line } => {
                 line.clear();
@@ -195,7 +195,7 @@ fn csv_error(error: csv::Error, line: u64) -> RosterError {
     }
 }
 
-fn is_remark(record: &csv::StringRecord) -> bool {
+pub(super) fn is_remark(record: &csv::StringRecord) -> bool {
     record.iter().all(|cell| cell.trim().is_empty()) || record.get(0).is_some_and(|first| first.starts_with('#'))
 }
 
