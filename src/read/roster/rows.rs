@@ -227,6 +227,7 @@ fn object(text: &[u8]) -> Result<Cells<'static>, String> {
         let cell = match (field, value) {
             (_, Value::Null) => continue,
             (_, Value::String(text)) => text,
+            (Field::Hour, Value::Number(hour)) => hour.to_string(),
             (Field::Consents, value @ Value::Array(_)) => value.to_string(),
             (Field::Topics, value) if value.is_array() => words(&value).ok_or("topics are names")?.join(" "),
             (Field::Tags, value) if value.is_array() => {
