@@ -444,7 +444,7 @@ async fn readers_are_added_imported_exported_and_removed() {
     let back = place.run(&["subscriber", "add", "bo@example.com"]).await;
     assert_eq!(back.code, 1, "who left stays so: {}", back.out);
     let exported = place.run(&["subscriber", "export"]).await.ok().out;
-    assert!(exported.contains("ann@example.com,,ko,,weekly,daily,,confirmed,"), "{exported}");
+    assert!(exported.contains("ann@example.com,,ko,,,weekly,daily,,confirmed,"), "{exported}");
     assert!(exported.contains(",\"by letter, 2026\","), "{exported}");
     let other = Place::new(NEWSLETTER);
     let brought = other.run_with(&["subscriber", "import", "-", "--json"], &exported).await.ok().json();
@@ -704,8 +704,8 @@ async fn an_editor_looks_says_a_word_and_approves() {
     assert!(bad.code == 1 && bad.out.contains("line 2: `Moon` is not a time zone"), "{}", bad.out);
     let exported = place.run(&["subscriber", "export"]).await.ok().out;
     let line = |number| exported.lines().nth(number).unwrap();
-    assert!(line(1).starts_with("ann@example.com,Ann,en,Asia/Kathmandu,weekly,daily,,confirmed,"), "{exported}");
-    assert!(line(2).starts_with("bob@example.com,,en,,weekly,daily,walks,confirmed,"), "{exported}");
+    assert!(line(1).starts_with("ann@example.com,Ann,en,Asia/Kathmandu,,weekly,daily,,confirmed,"), "{exported}");
+    assert!(line(2).starts_with("bob@example.com,,en,,,weekly,daily,walks,confirmed,"), "{exported}");
     let wrong = place.run(&["subscriber", "change", "bob@example.com", "--topics", "talks"]).await;
     assert!(wrong.code == 2 && wrong.err.contains("has no topic `talks`; there is: walks"), "{}", wrong.err);
     place.run(&["subscriber", "change", "bob@example.com", "--topics", "all", "--timezone", "Asia/Seoul"]).await.ok();
