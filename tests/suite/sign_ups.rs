@@ -432,8 +432,9 @@ async fn a_second_request_does_what_its_reader_would_expect() {
         let goodbye = secret().token(Purpose::Unsubscribe, ben.id, ben.counter, "");
         send(site.web, &format!("/u/{goodbye}"), "", "").await;
         assert_eq!(site.state("ben@example.com", "letter").await, Some(SubscriptionState::Unsubscribed));
+        assert!(site.mail(4).await.text.contains("/back/"));
         site.clock.advance(40 * DAY);
-        site.join("email=ben%40example.com&cadence=weekly", "letter", 4).await;
+        site.join("email=ben%40example.com&cadence=weekly", "letter", 5).await;
         let back = site.subscriptions().await.into_iter().find(|one| one.id == ben.id).unwrap();
         assert_eq!((back.state, back.ended_at, back.cadence.as_str()), (SubscriptionState::Confirmed, None, "weekly"));
         assert!(site.daemon.stop().await);
