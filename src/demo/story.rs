@@ -142,14 +142,16 @@ impl Demo {
         engine: &impl Engine,
         say: &mut impl FnMut(&str),
     ) -> anyhow::Result<()> {
+        let before = self.catcher.mails().len();
         let click = [("List-Unsubscribe", "One-Click")];
         expect(&browser::post(self.web, link, &click).await?, 200, "the one-click unsubscription")?;
-        let before = self.catcher.mails().len();
+        let goodbye = self.mail(before).await.context("no goodbye came")?;
+        ensure!(goodbye.plain.contains("/back/"), "the goodbye shows no way back");
         let title = self.blog.publish(clock.now());
         engine.poll().await?;
         self.in_feed("/feeds/letter.rss", &title).await?;
         tokio::time::sleep(SILENCE).await;
-        ensure!(self.catcher.mails().len() == before, "a mail came after the reader had left");
+        ensure!(self.catcher.mails().len() == before + 1, "a mail came after the reader had left");
         say("");
         say("✓ unsubscribed  one click, and the next post came by feed only");
         Ok(())
