@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 fn instant() -> impl Strategy<Value = String> {
     (0_i64..4_000_000_000_000).prop_map(|millis| {
@@ -71,11 +71,11 @@ async fn places() -> Vec<(Bench, PathBuf)> {
         .collect()
 }
 
-async fn export(config: &PathBuf, form: &str) -> String {
+async fn export(config: &Path, form: &str) -> String {
     typed(config, &["subscriber", "export", "--format", form]).await.ok().out
 }
 
-async fn import(config: &PathBuf, name: &str, text: &str) -> Value {
+async fn import(config: &Path, name: &str, text: &str) -> Value {
     let file = config.parent().unwrap().join(name);
     std::fs::write(&file, text).unwrap();
     typed(config, &["subscriber", "import", file.to_str().unwrap(), "--json", "--skip-bad"]).await.ok().json()
