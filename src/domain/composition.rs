@@ -280,20 +280,22 @@ pub struct Filling<'a> {
 }
 
 impl Wording {
-    /// The words with their blanks filled in. What is filled in is not looked at again.
+    /// The words with their blanks filled in; `None` when they speak of more posts
+    /// (`{more}`) and there is but one. What is filled in is not looked at again.
     #[must_use]
-    pub fn fill(&self, with: Filling<'_>) -> String {
-        self.0
-            .iter()
-            .map(|piece| match piece {
-                Piece::Words(words) => words.clone(),
-                Piece::Blank(Blank::Title) => with.title.to_owned(),
-                Piece::Blank(Blank::First) => with.first.to_owned(),
-                Piece::Blank(Blank::Count) => with.count.to_string(),
-                Piece::Blank(Blank::More) => with.count.saturating_sub(1).to_string(),
-                Piece::Blank(Blank::Date) => with.date.to_owned(),
-            })
-            .collect()
+    pub fn fill(&self, with: Filling<'_>) -> Option<String> {
+        if with.count < 2 && self.0.contains(&Piece::Blank(Blank::More)) {
+            return None;
+        }
+        let pieces = self.0.iter().map(|piece| match piece {
+            Piece::Words(words) => words.clone(),
+            Piece::Blank(Blank::Title) => with.title.to_owned(),
+            Piece::Blank(Blank::First) => with.first.to_owned(),
+            Piece::Blank(Blank::Count) => with.count.to_string(),
+            Piece::Blank(Blank::More) => with.count.saturating_sub(1).to_string(),
+            Piece::Blank(Blank::Date) => with.date.to_owned(),
+        });
+        Some(pieces.collect())
     }
 }
 
@@ -347,7 +349,11 @@ mod tests {
     fn a_wording_fills_its_blanks_once_and_refuses_others() {
         let wording: Wording = "{title}: {first} and {more} more ({count}, {date})".parse().unwrap();
         let with = Filling { title: "Letters", first: "On {date} & walks", count: 3, date: "today" };
-        assert_eq!(wording.fill(with), "Letters: On {date} & walks and 2 more (3, today)");
+        assert_eq!(wording.fill(with).unwrap(), "Letters: On {date} & walks and 2 more (3, today)");
+        // With a single post there are no others to speak of.
+        assert_eq!(wording.fill(Filling { count: 1, ..with }), None);
+        let plain: Wording = "{first} ({count})".parse().unwrap();
+        assert_eq!(plain.fill(Filling { count: 1, ..with }).unwrap(), "On {date} & walks (1)");
         assert_eq!(wording.to_string().parse::<Wording>().unwrap(), wording);
         for (text, part) in
             [("", "one line"), ("a\nb", "one line"), ("{nobody}", "unknown blank {nobody}"), ("{first", "without its")]

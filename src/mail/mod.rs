@@ -11,6 +11,7 @@ mod encode;
 mod maildir;
 mod mould;
 mod smtp;
+mod wire;
 
 pub use compose::{ComposeError, Head, ListHead};
 pub use mould::{Mould, Own};

@@ -13,6 +13,7 @@
 //! that are never cancelled.
 
 mod admit;
+mod ahead;
 mod by_hand;
 mod claims;
 mod counts;

@@ -35,6 +35,11 @@ impl Store {
         courier: &Courier,
         now: Timestamp,
     ) -> Result<Turn, StoreError> {
+        if gate.is_open()
+            && let Some(turn) = self.ordinary_turn(results, wanted, courier, now).await?
+        {
+            return Ok(turn);
+        }
         let mut tx = self.begin().await?;
         write_settlements(&mut tx, results.settled, now).await?;
         let mut totals = Vec::with_capacity(results.counts.len());
@@ -243,17 +248,17 @@ async fn suppressed(tx: &mut Tx, hashes: &[&str]) -> Result<HashSet<String>, Sto
 
 /// Rows for a statement on many, the last one repeated up to a power of two: few
 /// texts are ever prepared, whatever the number of rows.
-struct Padded<'a, T> {
+pub(super) struct Padded<'a, T> {
     rows: &'a [T],
     last: &'a T,
 }
 
 impl<'a, T> Padded<'a, T> {
-    fn of(rows: &'a [T]) -> Option<Self> {
+    pub(super) fn of(rows: &'a [T]) -> Option<Self> {
         rows.last().map(|last| Self { rows, last })
     }
 
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.rows.len().next_power_of_two()
     }
 

@@ -161,6 +161,19 @@ preheader = "{count} fruits"
 }
 
 #[tokio::test]
+async fn a_wording_of_more_posts_gives_way_to_the_languages_own_when_there_is_but_one() {
+    for bench in engines::all().await {
+        let more = "subject = \"{first} and {more} more, {date}\"\npreheader = \"{more} more of {count}\"\n";
+        let play = Play::new(&bench, more).await;
+        play.stage.admit(&["cherry"]).await;
+        assert_eq!(play.text("daily").await.0, "Letters: cherry");
+        play.stage.admit(&["cherry", "apple"]).await;
+        let (subject, _) = play.text("daily").await;
+        assert!(subject.ends_with("and 1 more, Saturday, 21 November 2026"), "{subject}");
+    }
+}
+
+#[tokio::test]
 async fn posts_stand_in_sections_by_source_and_by_day() {
     for (sections, titles) in
         [("source", vec!["Essays"]), ("day", vec!["Saturday, 21 November 2026", "Sunday, 22 November 2026"])]

@@ -67,5 +67,6 @@ mod state_changes;
 mod store_of_truth;
 mod templates;
 mod together;
+mod turns;
 mod watching;
 mod websub;

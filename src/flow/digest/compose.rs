@@ -233,7 +233,7 @@ impl Composer<'_> {
         let untitled = self.renderer.text(self.newsletter.language, "untitled");
         let first = cut(if first.is_empty() { &untitled } else { first }, FIRST);
         let filling = Filling { title: &self.newsletter.title, first: &first, count, date: &date };
-        let fill = |wording: &Option<Wording>| wording.as_ref().map(|wording| wording.fill(filling));
+        let fill = |wording: &Option<Wording>| wording.as_ref().and_then(|wording| wording.fill(filling));
         let headline = |post: &DigestPost| Headline { title: post.title.clone(), url: post.url.clone() };
         // One title says no more than the post itself.
         let headlines =
