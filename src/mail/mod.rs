@@ -13,6 +13,7 @@ mod maildir;
 mod mould;
 pub mod returned;
 mod smtp;
+mod wire;
 
 pub use compose::{ComposeError, Head, ListHead};
 pub use mould::{Mould, Own};

@@ -103,19 +103,17 @@ impl Mould {
             head.push_str("\r\n");
         }
         let head = self.head.clone() + &head;
-        let mut sheet =
-            Sheet { bytes: Vec::with_capacity(self.length), hash: (!keys.is_empty()).then(|| Context::new(&SHA256)) };
-        // The signatures stand above what they sign, and are known last.
-        let mut bytes = Vec::with_capacity(self.length);
-        self.write_body(own.tokens, &mut sheet);
-        if let Some(hash) = sheet.hash {
-            let signed = dkim::signatures(keys, &head, hash.finish().as_ref(), own.date);
-            bytes.extend_from_slice(signed.map_err(ComposeError::new)?.as_bytes());
+        let hash = (!keys.is_empty()).then(|| Context::new(&SHA256));
+        let mut sheet = Sheet { bytes: Vec::with_capacity(self.length), hash };
+        if keys.is_empty() {
+            sheet.bytes.extend_from_slice(head.as_bytes());
+            sheet.bytes.extend_from_slice(b"\r\n");
         }
-        bytes.extend_from_slice(head.as_bytes());
-        bytes.extend_from_slice(b"\r\n");
-        bytes.append(&mut sheet.bytes);
-        Ok(bytes)
+        self.write_body(own.tokens, &mut sheet);
+        let Some(hash) = sheet.hash else { return Ok(sheet.bytes) };
+        // The signatures stand above what they sign, and are known last.
+        let signed = dkim::signatures(keys, &head, hash.finish().as_ref(), own.date).map_err(ComposeError::new)?;
+        Ok([signed.as_bytes(), head.as_bytes(), b"\r\n", &sheet.bytes].concat())
     }
 
     fn write_body(&self, values: &[(&str, &str)], sheet: &mut Sheet) {

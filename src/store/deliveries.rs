@@ -219,6 +219,9 @@ pub struct Turn {
 
 /// Says whose mail may go now.
 pub trait Gate: Send {
+    /// Whether it lets everything go.
+    fn is_open(&self) -> bool;
+
     /// Lets a mail go, or says when it may be asked for again.
     fn admit(&mut self, to: &EmailAddress) -> Result<(), Timestamp>;
 }

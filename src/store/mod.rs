@@ -14,6 +14,7 @@
 
 mod address_change;
 mod admit;
+mod ahead;
 mod asking;
 mod bounces;
 mod by_hand;

@@ -1,5 +1,6 @@
 //! Opening the database, and being its only owner (P7).
 
+use super::ahead::Ahead;
 use super::migrate::migrate;
 use super::together::Together;
 use super::{Db, Engine, StoreError, Tx, each};
@@ -23,6 +24,8 @@ pub struct Store {
     pub(crate) reader: Db,
     /// Ends of polls that wait to be written with others.
     pub(super) together: Arc<Together>,
+    /// On SQLite the mails that the courier will come to next.
+    pub(super) ahead: Arc<Ahead>,
     place: Database,
 }
 
@@ -113,6 +116,8 @@ impl Store {
                 let writer = SqlitePoolOptions::new()
                     .max_connections(1)
                     .acquire_timeout(Duration::from_mins(1))
+                    // No network lies between: a file does not hang up.
+                    .test_before_acquire(false)
                     // SQLite rolls back by itself when a write fails (a full disk); sqlx 0.9 then
                     // fails to, and would count this connection as in a transaction for ever.
                     .before_acquire(|connection, _| {
@@ -127,10 +132,17 @@ impl Store {
                 migrate(&writer).await.map_err(failed)?;
                 let reader = SqlitePoolOptions::new()
                     .max_connections(4)
+                    .test_before_acquire(false)
                     .connect_with(options.pragma("query_only", "on"))
                     .await
                     .map_err(|error| failed(error.into()))?;
-                Ok(Self { writer, reader: Engine::Sqlite(reader), together: Arc::default(), place: place.clone() })
+                Ok(Self {
+                    writer,
+                    reader: Engine::Sqlite(reader),
+                    together: Arc::default(),
+                    ahead: Arc::default(),
+                    place: place.clone(),
+                })
             }
             Database::Postgres(url) => {
                 let pool = PgPoolOptions::new()
@@ -148,7 +160,13 @@ impl Store {
                 }
                 let writer = Engine::Postgres(pool);
                 migrate(&writer).await.map_err(failed)?;
-                Ok(Self { reader: writer.clone(), writer, together: Arc::default(), place: place.clone() })
+                Ok(Self {
+                    reader: writer.clone(),
+                    writer,
+                    together: Arc::default(),
+                    ahead: Arc::default(),
+                    place: place.clone(),
+                })
             }
         }
     }

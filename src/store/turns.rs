@@ -36,6 +36,11 @@ impl Store {
         courier: &Courier,
         now: Timestamp,
     ) -> Result<Turn, StoreError> {
+        if gate.is_open()
+            && let Some(turn) = self.ordinary_turn(results, wanted, courier, now).await?
+        {
+            return Ok(turn);
+        }
         let mut tx = self.begin().await?;
         write_settlements(&mut tx, results.settled, now).await?;
         let mut totals = Vec::with_capacity(results.counts.len());

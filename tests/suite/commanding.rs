@@ -2,6 +2,8 @@
 
 use crate::origin::{Answer, Origin, feed};
 use serde_json::Value;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Stdio;
 use tempfile::TempDir;
@@ -48,6 +50,8 @@ impl Place {
             .args(words)
             .current_dir(self.0.path())
             .env_clear()
+            .env("PATH", self.0.path().join("bin"))
+            .env("TMPDIR", self.0.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -68,6 +72,14 @@ impl Place {
 
     fn config(&self) -> String {
         std::fs::read_to_string(self.0.path().join("config.toml")).unwrap()
+    }
+
+    /// A program of the machine that it finds, as a line of shell.
+    fn program(&self, name: &str, line: &str) {
+        let folder = self.0.path().join("bin");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(name), format!("#!/bin/sh\n{line}\n")).unwrap();
+        std::fs::set_permissions(folder.join(name), Permissions::from_mode(0o755)).unwrap();
     }
 }
 
@@ -265,6 +277,14 @@ async fn a_source_goes_from_its_address_to_the_readers() {
     assert!(shown.contains("weekly / daily: not mailed yet: its digest goes out at"), "{shown}");
     let preview = place.run(&["digest", "preview", "weekly", "daily", "--json"]).await.ok().json();
     assert_eq!(preview["posts"].as_array().unwrap().len(), 1);
+    // Without a desktop the page is there all the same; with one, its opener gets it.
+    let look = ["digest", "preview", "weekly", "daily", "--open"];
+    let alone = place.run(&look).await;
+    assert!(alone.code == 1 && alone.err.contains("no browser was opened; the page is "), "{}", alone.err);
+    place.program("xdg-open", "/bin/cp \"$1\" opened.html");
+    assert!(place.run(&look).await.ok().out.starts_with("opened "));
+    let page = std::fs::read_to_string(place.0.path().join("opened.html")).unwrap();
+    assert!(page.to_lowercase().starts_with("<!doctype html") && page.contains("Post 4"), "{page}");
 
     let sent = place.run(&["digest", "send", "weekly", "daily"]).await.ok().out;
     assert!(sent.contains("1 post for 1 reader") && sent.contains("1 sent of 1"), "{sent}");

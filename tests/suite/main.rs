@@ -81,5 +81,6 @@ mod store_of_truth;
 mod subscribers;
 mod templates;
 mod together;
+mod turns;
 mod watching;
 mod websub;
