@@ -93,12 +93,15 @@ impl Post {
     }
 }
 
+pub(crate) fn subscriptions(stage: &Stage) -> Subscriptions {
+    let (renderer, mail) = (Arc::new(Renderer::new().unwrap()), Arc::new(Notify::new()));
+    let (store, live, clock) = (stage.store.clone(), stage.live.clone(), stage.clock.clone());
+    Subscriptions::new(store, live, clock, Chance::seeded(4), renderer, mail)
+}
+
 pub(crate) fn bounces(stage: &Stage) -> Bounces {
     let (store, live, clock) = (stage.store.clone(), stage.live.clone(), stage.clock.clone());
-    let chance = Chance::seeded(4);
-    let (renderer, mail) = (Arc::new(Renderer::new().unwrap()), Arc::new(Notify::new()));
-    let subscriptions = Subscriptions::new(store.clone(), live.clone(), clock.clone(), chance, renderer, mail);
-    Bounces::new(store, live, clock, Arc::new(subscriptions))
+    Bounces::new(store, live, clock, Arc::new(subscriptions(stage)))
 }
 
 /// A mail that went out.

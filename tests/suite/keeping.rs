@@ -7,9 +7,11 @@ use crate::stage::{self, Stage, at};
 use std::time::Duration;
 use syndicated::config::Retention;
 use syndicated::domain::consent::Act;
+use syndicated::domain::id::SubscriptionId;
 use syndicated::domain::subscriber::SubscriptionState;
 use syndicated::domain::token::Purpose;
 use syndicated::flow::digest::Outcome;
+use syndicated::flow::subscribe::Door;
 use syndicated::store::SubscriptionFilter;
 
 const DAY: Duration = Duration::from_hours(24);
@@ -187,7 +189,7 @@ async fn advertising_says_so_at_the_head_of_its_subject_and_how_to_refuse_it() {
     for bench in engines::all().await {
         let outbox = bench.folder.path().join("outbox");
         let relay = format!("maildir:{}", outbox.display());
-        let more = "commercial = true\ncontact = \"+82 2-123-4567, 1 Main Street, Seoul\"\nsubject = \"{title}!\"\n";
+        let more = "commercial = true\ncontact = \"+82 2-123-4567, 1 Main Street, Seoul\"\nsubject = \"{title}!\"\ngoodbye = false\n";
         let text = stage::toml(&bench, &relay, "{ daily = \"0 7 * * *\" }", "") + more;
         let stage = Stage::new(&bench, stage::load(&bench, &text), at("2026-11-22T12:00:00Z")).await;
         stage.readers(1, "daily").await;
@@ -201,10 +203,8 @@ async fn advertising_says_so_at_the_head_of_its_subject_and_how_to_refuse_it() {
         assert_eq!(crate::lint::faults(&bytes), Vec::<String>::new());
         let mail = mail_parser::MessageParser::default().parse(&bytes).unwrap();
         assert_eq!(mail.subject(), Some("(광고) Letters!"));
-        let out = format!(
-            "http://news.example.org/u/{}",
-            secret().token(Purpose::Unsubscribe, syndicated::domain::id::SubscriptionId(1), 0, "")
-        );
+        let out =
+            format!("http://news.example.org/u/{}", secret().token(Purpose::Unsubscribe, SubscriptionId(1), 0, ""));
         for part in [mail.body_text(0).unwrap(), mail.body_html(0).unwrap()] {
             for needed in [
                 "Good News, news@example.org, +82 2-123-4567, 1 Main Street, Seoul",
@@ -216,6 +216,11 @@ async fn advertising_says_so_at_the_head_of_its_subject_and_how_to_refuse_it() {
                 assert!(plain.contains(needed), "{needed}: {part}");
             }
         }
+        // That it was refused is said in a letter, whatever is said of others.
+        let subscriptions = crate::bouncing::subscriptions(&stage);
+        let token = secret().token(Purpose::Unsubscribe, SubscriptionId(1), 0, "");
+        assert!(subscriptions.leave(&token, Door::Page, None).await.unwrap().is_some());
+        assert_eq!(bench.texts("SELECT kind FROM letter").await, ["goodbye"]);
     }
 }
 

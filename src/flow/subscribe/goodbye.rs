@@ -10,6 +10,7 @@ use super::{Subscriptions, title};
 use crate::domain::consent::{Given, Origin};
 use crate::domain::id::SubscriptionId;
 use crate::domain::language::Language;
+use crate::domain::newsletter::Newsletter;
 use crate::domain::slug::Slug;
 use crate::domain::subscriber::{Subscription, SubscriptionState};
 use crate::domain::time::Timestamp;
@@ -134,8 +135,10 @@ impl Subscriptions {
         let Some(subscription) = self.read_token(Purpose::Unsubscribe, token).await? else { return Ok(None) };
         let (config, now) = (self.config.load_full(), self.clock.now());
         let newsletter = config.newsletter(subscription.newsletter.as_str());
-        // Who complains of one mail is not sent another.
-        let wants_letter = by != Door::Complaint && newsletter.is_some_and(|newsletter| newsletter.goodbye);
+        // Who complains of one mail is not sent another. Who refuses advertising is told so, as the law has it
+        // (Network Act, Article 50(7)).
+        let says_goodbye = |newsletter: &Newsletter| newsletter.goodbye || newsletter.commercial.is_some();
+        let wants_letter = by != Door::Complaint && newsletter.is_some_and(says_goodbye);
         let ended = self.store.leave(subscription.id, &by.given(from), wants_letter, now).await?;
         if ended.letter {
             self.mail.notify_one();
