@@ -144,6 +144,49 @@ async fn an_address_of_another_reader_is_not_taken_over_and_letters_are_few() {
     }
 }
 
+/// S5: two links are no way to fill a mailbox; and what an address was kept from, or
+/// counted for, is over when its owner confirms there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_is_asked_three_times_a_month_and_whoever_confirms_there_is_mailed_there() {
+    for bench in engines::all().await {
+        let clock = Clock::manual(at("2026-11-23T00:00:00Z"));
+        let (daemon, web, config) = daemon(&bench, &clock).await;
+        let erased = "erased@example.net".parse().unwrap();
+        let (newsletter, cadence) = ("letter".parse().unwrap(), "daily".parse().unwrap());
+        let wish = Wish {
+            email: &erased,
+            newsletter: &newsletter,
+            cadence: &cadence,
+            language: Language::En,
+            consent: "said so",
+            own: Own::default(),
+        };
+        daemon.store.add_confirmed(&[wish], clock.now()).await.unwrap();
+        assert!(daemon.store.erase_subscriber(&erased, &config.secret, clock.now()).await.unwrap());
+        bench
+            .execute(
+                "INSERT INTO bounce (sameness, door, kind, subscriber_id, words, received_at)
+                 VALUES ('s', 'pipe', 'soft', 1, 'mailbox full', 1)",
+            )
+            .await;
+        for (number, reader) in [1, 1, 2, 2, 1].into_iter().enumerate() {
+            let form = format!("email=Erased%2B{number}%40example.net");
+            assert_eq!(post(web, &format!("{}/address", page(&config, reader)), &form).await.status, 200);
+            clock.advance(HOUR);
+        }
+        assert_eq!(bench.texts("SELECT kind FROM letter").await, ["address"; 3]);
+        assert_eq!(bench.texts("SELECT address_hash FROM suppression").await.len(), 1);
+        clock.advance(31 * 24 * HOUR);
+        post(web, &format!("{}/address", page(&config, 1)), "email=erased%40example.net").await;
+        let link = letter(&bench, "erased@example.net", "confirm").await;
+        assert_eq!(post(web, &link, "").await.status, 200);
+        assert_eq!(addresses(&bench).await[0], "erased@example.net");
+        assert!(bench.texts("SELECT address_hash FROM suppression").await.is_empty());
+        assert_eq!(bench.texts("SELECT CAST(COUNT(*) AS TEXT) FROM bounce WHERE counts").await, ["0"]);
+        assert!(daemon.stop().await);
+    }
+}
+
 /// Whoever got a forwarded mail may ask, and sees nothing: the link comes to the
 /// reader's mailbox.
 #[tokio::test(flavor = "multi_thread")]
