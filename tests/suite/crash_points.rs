@@ -230,7 +230,7 @@ async fn every_change_of_a_digests_state_is_all_or_nothing() {
             stage.store.cancel_digest(digest, &Reports::default(), now).await.unwrap();
             assert!(stage.store.balance(digest).await.unwrap().is_closed());
         }
-        // How many pauses a change has is the engine's own affair, and the machine's.
-        assert!(crashes > 2, "{}: {crashes} crashes", bench.engine);
+        // How many pauses a change has is the engine's own affair, and the machine's; that there are some is ours.
+        assert!(crashes > 0, "{}: nothing was cut short", bench.engine);
     }
 }
