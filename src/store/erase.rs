@@ -2,6 +2,7 @@
 //! keyed hash by which nobody is found, but by which they are known when a list
 //! brings them again.
 
+use super::subscribers::find_subscriber;
 use super::suppression::{ERASED, suppress};
 use super::{Store, StoreError, Tx, each};
 use crate::domain::email_address::EmailAddress;
@@ -20,13 +21,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let found: Option<(i64,)> = each!(&mut tx, |db| {
-            sqlx::query_as("SELECT id FROM subscriber WHERE email_key = $1")
-                .bind(email.key())
-                .fetch_optional(&mut **db)
-                .await
-        })?;
-        let Some((id,)) = found else { return Ok(false) };
+        let Some(SubscriberId(id)) = find_subscriber(&mut tx, email).await? else { return Ok(false) };
         let subscriptions: Vec<(i64,)> = each!(&mut tx, |db| {
             sqlx::query_as("SELECT id FROM subscription WHERE subscriber_id = $1").bind(id).fetch_all(&mut **db).await
         })?;

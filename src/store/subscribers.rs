@@ -183,6 +183,17 @@ impl Store {
     }
 }
 
+/// The reader of that address.
+pub(super) async fn find_subscriber(tx: &mut Tx, email: &EmailAddress) -> Result<Option<SubscriberId>, StoreError> {
+    let found: Option<(i64,)> = each!(tx, |db| {
+        sqlx::query_as("SELECT id FROM subscriber WHERE email_key = $1")
+            .bind(email.key())
+            .fetch_optional(&mut **db)
+            .await
+    })?;
+    Ok(found.map(|(id,)| SubscriberId(id)))
+}
+
 /// The reader's row, made when there is none. The spelling of the address that
 /// came first stays.
 pub(super) async fn subscriber(tx: &mut Tx, wish: &Wish<'_>, now: Timestamp) -> Result<SubscriberId, StoreError> {

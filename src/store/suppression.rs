@@ -3,9 +3,10 @@
 
 use super::bounces::forget_soft_bounces;
 use super::many::Padded;
+use super::subscribers::find_subscriber;
 use super::{Store, StoreError, Tx, each};
 use crate::domain::email_address::EmailAddress;
-use crate::domain::id::{BounceId, SubscriberId};
+use crate::domain::id::BounceId;
 use crate::domain::time::Timestamp;
 use crate::domain::token::SecretKey;
 use sqlx::AssertSqlSafe;
@@ -49,14 +50,8 @@ impl Store {
                     .map(|done| done.rows_affected())
             })?;
         }
-        let reader: Option<(i64,)> = each!(&mut tx, |db| {
-            sqlx::query_as("SELECT id FROM subscriber WHERE email_key = $1")
-                .bind(address.key())
-                .fetch_optional(&mut **db)
-                .await
-        })?;
-        if let Some((reader,)) = reader {
-            forget_soft_bounces(&mut tx, SubscriberId(reader)).await?;
+        if let Some(reader) = find_subscriber(&mut tx, address).await? {
+            forget_soft_bounces(&mut tx, reader).await?;
         }
         tx.commit().await?;
         Ok(lifted > 0)

@@ -1,7 +1,9 @@
 //! What an operator says of single readers: tags.
 
+use super::subscribers::find_subscriber;
 use super::{Store, StoreError, each};
 use crate::domain::email_address::EmailAddress;
+use crate::domain::id::SubscriberId;
 use crate::domain::tag::Tag;
 
 impl Store {
@@ -9,13 +11,7 @@ impl Store {
     /// whether there is such a reader.
     pub async fn tag_subscriber(&self, email: &EmailAddress, add: &[Tag], remove: &[Tag]) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let found: Option<(i64,)> = each!(&mut tx, |db| {
-            sqlx::query_as("SELECT id FROM subscriber WHERE email_key = $1")
-                .bind(email.key())
-                .fetch_optional(&mut **db)
-                .await
-        })?;
-        let Some((id,)) = found else { return Ok(false) };
+        let Some(SubscriberId(id)) = find_subscriber(&mut tx, email).await? else { return Ok(false) };
         for (tags, sql) in [
             (
                 add,
