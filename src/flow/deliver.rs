@@ -11,6 +11,7 @@
 mod breaker;
 mod copy;
 mod domains;
+mod drafts;
 mod lanes;
 mod meter;
 mod refusals;

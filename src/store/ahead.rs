@@ -10,8 +10,8 @@
 //! mails that were not sent, limits) is for [`Store::turn`]'s other way; so is all
 //! of PostgreSQL, where other nodes take from the same queue.
 
-use super::deliveries::{Attempt, Content, Courier, Results, Settled, Settlement, Turn};
-use super::many::{Padded, values};
+use super::deliveries::{Attempt, Coming, Content, Courier, Results, Settled, Settlement, Turn};
+use super::many::{Padded, Places, values};
 use super::{Engine, Store, StoreError};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::id::{DeliveryId, DigestId, SubscriberId, SubscriptionId};
@@ -117,7 +117,8 @@ impl Store {
         let Some(mut rows) = sent.filter(|_| wanted > 0 && results.counts.is_empty() && !list.passed_over) else {
             return Ok(None);
         };
-        if list.mails.len() < wanted {
+        let read_anew = list.mails.len() < wanted;
+        if read_anew {
             list = self.look_ahead(now).await?;
         }
         let mut ready: Vec<Ready> = list.mails.drain(..list.mails.len().min(wanted)).collect();
@@ -137,8 +138,10 @@ impl Store {
             list.passed_over = ready.len() < found;
         }
         let more = list.more || list.passed_over || !list.mails.is_empty();
+        let coming = if read_anew { list.mails.iter().map(Ready::coming).collect() } else { Vec::new() };
         self.ahead.put(list);
-        Ok(Some(Turn { attempts: ready.into_iter().map(Ready::attempt).collect(), more, totals: Vec::new() }))
+        let attempts = ready.into_iter().map(Ready::attempt).collect();
+        Ok(Some(Turn { attempts, more, coming, totals: Vec::new() }))
     }
 
     /// Reads the mails that are due next, up to the first that is out of the
@@ -186,7 +189,7 @@ async fn write_and_mark(
              node = CASE WHEN v.column4 IS NULL THEN node ELSE $2 END,
              lease_until = CASE WHEN v.column4 IS NULL THEN lease_until ELSE $3 END
          FROM (VALUES ",
-        &values(rows.len(), 5, 4),
+        &values(rows.len(), 5, Places::From(4)),
         concat!(
             ") AS v
              WHERE delivery.id = v.column1 AND delivery.fence = v.column2
@@ -226,7 +229,7 @@ async fn marked(
         "SELECT delivery.id FROM delivery, (VALUES {}) AS v
          WHERE delivery.id = v.column1 AND delivery.fence = v.column2
            AND delivery.state = 'attempting' AND delivery.node = $1 AND delivery.lease_until = $2",
-        values(rows.len(), 2, 3)
+        values(rows.len(), 2, Places::From(3))
     );
     let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(&courier.node).bind(now.plus(courier.lease).millis());
     for mail in rows {
@@ -270,6 +273,10 @@ impl Ready {
             hash: Some(hash(0).unwrap_or("")),
             earlier_hash: hash(1),
         }
+    }
+
+    fn coming(&self) -> Coming {
+        Coming { delivery: self.id, content: self.content.clone(), to: self.to.clone() }
     }
 
     /// What the mark gives the right to.

@@ -30,6 +30,26 @@ pub struct Attempt {
     pub attempts: u32,
 }
 
+/// A mail that may be taken soon. Nothing is marked for it.
+#[derive(Debug, Clone)]
+pub struct Coming {
+    /// Which delivery it is of.
+    pub delivery: DeliveryId,
+    /// What would be mailed.
+    pub content: Content,
+    /// To whom.
+    pub to: EmailAddress,
+}
+
+impl Coming {
+    /// Whether an attempt is of the very same mail.
+    #[must_use]
+    pub fn became(&self, attempt: &Attempt) -> bool {
+        let same = self.delivery == attempt.id && self.to.as_str() == attempt.to.as_str();
+        same && self.content == attempt.content
+    }
+}
+
 /// What an attempt mails.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
@@ -213,6 +233,8 @@ pub struct Turn {
     pub attempts: Vec<Attempt>,
     /// Whether more rows were due than were looked at.
     pub more: bool,
+    /// What stands behind them, when it was read in this turn.
+    pub coming: Vec<Coming>,
     /// The counts that were added to, as they stand now.
     pub totals: Vec<Count>,
 }

@@ -3,7 +3,7 @@
 
 use super::choices::topics_text;
 use super::import::{Fate, Here, HereRow, Incoming, Known, LOOKED_UP, fate, here_sql};
-use super::many::{Padded, parts, values};
+use super::many::{Padded, Places, parts, values};
 use super::{StoreError, Tx, each};
 use crate::domain::consent::Consent;
 use crate::domain::tag::Tag;
@@ -105,7 +105,7 @@ async fn insert_readers(tx: &mut Tx, readers: &[(&String, &Incoming)]) -> Result
         let sql = format!(
             "INSERT INTO subscriber (email, email_key, language, created_at, name, timezone, hour) VALUES {}
              ON CONFLICT (email_key) DO NOTHING",
-            values(part.len(), 7, 1)
+            values(part.len(), 7, Places::all_of(tx))
         );
         let written = each!(&mut *tx, |db| {
             let mut query = sqlx::query(AssertSqlSafe(sql));
@@ -140,7 +140,7 @@ async fn insert_subscriptions(tx: &mut Tx, rows: &[(&String, &Incoming)]) -> Res
              FROM (VALUES {}) AS v JOIN subscriber b ON b.email_key = v.column2 WHERE v.column1 >= 0
              ORDER BY v.column1
              ON CONFLICT (subscriber_id, newsletter) DO NOTHING",
-            values(part.len(), 11, 1)
+            values(part.len(), 11, Places::all_of(tx))
         );
         let written = each!(&mut *tx, |db| {
             let mut query = sqlx::query(AssertSqlSafe(sql));
@@ -175,7 +175,7 @@ async fn insert_consents(tx: &mut Tx, rows: &[(&String, &Incoming, &Consent)]) -
              FROM (VALUES {}) AS v JOIN subscriber b ON b.email_key = v.column2
              JOIN subscription s ON s.subscriber_id = b.id AND s.newsletter = v.column3
              ORDER BY v.column1",
-            values(part.len(), 9, 1)
+            values(part.len(), 9, Places::all_of(tx))
         );
         each!(&mut *tx, |db| {
             let mut query = sqlx::query(AssertSqlSafe(sql));
@@ -203,7 +203,7 @@ async fn insert_tags(tx: &mut Tx, rows: &[(&String, &Tag)]) -> Result<(), StoreE
             "INSERT INTO subscriber_tag (subscriber_id, tag)
              SELECT b.id, v.column2 FROM (VALUES {}) AS v JOIN subscriber b ON b.email_key = v.column1 WHERE b.id > 0
              ON CONFLICT (subscriber_id, tag) DO NOTHING",
-            values(part.len(), 2, 1)
+            values(part.len(), 2, Places::all_of(tx))
         );
         each!(&mut *tx, |db| {
             let mut query = sqlx::query(AssertSqlSafe(sql));

@@ -2,6 +2,7 @@
 //! lengths: each text is prepared once and found again.
 
 use super::Tx;
+use std::fmt::Write as _;
 
 /// Rows for a statement on many, the last one repeated up to a power of two: few
 /// texts are ever prepared, whatever the number of rows.
@@ -39,8 +40,8 @@ impl<'a, T> IntoIterator for Padded<'a, T> {
 /// powers of two, so that few texts are ever prepared.
 pub(super) fn parts<'a, T>(tx: &Tx, mut rows: &'a [T]) -> impl Iterator<Item = &'a [T]> + use<'a, T> {
     let most = match tx {
-        // SQLite finds a parameter's name by walking along all of them.
-        Tx::Sqlite(_) => 32,
+        // SQLite takes no more than 32,766 parameters.
+        Tx::Sqlite(_) => 256,
         Tx::Postgres(_) => 512,
     };
     std::iter::from_fn(move || {
@@ -51,12 +52,43 @@ pub(super) fn parts<'a, T>(tx: &Tx, mut rows: &'a [T]) -> impl Iterator<Item = &
     })
 }
 
-/// `($3, $4), ($5, $6)`: the places of so many rows of so many columns, from that
-/// number on.
-pub(super) fn values(rows: usize, columns: usize, from: usize) -> String {
-    let row = |row: usize| {
-        let places = (0..columns).map(|column| format!("${}", from + row * columns + column));
-        format!("({})", places.collect::<Vec<_>>().join(", "))
-    };
-    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+/// How the places of parameters are written.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Places {
+    /// `$3, $4`: numbered, from that number on.
+    From(usize),
+    /// `?, ?`: in turn. SQLite finds a number by walking along all of them, at each bind.
+    InTurn,
+}
+
+impl Places {
+    /// Of a statement that has no other parameters.
+    pub(super) fn all_of(tx: &Tx) -> Self {
+        match tx {
+            Tx::Sqlite(_) => Self::InTurn,
+            Tx::Postgres(_) => Self::From(1),
+        }
+    }
+
+    fn write(self, sql: &mut String, place: usize) {
+        match self {
+            // A string takes whatever is written into it.
+            Self::From(first) => drop(write!(sql, "${}", first + place)),
+            Self::InTurn => sql.push('?'),
+        }
+    }
+}
+
+/// `($3, $4), ($5, $6)`: the places of so many rows of so many columns.
+pub(super) fn values(rows: usize, columns: usize, places: Places) -> String {
+    let mut sql = String::with_capacity(rows * (columns * 7 + 4));
+    for row in 0..rows {
+        sql.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 0..columns {
+            sql.push_str(if column == 0 { "" } else { ", " });
+            places.write(&mut sql, row * columns + column);
+        }
+        sql.push(')');
+    }
+    sql
 }

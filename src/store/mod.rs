@@ -71,7 +71,7 @@ pub use choices::Change;
 pub use claims::{PollEnd, SourceClaim};
 pub use confirming::{Confirmed, Open};
 pub use counts::Count;
-pub use deliveries::{Attempt, Content, Courier, Gate, Results, Settled, Settlement, Turn};
+pub use deliveries::{Attempt, Coming, Content, Courier, Gate, Results, Settled, Settlement, Turn};
 pub use digests::{Due, Frozen, Progress, Selection};
 pub use filtered::{LeftOut, PassedOver};
 pub use freeze::{Freeze, Readers, Review, Variant};

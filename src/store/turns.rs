@@ -66,7 +66,7 @@ impl Store {
             }
         }
         tx.commit().await?;
-        Ok(Turn { attempts, more, totals })
+        Ok(Turn { attempts, more, coming: Vec::new(), totals })
     }
 }
 

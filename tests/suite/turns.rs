@@ -31,6 +31,8 @@ async fn what_changed_since_it_was_read_is_mailed_as_it_stands_now_or_not_at_all
         // All of them are read with the first.
         let first = store.turn(NOTHING, 1, &mut Open, &courier, now).await.unwrap();
         assert!(first.more && first.attempts.len() == 1);
+        let coming = first.coming;
+        assert_eq!(coming.len(), if bench.engine == "sqlite" { READERS - 1 } else { 0 }, "{}", bench.engine);
         let of_reader = |reader: usize| {
             format!(
                 "(SELECT s.id FROM subscription s JOIN subscriber b ON b.id = s.subscriber_id
@@ -56,6 +58,12 @@ async fn what_changed_since_it_was_read_is_mailed_as_it_stands_now_or_not_at_all
         for _ in 0..READERS {
             let turn = store.turn(of(&settled), 3, &mut Open, &courier, now).await.unwrap();
             assert!(turn.attempts.len() <= 3);
+            for attempt in &turn.attempts {
+                // A copy that was written meanwhile is for who has not changed.
+                let same = coming.iter().any(|coming| coming.became(attempt));
+                let changed = ["r5@example.org", "r6@example.org"].contains(&attempt.to.as_str());
+                assert_eq!(same, (bench.engine == "sqlite") && !changed, "{}: {}", bench.engine, attempt.to);
+            }
             settled = sent(turn.attempts, &mut taken);
             if settled.is_empty() && !turn.more {
                 break;

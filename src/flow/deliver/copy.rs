@@ -1,9 +1,9 @@
 //! One reader's copy: the frozen mail with the reader's own tokens in it.
 
-use crate::config::{Config, Mail};
+use crate::config::{self, Config};
 use crate::domain::digest::token;
 use crate::domain::email_address::EmailAddress;
-use crate::domain::id::{DigestId, SubscriberId, SubscriptionId};
+use crate::domain::id::{DeliveryId, DigestId, SubscriberId, SubscriptionId};
 use crate::domain::language::Language;
 use crate::domain::picture::Picture;
 use crate::domain::slug::Slug;
@@ -12,7 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::token::Purpose;
 use crate::mail::{ComposeError, Head, ListHead, Message, Mould, Own};
 use crate::render::{LinkContext, Renderer, wrap};
-use crate::store::{Attempt, Content, DigestContent};
+use crate::store::{Attempt, Coming, Content, DigestContent};
 
 /// A mail of a digest, cast once for all its readers.
 pub(super) struct Master {
@@ -108,19 +108,39 @@ impl Master {
     }
 }
 
-/// Writes the message of an attempt; `master` is that of its digest or preview. The same attempt
+/// Which mail is written.
+#[derive(Clone, Copy)]
+pub(super) struct Mail<'a> {
+    delivery: DeliveryId,
+    content: &'a Content,
+    to: &'a EmailAddress,
+}
+
+impl<'a> From<&'a Attempt> for Mail<'a> {
+    fn from(attempt: &'a Attempt) -> Self {
+        Self { delivery: attempt.delivery(), content: &attempt.content, to: &attempt.to }
+    }
+}
+
+impl<'a> From<&'a Coming> for Mail<'a> {
+    fn from(Coming { delivery, content, to }: &'a Coming) -> Self {
+        Self { delivery: *delivery, content, to }
+    }
+}
+
+/// Writes the message of a mail; `master` is that of its digest or preview. The same mail
 /// gives the same bytes whenever it is repeated (P5), and comes back to the same address.
 pub(super) fn write(
     config: &Config,
     renderer: &Renderer,
-    attempt: &Attempt,
+    mail: Mail<'_>,
     master: Option<&Master>,
 ) -> Result<Message, String> {
-    let message = compose(config, renderer, attempt, master)?;
+    let message = compose(config, renderer, mail, master)?;
     // What only the owner gets comes back to the sender: no bounce of it is a reader's.
-    let of_reader = !matches!(attempt.content, Content::Owner { .. } | Content::Preview { .. });
+    let of_reader = !matches!(mail.content, Content::Owner { .. } | Content::Preview { .. });
     let mailbox = config.bounces.address.as_ref().filter(|_| of_reader);
-    let back = mailbox.and_then(|mailbox| config.secret.return_address(mailbox, attempt.delivery(), &attempt.to));
+    let back = mailbox.and_then(|mailbox| config.secret.return_address(mailbox, mail.delivery, mail.to));
     Ok(match back {
         Some(from) => Message { from, ..message },
         None => message,
@@ -130,11 +150,10 @@ pub(super) fn write(
 fn compose(
     config: &Config,
     renderer: &Renderer,
-    attempt: &Attempt,
+    Mail { content, to, .. }: Mail<'_>,
     master: Option<&Master>,
 ) -> Result<Message, String> {
-    let to = &attempt.to;
-    match &attempt.content {
+    match content {
         Content::Digest { digest: id, subscriber, subscription, counter, name, dated, .. } => {
             let master = master.ok_or("the digest's content is missing")?;
             let id = config.secret.digest_message_id(*id, *subscriber);
@@ -175,7 +194,7 @@ fn compose(
             cast(config, to, (&id, *written), &mould, &[])
         }
         Content::Written { letter: id, written, subscription, counter, newsletter, language, name, .. } => {
-            let master = Master::written(config, &attempt.content, newsletter, (*language, *written))?;
+            let master = Master::written(config, content, newsletter, (*language, *written))?;
             let id = config.secret.letter_message_id(*id);
             let (name, subscription) = (name.as_deref(), (*subscription, *counter));
             master.copy(config, renderer, &Reader { to, name, subscription, id: &id, dated: None })
@@ -206,7 +225,7 @@ pub fn sample(
 }
 
 fn letter(config: &Config, subject: &str, (plain, html, pictures): (&str, &str, &[Picture])) -> Result<Mould, String> {
-    let Mail { from_name, from, .. } = &config.mail;
+    let config::Mail { from_name, from, .. } = &config.mail;
     let head = Head { from_name, from, subject, list: None };
     Mould::new(&head, plain, html, pictures).map_err(|error| error.to_string())
 }

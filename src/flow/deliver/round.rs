@@ -6,6 +6,7 @@
 
 use super::copy::Master;
 use super::domains::Domains;
+use super::drafts::Drafts;
 use super::lanes::{Lanes, Place};
 use super::meter::day_of;
 use super::refusals::Refusal;
@@ -16,7 +17,7 @@ use crate::config::Config;
 use crate::domain::delivery::Verdict;
 use crate::domain::id::DigestId;
 use crate::domain::time::Timestamp;
-use crate::store::{Attempt, Content, Count, Courier, Results, Settled, Settlement, StoreError, Turn};
+use crate::store::{Attempt, Coming, Content, Count, Courier, Results, Settled, Settlement, StoreError, Turn};
 use futures_util::FutureExt as _;
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -76,6 +77,7 @@ pub(super) struct Round<'a> {
     health: Health,
     /// Each mail of each digest, by its number.
     digests: HashMap<(DigestId, i64), UnderWay>,
+    drafts: Drafts,
     ends_looked_for: Timestamp,
     recovered_at: Timestamp,
     pub(super) tally: Tally,
@@ -98,6 +100,7 @@ impl<'a> Round<'a> {
             refused: Vec::new(),
             health: Health::default(),
             digests: HashMap::new(),
+            drafts: Drafts::default(),
             ends_looked_for: now,
             recovered_at: now,
             tally: Tally::default(),
@@ -122,6 +125,7 @@ impl<'a> Round<'a> {
             let turn = self.write_and_take(wanted, now).await?;
             more = turn.more;
             let started = self.start_all(turn.attempts, now).await;
+            self.write_ahead(turn.coming).await?;
             if !more || now.since(self.ends_looked_for) >= LOOK_FOR_ENDS {
                 self.end_digests(now).await?;
             }
@@ -156,6 +160,7 @@ impl<'a> Round<'a> {
         self.domains.adopt(&config.mail.domains);
         // Cast anew with the sender's name that holds now.
         self.digests.clear();
+        self.drafts = Drafts::default();
         self.counted = false;
         self.config = config;
     }
@@ -238,14 +243,35 @@ impl<'a> Round<'a> {
         })
     }
 
+    /// Has the copies written that will be wanted soon.
+    async fn write_ahead(&mut self, coming: Vec<Coming>) -> Result<(), StoreError> {
+        if coming.is_empty() {
+            return Ok(());
+        }
+        let mut copies = Vec::with_capacity(coming.len());
+        for mail in coming {
+            if let Content::Digest { digest, variant, .. } = mail.content
+                && let Ok(master) = self.under_way(digest, variant).await?.master
+            {
+                copies.push((mail, master));
+            }
+        }
+        self.drafts.begin(copies, &self.config, &self.courier.renderer);
+        Ok(())
+    }
+
     /// Runs an attempt in a task of its own. There its copy is written and signed
     /// too: that is most of its work, and goes on all cores.
     fn start(&mut self, attempt: Attempt, master: Result<Option<Arc<Master>>, String>, place: Place) {
         let (config, renderer) = (self.config.clone(), self.courier.renderer.clone());
+        let draft = self.drafts.take(&attempt);
         let (clock, begun) = (self.courier.clock.clone(), self.courier.clock.now());
         self.in_flight.spawn(async move {
             let Place { lane, transport, idle, most } = place;
-            let message = master.and_then(|master| copy::write(&config, &renderer, &attempt, master.as_deref()));
+            let message = match draft {
+                Some(draft) => draft,
+                None => master.and_then(|master| copy::write(&config, &renderer, (&attempt).into(), master.as_deref())),
+            };
             let handed = match message {
                 Ok(message) => AssertUnwindSafe(hand_over(&*transport, idle, &message, most))
                     .catch_unwind()
