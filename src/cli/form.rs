@@ -66,6 +66,7 @@ pub(super) async fn run(form: Form, setting: &Setting, out: &mut Out) -> anyhow:
             })
             .collect(),
         topics: first.topics.iter().map(|topic| TopicChoice { name: topic.name.to_string(), chosen: false }).collect(),
+        must_agree: newsletters.iter().all(|newsletter| newsletter.commercial.is_some()),
         advertiser: is_advertising.then(|| config.mail.from_name.clone()),
         privacy: config.sign_up.privacy.as_ref().map(HttpUrl::to_string),
         token: embedded_token(&config, &return_to, setting.clock.now()),
@@ -76,18 +77,19 @@ pub(super) async fn run(form: Form, setting: &Setting, out: &mut Out) -> anyhow:
 
 /// What the form is for.
 fn newsletters<'c>(form: &Form, config: &'c Config) -> Result<Vec<&'c Newsletter>, String> {
-    let names: Vec<&str> = config.newsletters.iter().map(|newsletter| newsletter.name.as_str()).collect();
+    let mailed: Vec<&Newsletter> = config.mailed().collect();
+    let names: Vec<&str> = mailed.iter().map(|newsletter| newsletter.name.as_str()).collect();
     if form.newsletters.is_empty() {
-        return match config.newsletters.as_slice() {
-            [] => Err("no newsletter is configured".to_owned()),
-            [only] => Ok(vec![only]),
+        return match mailed.as_slice() {
+            [] => Err("no newsletter is configured that is mailed".to_owned()),
+            [only] => Ok(vec![*only]),
             _ => Err(format!("there are several newsletters: name some of {}", names.join(", "))),
         };
     }
     let known = |name: &Slug| {
         config
-            .newsletter(name.as_str())
-            .ok_or_else(|| format!("there is no newsletter `{name}`; there is: {}", names.join(", ")))
+            .mailed_newsletter(name.as_str())
+            .ok_or_else(|| format!("there is no newsletter `{name}` that is mailed; there is: {}", names.join(", ")))
     };
     form.newsletters.iter().map(known).collect()
 }

@@ -325,6 +325,17 @@ impl Config {
         self.newsletters.iter().find(|newsletter| newsletter.name.as_str() == name)
     }
 
+    /// The newsletters that are mailed, in the configuration's order.
+    pub fn mailed(&self) -> impl Iterator<Item = &Newsletter> {
+        self.newsletters.iter().filter(|newsletter| newsletter.is_mailed())
+    }
+
+    /// The newsletter of that name, if it is mailed.
+    #[must_use]
+    pub fn mailed_newsletter(&self, name: &str) -> Option<&Newsletter> {
+        self.newsletter(name).filter(|newsletter| newsletter.is_mailed())
+    }
+
     /// The sources of a newsletter, in the configuration's order.
     pub fn sources_of<'a>(&'a self, newsletter: &'a Newsletter) -> impl Iterator<Item = &'a Source> {
         self.sources.iter().filter(|source| newsletter.takes(&source.name))

@@ -89,10 +89,10 @@ impl Newsletter {
         self.cadences.iter().any(|cadence| cadence.composition.deliver == Deliver::Local)
     }
 
-    /// Whether its readers have anything to choose.
+    /// Whether it is mailed at all: one without a cadence has feeds, and nobody signs up for it.
     #[must_use]
-    pub fn has_choices(&self) -> bool {
-        self.cadences.len() > 1 || !self.topics.is_empty() || self.goes_by_local_time()
+    pub fn is_mailed(&self) -> bool {
+        !self.cadences.is_empty()
     }
 
     /// The cadence that comes next less often than the one of that name, as their

@@ -287,7 +287,7 @@ impl Import<'_> {
             }
             loop {
                 let gathered = self.gather(&mut roster, &name)?;
-                let mut step = self.store.import(&gathered.rows).await?;
+                let mut step = self.store.import(&gathered.rows, self.now).await?;
                 let (end, last) = (gathered.end.unwrap_or_else(|| roster.place()), gathered.last);
                 gathered.tell(&name, std::mem::take(&mut step.fates), &mut counts, watcher)?;
                 let mut to = ImportProgress {

@@ -48,8 +48,10 @@ pub struct Subscriptions {
 /// Why a request was not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// No newsletter has that name.
+    /// No newsletter that is mailed has that name.
     NoNewsletter,
+    /// None is named.
+    NothingChosen,
     /// That is no mail address.
     Email,
     /// It looks like a slip of the finger; this was meant, most likely.

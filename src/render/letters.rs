@@ -223,12 +223,20 @@ impl Renderer {
         AdvertisingView { sender: self.filled(language, "advertising_sender", &values), refusals: refusals.into() }
     }
 
-    /// What a sign-up form says that a reader agrees to, in the order of the form.
+    /// What a sign-up form says that a reader agrees to, in the order of the form; `form`
+    /// is the newsletter that it is for, beside which `newsletter` may be ticked.
     #[must_use]
-    pub fn sign_up_words(&self, language: Language, newsletter: &Newsletter, sender: &str) -> String {
-        let mut words = vec![self.filled(language, "subscribe_heading", &[("title", &newsletter.title)])];
-        words.extend(Some(newsletter.description.clone()).filter(|words| !words.is_empty()));
+    pub fn sign_up_words(
+        &self,
+        language: Language,
+        form: &Newsletter,
+        newsletter: &Newsletter,
+        sender: &str,
+    ) -> String {
+        let mut words = vec![self.filled(language, "subscribe_heading", &[("title", &form.title)])];
+        words.extend(Some(form.description.clone()).filter(|words| !words.is_empty()));
         words.push(self.text(language, "subscribe_what"));
+        words.extend((form.name != newsletter.name).then(|| newsletter.title.clone()));
         if newsletter.commercial.is_some() {
             words.push(self.filled(language, "subscribe_agree", &[("sender", sender)]));
         }
@@ -236,10 +244,15 @@ impl Renderer {
         words.join("\n")
     }
 
-    /// What the confirmation page says of a newsletter.
+    /// What the confirmation page says of a newsletter, which is the only one on it or
+    /// one of several that may be ticked.
     #[must_use]
-    pub fn confirm_words(&self, language: Language, title: &str) -> String {
-        let text = self.filled(language, "confirm_text", &[("title", title)]);
+    pub fn confirm_words(&self, language: Language, title: &str, is_one_of_several: bool) -> String {
+        let text = if is_one_of_several {
+            format!("{}\n{title}", self.text(language, "confirm_several"))
+        } else {
+            self.filled(language, "confirm_text", &[("title", title)])
+        };
         format!("{text}\n{}", self.text(language, "confirm_button"))
     }
 

@@ -148,6 +148,8 @@ pub struct NoticeContext {
     pub text: &'static str,
     /// The button's key, where there is one.
     pub button: &'static str,
+    /// What the button agrees to besides, in words.
+    pub agreement: Option<String>,
     /// Where the button posts to.
     pub action: Option<String>,
     /// Where the button leads to, when it only leads.

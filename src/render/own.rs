@@ -82,6 +82,8 @@ pub struct LeftContext {
     pub title: String,
     /// Where the way back is posted to; none when there is no way back from here.
     pub undo: Option<String>,
+    /// What the way back agrees to besides, in words.
+    pub agreement: Option<String>,
     /// What comes less often, where there is such a thing.
     pub less_often: Option<LessOften>,
     /// Where it is posted to why the reader left; none when that is not asked.

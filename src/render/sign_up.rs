@@ -39,6 +39,8 @@ pub struct SubscribeContext {
     pub meant: Option<String>,
     /// Who would send advertising, when a newsletter is that.
     pub advertiser: Option<String>,
+    /// Whether nothing can be had without agreeing to it.
+    pub must_agree: bool,
     /// Whether the reader has agreed to it.
     pub agreed: bool,
     /// The operator's page on what is kept of readers.
@@ -94,6 +96,8 @@ pub struct EmbeddedContext {
     pub topics: Vec<TopicChoice>,
     /// Who would send advertising, when a newsletter is that.
     pub advertiser: Option<String>,
+    /// Whether nothing can be had without agreeing to it.
+    pub must_agree: bool,
     /// The operator's page on what is kept of readers.
     pub privacy: Option<String>,
     /// The form's word.
@@ -114,6 +118,8 @@ pub struct ConfirmPageContext {
     pub newsletters: Vec<NewsletterChoice>,
     /// Where the button posts to.
     pub action: String,
+    /// The key of a text that says why nothing has begun.
+    pub problem: Option<&'static str>,
 }
 
 impl Renderer {

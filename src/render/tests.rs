@@ -103,6 +103,7 @@ fn pages_render_in_both_languages() {
                 email: "\"><script>".to_owned(),
                 meant: Some("\"><script>".to_owned()),
                 advertiser: None,
+                must_agree: false,
                 agreed: false,
                 privacy: None,
                 token: "\"><script>".to_owned(),
@@ -117,6 +118,7 @@ fn pages_render_in_both_languages() {
             heading: "confirm_heading",
             text: "confirm_text",
             button: "confirm_button",
+            agreement: None,
             action: Some("https://example.com/confirm/x".to_owned()),
             link: None,
         };

@@ -83,6 +83,7 @@ impl Renderer {
                 heading: "confirm_heading",
                 text: "confirm_text",
                 button: "confirm_button",
+                agreement: action.map(str::to_owned),
                 action: action.map(str::to_owned),
                 link: link.map(str::to_owned),
             })
@@ -109,6 +110,7 @@ impl Renderer {
                 cadences: self.choices_of(language, names),
                 topics: names.iter().map(|name| TopicChoice { name: (*name).to_owned(), chosen: false }).collect(),
                 advertiser: some(!more.is_empty()),
+                must_agree: names.len() > 1,
                 privacy: some(!more.is_empty()),
                 token: "1.abc".to_owned(),
                 return_to: more.to_owned(),
@@ -116,7 +118,8 @@ impl Renderer {
         };
         let confirm = |newsletters: Vec<NewsletterChoice>| {
             let (title, action) = ("T".to_owned(), "/confirm/x".to_owned());
-            self.page_confirm(&ConfirmPageContext { frame: frame.clone(), title, newsletters, action })
+            let problem = (newsletters.len() > 1).then_some("confirm_none");
+            self.page_confirm(&ConfirmPageContext { frame: frame.clone(), title, newsletters, action, problem })
         };
         let form = |chosen: &str, problem: Option<&'static str>| {
             self.page_subscribe(&SubscribeContext {
@@ -135,6 +138,7 @@ impl Renderer {
                 email: chosen.to_owned(),
                 meant: problem.map(|_| "a@example.com".to_owned()),
                 advertiser: problem.map(|_| "A".to_owned()),
+                must_agree: problem.is_some(),
                 agreed: false,
                 privacy: problem.map(|_| "https://example.com/privacy".to_owned()),
                 token: "1.abc".to_owned(),
@@ -189,6 +193,7 @@ impl Renderer {
                 frame: frame.clone(),
                 title: "T".to_owned(),
                 undo: undo.then(|| "/back/1.0.abc".to_owned()),
+                agreement: again.map(str::to_owned),
                 less_often: undo.then(|| LessOften { cadence: "weekly".to_owned(), label: "W".to_owned() }),
                 why: undo.then(|| "/u/1.0.abc/why".to_owned()),
                 reasons: vec!["often", "interest", "never", "other"],

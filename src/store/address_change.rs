@@ -49,14 +49,15 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let mailbox = secret.address_hash(&to.mailbox());
+        let mailboxes = secret.address_hashes(&to.mailbox());
         if letters_since(&mut tx, of.id, "address", now.minus(DAY)).await? >= LETTERS_A_DAY
-            || sent_to(&mut tx, &mailbox, now.minus(MONTH)).await?.len() >= LETTERS_A_MONTH
+            || sent_to(&mut tx, &mailboxes, now.minus(MONTH)).await?.len() >= LETTERS_A_MONTH
         {
             return Ok(false);
         }
         write_change(&mut tx, of, to, (nonce, now.plus(CONFIRM_WITHIN)), false).await?;
-        let letter = Letter { mailbox: Some(&mailbox), ..Letter::of_link("address", to, of.language, of.id) };
+        let mailbox = mailboxes.first().map(String::as_str);
+        let letter = Letter { mailbox, ..Letter::of_link("address", to, of.language, of.id) };
         insert_letter(&mut tx, &letter, now).await?;
         tx.commit().await?;
         Ok(true)

@@ -28,8 +28,8 @@ const DAY: Duration = Duration::from_hours(24);
 pub struct Ask<'a> {
     /// Where the mails shall go.
     pub email: &'a EmailAddress,
-    /// The keyed hash of that mailbox.
-    pub mailbox: &'a str,
+    /// The keyed hashes of that mailbox by every key that it may have been written to under, the present one's first.
+    pub mailboxes: &'a [String],
     /// The reader's language.
     pub language: Language,
     /// Whose clock shows the reader's morning.
@@ -100,7 +100,7 @@ impl Store {
             known.iter().find(same).is_some_and(|known| known.state == SubscriptionState::Confirmed)
         };
         let fresh: Vec<&Want<'_>> = ask.wants.iter().filter(|want| !stands(want)).collect();
-        let sent = sent_to(&mut tx, ask.mailbox, now.minus(MONTH)).await?;
+        let sent = sent_to(&mut tx, ask.mailboxes, now.minus(MONTH)).await?;
         let rests_until = sent.first().map(|last| last.plus(DAY)).filter(|until| *until > now);
         let open = known
             .iter()
@@ -243,7 +243,7 @@ async fn write_letter<'w>(
         recipient: ask.email,
         language: ask.language,
         subscription,
-        mailbox: Some(ask.mailbox),
+        mailbox: ask.mailboxes.first().map(String::as_str),
         subject: "",
         plain: &names.join(" "),
         html: "",

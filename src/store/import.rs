@@ -231,12 +231,13 @@ impl Store {
     }
 
     /// Writes rows, of which no two are of the same subscription. They are durable
-    /// when the step is committed.
-    pub async fn import(&self, rows: &[Incoming]) -> Result<ImportStep, StoreError> {
+    /// when the step is committed. What waits to be confirmed waits from `now` on, as long as a
+    /// sign-up does.
+    pub async fn import(&self, rows: &[Incoming], now: Timestamp) -> Result<ImportStep, StoreError> {
         let keys = keys(rows);
         for _ in 0..TRIES {
             let mut tx = self.begin().await?;
-            if let Some(fates) = write(&mut tx, rows, &keys).await? {
+            if let Some(fates) = write(&mut tx, (rows, &keys), now).await? {
                 return Ok(ImportStep { tx, fates });
             }
         }
@@ -285,9 +286,11 @@ fn keys(rows: &[Incoming]) -> Vec<String> {
     rows.iter().map(|row| row.email.key()).collect()
 }
 
+/// Who left has left, though somebody asked for it again since: only its reader confirms that.
 pub(super) fn here_sql(keys: &Padded<'_, String>) -> String {
     format!(
-        "SELECT b.email_key, s.id, s.newsletter, s.state, s.confirmed_at
+        "SELECT b.email_key, s.id, s.newsletter, s.confirmed_at,
+             CASE WHEN s.state = 'pending' AND s.ended_at IS NOT NULL THEN 'unsubscribed' ELSE s.state END AS state
          FROM subscriber b LEFT JOIN subscription s ON s.subscriber_id = b.id WHERE b.email_key IN ({})",
         keys.places(1)
     )

@@ -4,15 +4,21 @@
 use super::choices::topics_text;
 use super::import::{Fate, Here, HereRow, Incoming, Known, LOOKED_UP, fate, here_sql};
 use super::many::{Padded, Places, parts, values};
+use super::subscribers::CONFIRM_WITHIN;
 use super::{StoreError, Tx, each};
 use crate::domain::consent::Consent;
+use crate::domain::subscriber::SubscriptionState;
 use crate::domain::tag::Tag;
 use crate::domain::time::Timestamp;
 use sqlx::AssertSqlSafe;
 use std::collections::HashMap;
 
 /// Writes rows; `None` when somebody subscribed, left or confirmed meanwhile.
-pub(super) async fn write(tx: &mut Tx, rows: &[Incoming], keys: &[String]) -> Result<Option<Vec<Fate>>, StoreError> {
+pub(super) async fn write(
+    tx: &mut Tx,
+    (rows, keys): (&[Incoming], &[String]),
+    now: Timestamp,
+) -> Result<Option<Vec<Fate>>, StoreError> {
     let mut here = Here::default();
     for some in keys.chunks(LOOKED_UP) {
         let Some(some) = Padded::of(some) else { continue };
@@ -53,7 +59,7 @@ pub(super) async fn write(tx: &mut Tx, rows: &[Incoming], keys: &[String]) -> Re
     // In the order of their keys, so that pages of the index are visited one after another.
     let mut readers: Vec<_> = readers.into_iter().collect();
     readers.sort_unstable_by_key(|(key, _)| *key);
-    if !insert_readers(tx, &readers).await? || !insert_subscriptions(tx, &fresh).await? {
+    if !insert_readers(tx, &readers).await? || !insert_subscriptions(tx, &fresh, now).await? {
         return Ok(None);
     }
     insert_consents(tx, &proofs).await?;
@@ -130,17 +136,19 @@ async fn insert_readers(tx: &mut Tx, readers: &[(&String, &Incoming)]) -> Result
 
 /// Subscriptions in the order of the list, so that an export has it too. Returns
 /// whether none of them was there.
-async fn insert_subscriptions(tx: &mut Tx, rows: &[(&String, &Incoming)]) -> Result<bool, StoreError> {
+async fn insert_subscriptions(tx: &mut Tx, rows: &[(&String, &Incoming)], now: Timestamp) -> Result<bool, StoreError> {
+    // By this one that nobody confirms is swept away: there is no link, and it counts as if there were.
+    let expires = now.plus(CONFIRM_WITHIN).millis();
     for part in parts(tx, rows) {
         let sql = format!(
             "INSERT INTO subscription (subscriber_id, newsletter, cadence, topics, state, created_at, confirmed_at,
-                 ended_at, ended_by, paused_until)
+                 ended_at, ended_by, paused_until, confirm_expires_at)
              SELECT b.id, v.column3, v.column4, v.column5, v.column6, v.column7, v.column8, v.column9, v.column10,
-                 v.column11
+                 v.column11, v.column12
              FROM (VALUES {}) AS v JOIN subscriber b ON b.email_key = v.column2 WHERE v.column1 >= 0
              ORDER BY v.column1
              ON CONFLICT (subscriber_id, newsletter) DO NOTHING",
-            values(part.len(), 11, Places::all_of(tx))
+            values(part.len(), 12, Places::all_of(tx))
         );
         let written = each!(&mut *tx, |db| {
             let mut query = sqlx::query(AssertSqlSafe(sql));
@@ -156,7 +164,8 @@ async fn insert_subscriptions(tx: &mut Tx, rows: &[(&String, &Incoming)]) -> Res
                     .bind(row.confirmed_at.map(Timestamp::millis))
                     .bind(row.ended_at.map(Timestamp::millis))
                     .bind(row.ended_by.as_deref())
-                    .bind(row.paused_until.map(Timestamp::millis));
+                    .bind(row.paused_until.map(Timestamp::millis))
+                    .bind((row.state == SubscriptionState::Pending).then_some(expires));
             }
             query.execute(&mut **db).await.map(|done| done.rows_affected())
         })?;

@@ -11,6 +11,7 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::id::SubscriptionId;
 use crate::domain::language::Language;
 use crate::domain::slug::Slug;
+use crate::domain::subscriber::Subscription;
 use crate::domain::time::Timestamp;
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ pub const UNDO_WITHIN: Duration = Duration::from_hours(30 * 24);
 /// So many goodbye letters a day for one subscription: whoever has a forwarded mail
 /// must not be able to fill its reader's mailbox (S5).
 const GOODBYES_A_DAY: i64 = 3;
+/// And so many receipts of who comes back.
+const RECEIPTS_A_DAY: i64 = 3;
 const DAY: Duration = Duration::from_hours(24);
 
 /// What leaving did.
@@ -74,15 +77,18 @@ impl Store {
     }
 
     /// Takes back the end of a subscription at `ended`, in another cadence if that is
-    /// named. Returns whether it stands again.
+    /// named; with a receipt of its consent, if there is one: subject, HTML and text with
+    /// a reader's tokens. Returns whether it stands again.
     pub async fn undo_leaving(
         &self,
-        id: SubscriptionId,
+        of: &Subscription,
         ended: Timestamp,
         cadence: Option<&Slug>,
         given: &Given<'_>,
+        receipt: Option<&(String, String, String)>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
+        let id = of.id;
         let mut tx = self.begin().await?;
         let done = each!(&mut tx, |db| {
             sqlx::query(
@@ -101,6 +107,12 @@ impl Store {
         })?;
         if done > 0 {
             record_consent(&mut tx, id, Act::Confirmed, given, now).await?;
+            if let Some((subject, html, plain)) = receipt
+                && letters_since(&mut tx, id, "welcome", now.minus(DAY)).await? < RECEIPTS_A_DAY
+            {
+                let letter = Letter { subject, plain, html, ..Letter::of_link("welcome", &of.email, of.language, id) };
+                insert_letter(&mut tx, &letter, now).await?;
+            }
         }
         tx.commit().await?;
         Ok(done > 0)

@@ -140,16 +140,21 @@ impl<'a> Letter<'a> {
 }
 
 /// When a mailbox was sent letters that a stranger may have asked for, the newest first;
-/// one that waits counts.
-pub(super) async fn sent_to(tx: &mut Tx, mailbox: &str, since: Timestamp) -> Result<Vec<Timestamp>, StoreError> {
-    let rows: Vec<(i64,)> = each!(tx, |db| {
-        sqlx::query_as("SELECT created_at FROM letter WHERE mailbox = $1 AND created_at > $2 ORDER BY created_at DESC")
-            .bind(mailbox)
-            .bind(since.millis())
-            .fetch_all(&mut **db)
-            .await
-    })?;
-    Ok(rows.into_iter().map(|(at,)| Timestamp::from_millis(at)).collect())
+/// one that waits counts. `mailboxes` are its hashes, by each key of the site.
+pub(super) async fn sent_to(tx: &mut Tx, mailboxes: &[String], since: Timestamp) -> Result<Vec<Timestamp>, StoreError> {
+    let mut sent = Vec::new();
+    for mailbox in mailboxes {
+        let rows: Vec<(i64,)> = each!(&mut *tx, |db| {
+            sqlx::query_as("SELECT created_at FROM letter WHERE mailbox = $1 AND created_at > $2")
+                .bind(mailbox)
+                .bind(since.millis())
+                .fetch_all(&mut **db)
+                .await
+        })?;
+        sent.extend(rows.into_iter().map(|(at,)| Timestamp::from_millis(at)));
+    }
+    sent.sort_unstable_by_key(|at| std::cmp::Reverse(at.millis()));
+    Ok(sent)
 }
 
 /// How many letters of a kind were written for a subscription since then.

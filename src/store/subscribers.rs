@@ -216,17 +216,22 @@ pub(super) async fn subscriber(tx: &mut Tx, wish: &Wish<'_>, now: Timestamp) -> 
     Ok(SubscriberId(id))
 }
 
+/// A subscription with its state. Who left has left, though somebody asked for it again
+/// since: only its reader confirms that.
 async fn subscription_of(
     tx: &mut Tx,
     subscriber: SubscriberId,
     newsletter: &Slug,
 ) -> Result<Option<(SubscriptionId, SubscriptionState)>, StoreError> {
     let row: Option<(i64, String)> = each!(tx, |db| {
-        sqlx::query_as("SELECT id, state FROM subscription WHERE subscriber_id = $1 AND newsletter = $2")
-            .bind(subscriber.0)
-            .bind(newsletter.as_str())
-            .fetch_optional(&mut **db)
-            .await
+        sqlx::query_as(
+            "SELECT id, CASE WHEN state = 'pending' AND ended_at IS NOT NULL THEN 'unsubscribed' ELSE state END
+             FROM subscription WHERE subscriber_id = $1 AND newsletter = $2",
+        )
+        .bind(subscriber.0)
+        .bind(newsletter.as_str())
+        .fetch_optional(&mut **db)
+        .await
     })?;
     row.map(|(id, state)| Ok((SubscriptionId(id), state.parse().map_err(StoreError::Corrupt)?))).transpose()
 }

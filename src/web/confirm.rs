@@ -12,7 +12,7 @@ use axum::response::{Html, IntoResponse, Response};
 
 pub(super) async fn look(State(web): State<Web>, Path(token): Path<String>) -> Response {
     match web.subscriptions.look_at_confirmation(&token).await {
-        Ok(confirmation) => show(&web, confirmation, &token),
+        Ok(confirmation) => show(&web, confirmation, &token, None),
         Err(error) => web.failure(error.into()),
     }
 }
@@ -26,12 +26,14 @@ pub(super) async fn act(
     let fields = url::form_urlencoded::parse(&body).filter(|(name, _)| name == "newsletter").take(100);
     let chosen: Vec<String> = fields.map(|(_, name)| name.into_owned()).collect();
     match web.subscriptions.confirm(&token, &chosen, peer).await {
-        Ok(confirmation) => show(&web, confirmation, &token),
+        // Still open: nothing of it was ticked.
+        Ok(confirmation) => show(&web, confirmation, &token, Some("confirm_none")),
         Err(error) => web.failure(error.into()),
     }
 }
 
-fn show(web: &Web, confirmation: Confirmation, token: &str) -> Response {
+/// `problem` is the key of a text that says why what is open stays so.
+fn show(web: &Web, confirmation: Confirmation, token: &str, problem: Option<&'static str>) -> Response {
     let config = web.config.load_full();
     let site = config.site.language;
     match confirmation {
@@ -41,16 +43,18 @@ fn show(web: &Web, confirmation: Confirmation, token: &str) -> Response {
                 name: name.to_string(),
                 title: title.clone(),
                 language: config.newsletter(name.as_str()).map_or(site, |newsletter| newsletter.language),
-                chosen: true,
+                chosen: problem.is_none(),
             });
             let context = ConfirmPageContext {
                 frame: web.frame(language),
                 title: titles.join(", "),
                 newsletters: newsletters.collect(),
                 action: config.path(&format!("/confirm/{token}")),
+                problem,
             };
+            let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
             match web.renderer.page_confirm(&context) {
-                Ok(page) => Html(page).into_response(),
+                Ok(page) => (status, Html(page)).into_response(),
                 Err(error) => web.failure(error.into()),
             }
         }
@@ -58,7 +62,7 @@ fn show(web: &Web, confirmation: Confirmation, token: &str) -> Response {
             notice(web, StatusCode::OK, language, titles.join(", "), ("confirmed_heading", "confirmed_text"), None)
         }
         Confirmation::Over(newsletter) => {
-            let link = match newsletter {
+            let link = match newsletter.filter(|name| config.mailed_newsletter(name.as_str()).is_some()) {
                 Some(name) => config.path(&format!("/subscribe/{name}")),
                 None => config.path("/subscribe"),
             };
@@ -78,5 +82,7 @@ fn notice(
     link: Option<String>,
 ) -> Response {
     let button = if link.is_some() { "subscribe_again" } else { "" };
-    web.notice(status, &NoticeContext { frame: web.frame(language), title, heading, text, button, action: None, link })
+    let frame = web.frame(language);
+    let notice = NoticeContext { frame, title, heading, text, button, agreement: None, action: None, link };
+    web.notice(status, &notice)
 }

@@ -115,7 +115,11 @@ pub(super) async fn index(State(web): State<Web>) -> Response {
         language: newsletter.language,
         title: newsletter.title.clone(),
         description: newsletter.description.clone(),
-        subscribe: config.path(&format!("/subscribe/{}", newsletter.name)),
+        subscribe: if newsletter.is_mailed() {
+            config.path(&format!("/subscribe/{}", newsletter.name))
+        } else {
+            String::new()
+        },
         by_mail: web.renderer.text(newsletter.language, "index_by_mail"),
         by_reader: web.renderer.text(newsletter.language, "index_by_reader"),
         feeds: links(&config, FeedKind::Newsletter, &newsletter.name),

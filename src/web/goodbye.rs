@@ -5,6 +5,7 @@
 //! chosen besides comes after the reader has left.
 
 use super::{Peer, Web, policy};
+use crate::domain::token::Purpose;
 use crate::flow::subscribe::{Door, Goodbye, Left, Reason, WayBack};
 use crate::render::{LeaveContext, LeftContext, LessOften, NoticeContext, RenderError};
 use axum::Extension;
@@ -26,7 +27,7 @@ pub(super) async fn look(State(web): State<Web>, Path(token): Path<String>) -> R
             page.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy(true, None));
             page
         }
-        Ok(None) => unknown(&web),
+        Ok(None) => web.unknown_link(Purpose::Unsubscribe, &token).await,
         Err(error) => web.failure(error.into()),
     }
 }
@@ -42,7 +43,7 @@ pub(super) async fn leave(
     let one_click = body.windows(b"List-Unsubscribe".len()).any(|window| window == b"List-Unsubscribe");
     match web.subscriptions.leave(&token, if one_click { Door::OneClick } else { Door::Page }, Some(peer)).await {
         Ok(Some(done)) => left(&web, &token, &done, true),
-        Ok(None) => unknown(&web),
+        Ok(None) => web.unknown_link(Purpose::Unsubscribe, &token).await,
         Err(error) => web.failure(error.into()),
     }
 }
@@ -60,7 +61,7 @@ pub(super) async fn say_why(State(web): State<Web>, Path(token): Path<String>, b
     let reason = reason.unwrap_or(Reason::Other);
     match web.subscriptions.say_why(&token, reason, &words).await {
         Ok(Some(from)) => notice(&web, &from, StatusCode::OK, ["why_kept_heading", "why_kept_text", ""], None),
-        Ok(None) => unknown(&web),
+        Ok(None) => web.unknown_link(Purpose::Unsubscribe, &token).await,
         Err(error) => web.failure(error.into()),
     }
 }
@@ -120,6 +121,7 @@ fn notice(
         heading,
         text,
         button,
+        agreement: to.agreement.clone().filter(|_| action.is_some()),
         action: action.map(|path| config.path(&path)),
         link: form.map(|name| config.path(&format!("/subscribe/{name}"))),
     };
@@ -138,6 +140,7 @@ fn left(web: &Web, token: &str, Left { from, undo, less_often }: &Left, just_now
         frame: web.frame(from.language),
         title: from.title.clone(),
         undo: undo.as_ref().map(|token| config.path(&format!("/back/{token}"))),
+        agreement: from.agreement.clone(),
         less_often,
         why: just_now.then(|| config.path(&format!("/u/{token}/why"))),
         reasons: Reason::ALL.iter().map(|reason| reason.as_str()).collect(),

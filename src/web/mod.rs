@@ -22,6 +22,7 @@ pub use server::serve;
 
 use crate::clock::Clock;
 use crate::config::Live;
+use crate::domain::token::Purpose;
 use crate::flow::bounce::{Bounces, HOOKS};
 use crate::flow::publish::Publisher;
 use crate::flow::subscribe::Subscriptions;
@@ -176,10 +177,25 @@ impl Web {
             heading,
             text,
             button: "",
+            agreement: None,
             action: None,
             link: None,
         };
         self.notice(status, &notice)
+    }
+
+    /// The answer to a link for `purpose` that opens nothing: it is none of ours, or what
+    /// it was of is stored no more.
+    async fn unknown_link(&self, purpose: Purpose, token: &str) -> Response {
+        match self.subscriptions.is_gone(purpose, token).await {
+            // Who wants out is out: that is what their mail program is told, too.
+            Ok(true) => {
+                let status = if purpose == Purpose::Unsubscribe { StatusCode::OK } else { StatusCode::GONE };
+                self.notice_page(status, "", "gone_heading", "gone_text")
+            }
+            Ok(false) => self.notice_page(StatusCode::NOT_FOUND, "", "error_heading", "error_link"),
+            Err(error) => self.failure(error.into()),
+        }
     }
 
     fn notice(&self, status: StatusCode, notice: &NoticeContext) -> Response {

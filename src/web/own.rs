@@ -3,6 +3,7 @@
 
 use super::{Peer, Web, preferences};
 use crate::domain::language::Language;
+use crate::domain::token::Purpose;
 use crate::flow::subscribe::{AskedByLink, NewAddress};
 use crate::render::{DataContext, NoticeContext};
 use crate::store::StoreError;
@@ -25,7 +26,7 @@ pub(super) async fn ask_for_address(
     match web.subscriptions.ask_for_address(&token, &email.unwrap_or_default()).await {
         Ok(AskedByLink::Taken(language)) => sent(&web, language),
         Ok(AskedByLink::Email) => preferences::refuse(&web, &token, "error_email").await,
-        Ok(AskedByLink::Unknown) => unknown(&web),
+        Ok(AskedByLink::Unknown) => web.unknown_link(Purpose::Preferences, &token).await,
         Err(error) => web.failure(error.into()),
     }
 }
@@ -47,7 +48,7 @@ pub(super) async fn take_address(
 pub(super) async fn ask_for_data(State(web): State<Web>, Path(token): Path<String>) -> Response {
     match web.subscriptions.ask_for_data(&token).await {
         Ok(AskedByLink::Taken(language)) => sent(&web, language),
-        Ok(_) => unknown(&web),
+        Ok(_) => web.unknown_link(Purpose::Preferences, &token).await,
         Err(error) => web.failure(error.into()),
     }
 }
@@ -90,7 +91,7 @@ pub(super) async fn look_at_erasing(State(web): State<Web>, Path(token): Path<St
             let action = Some(format!("/p/{token}/erase"));
             notice(&web, StatusCode::OK, found.of.language, ["erase_heading", "erase_text", "erase_button"], action)
         }
-        Ok(None) => unknown(&web),
+        Ok(None) => web.unknown_link(Purpose::Preferences, &token).await,
         Err(error) => web.failure(error.into()),
     }
 }
@@ -98,7 +99,7 @@ pub(super) async fn look_at_erasing(State(web): State<Web>, Path(token): Path<St
 pub(super) async fn erase(State(web): State<Web>, Path(token): Path<String>) -> Response {
     match web.subscriptions.erase(&token).await {
         Ok(Some(language)) => notice(&web, StatusCode::OK, language, ["erased_heading", "erased_text", ""], None),
-        Ok(None) => unknown(&web),
+        Ok(None) => web.unknown_link(Purpose::Preferences, &token).await,
         Err(error) => web.failure(error.into()),
     }
 }
@@ -146,6 +147,7 @@ fn notice(
         heading,
         text,
         button,
+        agreement: None,
         action: action.map(|path| web.config.load().path(&path)),
         link: None,
     };

@@ -35,7 +35,7 @@ enum Said {
 pub(super) async fn look(State(web): State<Web>, Path(token): Path<String>) -> Response {
     match web.subscriptions.look_at_preferences(&token).await {
         Ok(Some(found)) => show(&web, &token, &found, &stored(&web, &found), Said::Nothing),
-        Ok(None) => unknown(&web),
+        Ok(None) => web.unknown_link(Purpose::Preferences, &token).await,
         Err(error) => web.failure(error.into()),
     }
 }
@@ -53,7 +53,7 @@ pub(super) async fn choose(
     }
     let result = match web.subscriptions.choose(&token, &choice, peer).await {
         Ok(Some(result)) => result,
-        Ok(None) => return unknown(&web),
+        Ok(None) => return web.unknown_link(Purpose::Preferences, &token).await,
         Err(error) => return web.failure(error.into()),
     };
     match web.subscriptions.look_at_preferences(&token).await {
@@ -61,7 +61,7 @@ pub(super) async fn choose(
             Ok(()) => show(&web, &token, &found, &stored(&web, &found), Said::Kept),
             Err(refusal) => show(&web, &token, &found, &choice, Said::Problem(problem(&refusal))),
         },
-        Ok(None) => unknown(&web),
+        Ok(None) => web.unknown_link(Purpose::Preferences, &token).await,
         Err(error) => web.failure(error.into()),
     }
 }
@@ -70,13 +70,9 @@ pub(super) async fn choose(
 pub(super) async fn refuse(web: &Web, token: &str, problem: &'static str) -> Response {
     match web.subscriptions.look_at_preferences(token).await {
         Ok(Some(found)) => show(web, token, &found, &stored(web, &found), Said::Problem(problem)),
-        Ok(None) => unknown(web),
+        Ok(None) => web.unknown_link(Purpose::Preferences, token).await,
         Err(error) => web.failure(error.into()),
     }
-}
-
-fn unknown(web: &Web) -> Response {
-    web.notice_page(StatusCode::NOT_FOUND, "", "error_heading", "error_link")
 }
 
 /// What the form sent: `cadence.NAME`, `topic.NAME` and `pause.NAME` of each newsletter,

@@ -63,7 +63,7 @@ pub(super) enum Outcome {
 
 pub(super) async fn form_of_first(State(web): State<Web>) -> Response {
     let config = web.config.load_full();
-    match config.newsletters.first() {
+    match config.mailed().next() {
         Some(newsletter) => Redirect::to(&config.path(&format!("/subscribe/{}", newsletter.name))).into_response(),
         None => web.failure(Failure::NotFound),
     }
@@ -103,10 +103,7 @@ pub(super) async fn request_any(
 
 async fn answer(web: &Web, mut form: SignUp, peer: IpAddr, headers: &HeaderMap) -> Response {
     let config = web.config.load_full();
-    // Without any, it is the one newsletter of the site.
-    if let ([], [only]) = (form.newsletters.as_slice(), config.newsletters.as_slice()) {
-        form.newsletters.push(only.name.to_string());
-    }
+    form.newsletters = or_the_only_one(form.newsletters, &config);
     // Whoever took our suggestion, and has not written another address since.
     if !form.instead.is_empty() && form.email == form.meant_for {
         form.email.clone_from(&form.instead);
@@ -121,13 +118,18 @@ async fn answer(web: &Web, mut form: SignUp, peer: IpAddr, headers: &HeaderMap) 
     match take(web, &form, came, peer).await {
         Outcome::Taken => match back {
             Some(page) => Redirect::to(page.as_str()).into_response(),
-            None => check_mail(web, language(web, &config, &form)),
+            // The one answer to every request that is taken (S8).
+            None => notice(web, StatusCode::OK, language(web, &config, &form), ["check_heading", "check_text"]),
         },
         Outcome::TooMany => web.too_many(),
         // That is how a form on another site goes on.
         Outcome::Again(Again::NotOurs) => show(web, &form, StatusCode::OK, Some("subscribe_once_more"), None),
         Outcome::Again(Again::Age) => show(web, &form, retry, Some("error_age"), None),
         Outcome::Refused(Refusal::NoNewsletter) => web.failure(Failure::NotFound),
+        Outcome::Refused(refusal @ Refusal::NothingChosen) => {
+            let shown = language(web, &config, &form);
+            notice(web, retry, shown, ["error_heading", problem(&refusal)])
+        }
         Outcome::Refused(Refusal::Typo(meant)) => show(web, &form, retry, None, Some(meant.to_string())),
         Outcome::Refused(refusal) => show(web, &form, retry, Some(problem(&refusal)), None),
         Outcome::Failed(failure) => web.failure(failure),
@@ -137,7 +139,10 @@ async fn answer(web: &Web, mut form: SignUp, peer: IpAddr, headers: &HeaderMap) 
 /// Does what a form asks for. Every way in leads through here, and through its limits (S5).
 pub(super) async fn take(web: &Web, form: &SignUp, came: Result<Origin, Again>, peer: IpAddr) -> Outcome {
     let config = web.config.load_full();
-    if form.newsletters.is_empty() || form.newsletters.iter().any(|name| config.newsletter(name).is_none()) {
+    if form.newsletters.is_empty() {
+        return Outcome::Refused(Refusal::NothingChosen);
+    }
+    if form.newsletters.iter().any(|name| config.mailed_newsletter(name).is_none()) {
         return Outcome::Refused(Refusal::NoNewsletter);
     }
     // Nothing is done for it, so that it need not be counted.
@@ -177,6 +182,7 @@ pub(super) async fn take(web: &Web, form: &SignUp, came: Result<Origin, Again>, 
 pub(super) fn problem(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::NoNewsletter => "error_not_found",
+        Refusal::NothingChosen => "error_newsletter",
         Refusal::Email => "error_email",
         Refusal::Typo(_) => "subscribe_meant",
         Refusal::Blocked => "error_blocked",
@@ -186,6 +192,15 @@ pub(super) fn problem(refusal: &Refusal) -> &'static str {
         Refusal::Pause => "error_pause",
         Refusal::Agreement => "error_agree",
     }
+}
+
+/// The newsletters that are named; without any, the one of the site that is mailed.
+pub(super) fn or_the_only_one(mut named: Vec<String>, config: &Config) -> Vec<String> {
+    let mut mailed = config.mailed();
+    if let ([], Some(only), None) = (named.as_slice(), mailed.next(), mailed.next()) {
+        named.push(only.name.to_string());
+    }
+    named
 }
 
 /// In which language a form speaks: its own, or its newsletter's.
@@ -239,7 +254,7 @@ fn show(
     meant: Option<String>,
 ) -> Response {
     let config = web.config.load_full();
-    let newsletter = form.newsletters.first().and_then(|name| config.newsletter(name));
+    let newsletter = form.newsletters.first().and_then(|name| config.mailed_newsletter(name));
     let Some(newsletter) = newsletter else { return web.failure(Failure::NotFound) };
     let shown = language(web, &config, form);
     let elsewhere = web.renderer.languages(shown).into_iter().filter(|other| !other.chosen);
@@ -256,13 +271,14 @@ fn show(
         zones: zones(newsletter),
         zone: form.timezone.clone(),
         others: others(&config, newsletter, form),
-        languages: web.renderer.languages(web.renderer.spoken(&form.language).unwrap_or(newsletter.language)),
+        languages: web.renderer.languages(web.renderer.spoken(&form.language).unwrap_or(shown)),
         email: form.email.clone(),
         meant,
         advertiser: asked
             .iter()
             .any(|newsletter| newsletter.commercial.is_some())
             .then(|| config.mail.from_name.clone()),
+        must_agree: newsletter.commercial.is_some(),
         agreed: form.agreed,
         privacy: config.sign_up.privacy.as_ref().map(HttpUrl::to_string),
         token: web.subscriptions.form_token(),
@@ -286,32 +302,33 @@ fn asked<'c>(config: &'c Config, form: &SignUp) -> Vec<&'c Newsletter> {
 }
 
 /// The site's other newsletters that are mailed. One that is advertising has a
-/// form of its own, which says so.
+/// form of its own, which says so; what a form on another site asked for stays asked for.
 fn others(config: &Config, newsletter: &Newsletter, form: &SignUp) -> Vec<NewsletterChoice> {
-    let offered = config.newsletters.iter().filter(|other| {
+    let is_chosen = |other: &Newsletter| form.newsletters.iter().any(|name| *name == other.name.as_str());
+    let offered = config.mailed().filter(|other| {
         let same_kind = other.commercial.is_some() == newsletter.commercial.is_some();
-        other.name != newsletter.name && !other.cadences.is_empty() && same_kind
+        other.name != newsletter.name && (same_kind || is_chosen(other))
     });
     offered
         .map(|other| NewsletterChoice {
             name: other.name.to_string(),
             title: other.title.clone(),
             language: other.language,
-            chosen: form.newsletters.iter().any(|name| *name == other.name.as_str()),
+            chosen: is_chosen(other),
         })
         .collect()
 }
 
-/// The one answer to every request that is taken (S8).
-fn check_mail(web: &Web, language: Language) -> Response {
+fn notice(web: &Web, status: StatusCode, language: Language, [heading, text]: [&'static str; 2]) -> Response {
     let notice = NoticeContext {
         frame: web.frame(language),
         title: String::new(),
-        heading: "check_heading",
-        text: "check_text",
+        heading,
+        text,
         button: "",
+        agreement: None,
         action: None,
         link: None,
     };
-    web.notice(StatusCode::OK, &notice)
+    web.notice(status, &notice)
 }

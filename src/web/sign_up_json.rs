@@ -3,7 +3,7 @@
 //! answer for every address as the page's form.
 
 use super::choices::zones;
-use super::sign_up::{Outcome, SignUp, problem, take};
+use super::sign_up::{Outcome, SignUp, or_the_only_one, problem, take};
 use super::{Failure, Peer, Web};
 use crate::domain::consent::Origin;
 use crate::domain::language::Language;
@@ -43,9 +43,7 @@ pub(super) async fn offer(State(web): State<Web>, RawQuery(query): RawQuery, hea
     let lang = url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "lang");
     let shown = lang.and_then(|(_, tag)| web.renderer.spoken(&tag));
     let newsletters: Vec<Value> = config
-        .newsletters
-        .iter()
-        .filter(|newsletter| !newsletter.cadences.is_empty())
+        .mailed()
         .map(|newsletter| {
             let shown = shown.unwrap_or(newsletter.language);
             let cadences = newsletter.cadences.iter().map(|cadence| {
@@ -58,7 +56,7 @@ pub(super) async fn offer(State(web): State<Web>, RawQuery(query): RawQuery, hea
                 "topics": newsletter.topics.iter().map(|topic| &topic.name).collect::<Vec<_>>(),
                 "asks_for_timezone": !zones(newsletter).is_empty(), "advertising": newsletter.commercial.is_some(),
                 // To be shown beside the form: it is what a reader agrees to.
-                "words": web.renderer.sign_up_words(shown, newsletter, &config.mail.from_name),
+                "words": web.renderer.sign_up_words(shown, newsletter, newsletter, &config.mail.from_name),
             })
         })
         .collect();
@@ -149,10 +147,7 @@ pub(super) async fn preflight(State(web): State<Web>, headers: HeaderMap) -> Res
 fn understood(sent: Sent, config: &crate::config::Config) -> SignUp {
     let short = |text: String| text.chars().take(300).collect::<String>();
     let email = short(sent.email).trim().to_owned();
-    let mut newsletters = sent.newsletters;
-    if let ([], [only]) = (newsletters.as_slice(), config.newsletters.as_slice()) {
-        newsletters.push(only.name.to_string());
-    }
+    let mut newsletters = or_the_only_one(sent.newsletters, config);
     newsletters.truncate(100);
     SignUp {
         as_typed: if sent.as_typed { email.clone() } else { String::new() },

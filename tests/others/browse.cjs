@@ -21,15 +21,11 @@
 // Writes a line a step. What is not as it should be ends it with status 1.
 
 const { chromium } = require("playwright-core");
-const axe = require("axe-core");
 const fs = require("fs");
 const path = require("path");
+const { must, accessible, fits } = require("./judge.cjs");
 
 const task = JSON.parse(fs.readFileSync(0, "utf8"));
-
-function must(holds, words) {
-  if (!holds) throw new Error(words);
-}
 
 // A mail as its text part says it; quoted-printable is all that the site writes.
 function textOf(file) {
@@ -84,17 +80,8 @@ class Reader {
     const { page, run } = this;
     await page.waitForLoadState("load");
     must((await page.getAttribute("html", "lang")) === run.language, `${page.url()} is not in ${run.language}`);
-    if (run.axe) {
-      await page.evaluate(axe.source);
-      const found = await page.evaluate(() => axe.run(document));
-      const told = found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`);
-      must(told.length === 0, `${name}: axe finds ${told.join("; ")}`);
-      must(found.passes.length > 10, `${name}: axe looked at nothing`);
-    }
-    // No page may be broader than its window.
-    const [broad, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-    must(broad <= window, `${name} is ${broad} broad in a window of ${window}`);
-    if (task.shots) await page.screenshot({ path: path.join(task.shots, `${run.name}-${name}.png`), fullPage: true });
+    if (run.axe) await accessible(page, name);
+    await fits(page, `${run.name}-${name}`, task.shots);
     this.say(name);
   }
 
@@ -266,7 +253,7 @@ class Reader {
     await this.press('a[href$="/erase"]', "erase");
     await this.press('form button[type="submit"]', "erased");
     const over = await fetch(task.base + run.preferences);
-    must(over.status === 404, `after the erasure the link answers ${over.status}`);
+    must(over.status === 410, `after the erasure the link answers ${over.status}`);
   }
 }
 

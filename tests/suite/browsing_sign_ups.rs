@@ -72,13 +72,13 @@ async fn readers_sign_up_here_and_elsewhere_with_and_without_scripts() {
     let known: BTreeSet<_> =
         list.iter().map(|one| (one["email"].as_str().unwrap(), one["timezone"].as_str().unwrap_or_default())).collect();
     let expected = [
-        ("bare-form@example.org", ""),
-        ("bare-silent@example.org", ""),
+        ("bare-양식@예시.한국", ""),
+        ("bare-조용@예시.한국", ""),
         ("bare@gmail.com", ""),
         ("script@example.org", ""),
-        ("scripts-form@example.org", ""),
+        ("scripts-양식@예시.한국", ""),
         // The second step is on our page, whose script knows the zone.
-        ("scripts-silent@example.org", "Europe/Berlin"),
+        ("scripts-조용@예시.한국", "Europe/Berlin"),
         ("scripts@gmail.com", "Europe/Berlin"),
     ];
     assert_eq!(known, BTreeSet::from(expected), "{steps}");

@@ -663,7 +663,7 @@ async fn a_reader_is_asked_to_confirm_before_any_digest_goes_out() {
         let want = Want { newsletter: &newsletter, cadence: &cadence, topics: &[], given };
         let ask = Ask {
             email: &email,
-            mailbox: "a hash",
+            mailboxes: &["a hash".to_owned()],
             language: Language::Ko,
             timezone: None,
             wants: &[want],

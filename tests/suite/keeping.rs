@@ -8,11 +8,12 @@ use std::time::Duration;
 use syndicated::config::Retention;
 use syndicated::domain::consent::Act;
 use syndicated::domain::id::SubscriptionId;
+use syndicated::domain::language::Language;
 use syndicated::domain::subscriber::SubscriptionState;
 use syndicated::domain::token::Purpose;
 use syndicated::flow::digest::Outcome;
 use syndicated::flow::subscribe::Door;
-use syndicated::store::SubscriptionFilter;
+use syndicated::store::{Added, Fate, ImportProgress, Incoming, Own, SubscriptionFilter, Wish};
 
 const DAY: Duration = Duration::from_hours(24);
 const TABLES: [&str; 8] =
@@ -221,6 +222,100 @@ async fn advertising_says_so_at_the_head_of_its_subject_and_how_to_refuse_it() {
         let token = secret().token(Purpose::Unsubscribe, SubscriptionId(1), 0, "");
         assert!(subscriptions.leave(&token, Door::Page, None).await.unwrap().is_some());
         assert_eq!(bench.texts("SELECT kind FROM letter").await, ["goodbye"]);
+    }
+}
+
+/// Coming back is consent given anew: its words are shown and on record, and there is a receipt.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_back_to_advertising_agrees_to_it_anew_and_has_that_confirmed() {
+    for bench in engines::all().await {
+        let site = Site::start(&bench, "form_min_age = \"0s\"").await;
+        site.join("email=ann%40example.com&agreed=yes", "offers", 0).await;
+        let receipt = site.mail(1).await;
+        // Whatever there is to choose of it, its page is where a reader rests, moves and sees what is stored.
+        assert!(receipt.text.contains("/p/"), "{}", receipt.text);
+        let ann = site.subscriptions().await.remove(0);
+        let page = format!("/u/{}", secret().token(Purpose::Unsubscribe, ann.id, ann.counter, ""));
+        let said = "you agree anew that Good News sends you advertising by mail";
+        for turn in 0..4 {
+            site.clock.advance(Duration::from_mins(1));
+            let left = send(site.web, &page, "", "").await;
+            assert!(left.body.contains(said), "{}", left.body);
+            let (_, back) = left.body.split_once("action=\"/back/").unwrap();
+            let back = format!("/back/{}", back.split_once('"').unwrap().0);
+            let asked = get(site.web, "GET", &back).await;
+            assert!(asked.status == 200 && asked.body.contains(said), "{}", asked.body);
+            let done = send(site.web, &back, "", "").await;
+            assert!(done.status == 200 && done.body.contains("Welcome back"), "{}", done.body);
+            assert!(!done.body.contains(said), "{}", done.body);
+            let records = stage::on_record(&site.daemon.store, ann.id).await;
+            let last = records.last().unwrap();
+            assert!(last.act == Act::Confirmed && last.words.contains(said), "{turn}: {}", last.words);
+        }
+        // Three receipts a day, the first included, as goodbyes are three.
+        assert_eq!(bench.texts("SELECT kind FROM letter WHERE kind = 'welcome'").await.len(), 3);
+        assert!(site.daemon.stop().await);
+    }
+}
+
+/// A list that says of somebody that they have not confirmed: they wait as others do.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_by_a_list_goes_after_a_week_too() {
+    for bench in engines::all().await {
+        let site = Site::start(&bench, "form_min_age = \"0s\"").await;
+        let now = site.clock.now();
+        let store = &site.daemon.store;
+        let row = Incoming {
+            email: "ann@example.com".parse().unwrap(),
+            name: None,
+            language: Language::En,
+            timezone: None,
+            hour: None,
+            newsletter: "letter".parse().unwrap(),
+            cadence: "daily".parse().unwrap(),
+            topics: Vec::new(),
+            state: SubscriptionState::Pending,
+            // Long before the list was brought.
+            created_at: now.minus(400 * DAY),
+            confirmed_at: None,
+            ended_at: None,
+            tells_end: false,
+            ended_by: None,
+            paused_until: None,
+            tags: Vec::new(),
+            consents: Vec::new(),
+        };
+        // Who left does not come back by a list because a stranger has asked in their name.
+        site.join("email=ben%40example.com", "letter", 0).await;
+        let ben = site.subscriptions().await.remove(0);
+        send(site.web, &format!("/u/{}", secret().token(Purpose::Unsubscribe, ben.id, 0, "")), "", "").await;
+        site.sign_up("/subscribe/letter", "email=ben%40example.com").await;
+        assert_eq!(site.state("ben@example.com", "letter").await, Some(SubscriptionState::Pending));
+        let (email, state) = (ben.email.clone(), SubscriptionState::Confirmed);
+        let listed = Incoming { email, state, confirmed_at: Some(now), ..row.clone() };
+        let step = store.import(&[listed], now).await.unwrap();
+        assert_eq!(step.fates, [Fate::Left]);
+        drop(step);
+        let wish = Wish {
+            email: &ben.email,
+            newsletter: &ben.newsletter,
+            cadence: &ben.cadence,
+            language: Language::En,
+            consent: "said so",
+            own: Own::default(),
+        };
+        assert_eq!(store.add_confirmed(&[wish], now).await.unwrap(), [Added::Left]);
+        let begun = store.begin_import("k", "list.csv", now).await.unwrap();
+        let to = ImportProgress { finished: true, ..begun.clone() };
+        store.import(&[row], now).await.unwrap().commit("k", &begun, &to, now).await.unwrap();
+        let sweep = async || store.sweep(&Retention::default(), &secret(), site.clock.now()).await.unwrap();
+        site.clock.advance(7 * DAY - Duration::from_secs(1));
+        sweep().await;
+        assert_eq!(holding(&bench, "ann@example.com").await, ["subscriber"], "{}", bench.engine);
+        site.clock.advance(Duration::from_secs(1));
+        sweep().await;
+        assert!(holding(&bench, "ann@example.com").await.is_empty(), "{}", bench.engine);
+        assert!(site.daemon.stop().await);
     }
 }
 

@@ -254,10 +254,19 @@ async fn a_reader_erases_themselves_in_two_steps_and_nothing_names_them_any_more
         for table in ["letter WHERE recipient LIKE 'ann%'", "address_change", "subscription WHERE subscriber_id = 1"] {
             assert_eq!(bench.texts(&format!("SELECT CAST(COUNT(*) AS TEXT) FROM {table}")).await, ["0"], "{table}");
         }
-        for over in [&ann, &data, &address, &erase] {
+        for over in [&data, &address] {
             assert_eq!(get(web, "GET", over).await.status, 404, "{over}");
         }
-        assert_eq!(post(web, &erase, "").await.status, 404);
+        // Her own links say what became of it, and her mail program's button succeeds.
+        let gone = "Nothing comes by this link any more";
+        for answer in [get(web, "GET", &ann).await, get(web, "GET", &erase).await, post(web, &erase, "").await] {
+            assert!(answer.status == 410 && answer.body.contains(gone), "{}", answer.body);
+        }
+        let leave = format!("/u/{}", config.secret.token(Purpose::Unsubscribe, SubscriptionId(1), 0, ""));
+        for answer in [get(web, "GET", &leave).await, post(web, &leave, "List-Unsubscribe=One-Click").await] {
+            assert!(answer.status == 200 && answer.body.contains(gone), "{}", answer.body);
+        }
+        assert_eq!(get(web, "GET", &format!("{leave}x")).await.status, 404);
         // Ben is as he was.
         assert_eq!(get(web, "GET", &page(&config, 2)).await.status, 200);
         assert!(daemon.stop().await);

@@ -101,11 +101,12 @@ async fn a_reader_changes_what_they_get_by_their_own_link_and_by_looking_changes
             assert_eq!(answer.status, status, "{form}");
             assert!(answer.body.contains("role=\"alert\""), "{form}");
         }
-        // Nor does a link of another kind, of another reader, or of nobody.
-        let other = config.secret.token(Purpose::Preferences, SubscriptionId(9), 0, "");
-        for wrong in
-            [token(Purpose::Unsubscribe), token(Purpose::Confirm), other, "1.0.AAAA".to_owned(), "x".to_owned()]
-        {
+        // Nor does a link of another kind, of nobody, or of what is stored no more.
+        let gone = format!("/p/{}", config.secret.token(Purpose::Preferences, SubscriptionId(9), 0, ""));
+        for answer in [get(web, "GET", &gone).await, post(web, &gone, "language=ko&cadence.letter=daily").await] {
+            assert_eq!(answer.status, 410);
+        }
+        for wrong in [token(Purpose::Unsubscribe), token(Purpose::Confirm), "1.0.AAAA".to_owned(), "x".to_owned()] {
             let wrong = format!("/p/{wrong}");
             assert_eq!(get(web, "GET", &wrong).await.status, 404);
             assert_eq!(post(web, &wrong, "language=ko&cadence.letter=daily").await.status, 404);

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use syndicated::clock::{Chance, Clock};
-use syndicated::config::Config;
+use syndicated::config::{Config, Environment};
 use syndicated::daemon::{Daemon, Outside};
 use syndicated::domain::consent::{Act, Origin};
 use syndicated::domain::language::Language;
@@ -60,7 +60,8 @@ pub(crate) fn config(bench: &Bench, more: &str) -> Config {
         [[newsletter]]\nname = \"notes\"\ntitle = \"짧은 소식\"\nlanguage = \"ko\"\n\
         cadences = { weekly = \"0 7 * * MON\" }\n\
         [[newsletter]]\nname = \"offers\"\ntitle = \"Offers\"\ncadences = { weekly = \"0 7 * * MON\" }\n\
-        commercial = true\ncontact = \"+82 2-123-4567, 1 Main Street, Seoul\"\n";
+        commercial = true\ncontact = \"+82 2-123-4567, 1 Main Street, Seoul\"\n\
+        [[newsletter]]\nname = \"quiet\"\ntitle = \"Only a feed\"\ncadences = {}\n";
     stage::load(bench, &(text + others))
 }
 
@@ -457,6 +458,12 @@ async fn several_newsletters_are_asked_for_and_confirmed_together() {
         let path = letter.link("/confirm/");
         let page = get(site.web, "GET", &path).await.body;
         assert!(page.contains("<html lang=\"ko\"") && page.contains("원하지 않는 것은"), "{page}");
+        // Whoever ticks nothing has begun nothing.
+        assert!(page.contains("<input type=\"hidden\" name=\"newsletter\" value=\"\">"), "{page}");
+        let none = send(site.web, &path, "", "newsletter=").await;
+        assert!(none.status == 422 && none.body.contains("표시하신 것이 없어"), "{}", none.body);
+        assert!(!none.body.contains(" checked"), "{}", none.body);
+        assert!(site.subscriptions().await.iter().all(|one| one.state == SubscriptionState::Pending));
         let done = send(site.web, &path, "", "newsletter=letter&newsletter=notes").await;
         assert!(done.body.contains("환영합니다"), "{}", done.body);
         let both = site.subscriptions().await;
@@ -464,7 +471,76 @@ async fn several_newsletters_are_asked_for_and_confirmed_together() {
         // A cadence that the other has not is its first.
         assert_eq!((both[0].cadence.as_str(), both[1].cadence.as_str()), ("daily", "weekly"));
         assert_eq!((both[0].language, both[0].timezone), (Language::Ko, Some(chrono_tz::Europe::Berlin)));
+        // What is on record is what the form and the page showed of each.
+        let first = stage::on_record(&site.daemon.store, both[0].id).await;
+        let other = stage::on_record(&site.daemon.store, both[1].id).await;
+        assert!(first[0].words.starts_with("Subscribe to Letters\n") && !first[0].words.contains("짧은 소식"));
+        assert!(other[0].words.starts_with("Subscribe to Letters\n") && other[0].words.contains("\n짧은 소식\n"));
+        assert_eq!(other[1].words, "원하지 않는 것은 표시를 지우고 버튼을 눌러 주세요.\n짧은 소식\n구독 확인");
         assert!(site.daemon.stop().await);
+    }
+}
+
+/// Who is to be mailed what is chosen on the form, or told what to choose; nobody is
+/// offered what is not mailed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_offers_what_is_mailed_and_says_when_nothing_is_chosen() {
+    let bench = engines::all().await.remove(0);
+    let site = Site::start(&bench, "form_min_age = \"0s\"").await;
+    let front = get(site.web, "GET", "/").await.body;
+    assert!(front.contains("Only a feed") && front.contains("/subscribe/letter"), "{front}");
+    assert!(!front.contains("/subscribe/quiet") && !front.contains("href=\"\""), "{front}");
+    assert_eq!(get(site.web, "GET", "/subscribe/quiet").await.status, 404);
+    let word = async || format!("&token={}", form_token(site.web, "/subscribe/letter").await);
+    let to_any = async |from: &str, form: &str| {
+        send(site.web, "/subscribe", &forwarded(from), &format!("email=ann%40example.com{form}{}", word().await)).await
+    };
+    assert_eq!(to_any("10.9.0.1", "&newsletter=letter&newsletter=quiet").await.status, 404);
+    let nothing = to_any("10.9.1.1", "").await;
+    assert!(nothing.status == 422 && nothing.body.contains("at least one newsletter"), "{}", nothing.body);
+    let token = site.json("10.9.2.1", "", "{\"email\": \"ann@example.com\"}").await;
+    assert!(token.status == 422 && token.body.contains("error_newsletter"), "{}", token.body);
+    assert_eq!(site.json("10.9.2.1", "", "{\"newsletters\": [\"quiet\"]}").await.status, 404);
+
+    // One on another site may name what our own pages keep apart: nothing of it is lost
+    // on the way, and who unticks the advertising need not agree to it.
+    let mixed = "newsletter=letter&newsletter=offers&email=ann%40example.com&token=x";
+    let again = send(site.web, "/subscribe", &forwarded("10.9.3.1"), mixed).await;
+    for needed in [
+        "<input type=\"checkbox\" name=\"newsletter\" value=\"offers\" checked>",
+        "<input type=\"checkbox\" name=\"agreed\" value=\"yes\">",
+        "href=\"/subscribe/letter?lang=ko\"",
+    ] {
+        assert!(again.status == 200 && again.body.contains(needed), "{needed}: {}", again.body);
+    }
+    assert_eq!(to_any("10.9.4.1", "&newsletter=letter&newsletter=offers").await.status, 422);
+    assert_eq!(to_any("10.9.5.1", "&newsletter=letter").await.status, 200);
+    assert!(site.daemon.stop().await);
+}
+
+/// A new secret key forgives nobody: what was sent under the old one counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_letters_of_a_mailbox_are_counted_by_every_key() {
+    for bench in engines::all().await {
+        let clock = Clock::manual(at("2026-11-23T00:00:00Z"));
+        let outside = || Outside { clock: clock.clone(), chance: Chance::seeded(3), roles: Roles::ALL };
+        config(&bench, "form_min_age = \"0s\"");
+        let path = bench.folder.path().join("config.toml");
+        let (old, new) = ("0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210");
+        let with = |environment| Config::load(&path, &environment, &Chance::seeded(1)).unwrap();
+        let before = with(Environment::of([("SYNDICATED_SECRET_KEY", old)]));
+        let after = with(Environment::of([("SYNDICATED_SECRET_KEY", new), ("SYNDICATED_OLD_SECRET_KEY", old)]));
+        for config in [before, after] {
+            let daemon = Daemon::start(config, outside()).await.unwrap();
+            let web = daemon.web.unwrap();
+            let token = form_token(web, "/subscribe/letter").await;
+            let form = format!("email=ann%40example.com&token={token}");
+            assert_eq!(send(web, "/subscribe/letter", "", &form).await.status, 200);
+            // The mail of a minute ago serves for this, too.
+            assert_eq!(letters(&bench).await, 1, "{}", bench.engine);
+            clock.advance(Duration::from_mins(1));
+            assert!(daemon.stop().await);
+        }
     }
 }
 
@@ -724,7 +800,7 @@ async fn the_page_speaks_both_languages_and_brings_its_script() {
     let site = Site::start(&bench, "form_min_age = \"0s\"\nprivacy = \"https://example.com/privacy\"").await;
     let english = get(site.web, "GET", "/subscribe/letter").await;
     assert!(
-        english.body.contains("<html lang=\"en\"") && english.body.contains("href=\"?lang=ko\""),
+        english.body.contains("<html lang=\"en\"") && english.body.contains("href=\"/subscribe/letter?lang=ko\""),
         "{}",
         english.body
     );
@@ -732,6 +808,10 @@ async fn the_page_speaks_both_languages_and_brings_its_script() {
     assert!(english.head.contains("script-src 'self'") && !english.body.contains("style="), "{}", english.head);
     let korean = get(site.web, "GET", "/subscribe/letter?lang=ko").await;
     assert!(korean.body.contains("<html lang=\"ko\"") && korean.body.contains("구독하기"), "{}", korean.body);
+    // Who reads the form in Korean gets their letters in Korean, unless they choose otherwise.
+    assert!(korean.body.contains("<option value=\"ko\" lang=\"ko\" selected>"), "{}", korean.body);
+    // An address in letters of one's own, which browsers do not let through as `email`.
+    assert!(english.body.contains("type=\"text\" inputmode=\"email\"") && !english.body.contains("type=\"email\""));
     let script = get(site.web, "GET", "/subscribe.js").await;
     assert!(script.head.contains("content-type: text/javascript"), "{}", script.head);
     assert!(script.body.contains("resolvedOptions().timeZone"), "{}", script.body);

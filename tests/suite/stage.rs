@@ -216,6 +216,7 @@ pub(crate) async fn ask(store: &Store, email: &EmailAddress, language: Language,
     let (newsletter, cadence) = ("letter".parse().unwrap(), "daily".parse().unwrap());
     let given = Given { form: "a form", words: "the form", origin: Origin::Page, address: None };
     let wants = [Want { newsletter: &newsletter, cadence: &cadence, topics, given }];
-    let ask = Ask { email, mailbox: "its hash", language, timezone: None, wants: &wants, nonce: "nonce" };
+    let ask =
+        Ask { email, mailboxes: &["its hash".to_owned()], language, timezone: None, wants: &wants, nonce: "nonce" };
     store.ask(&ask, now).await.unwrap();
 }

@@ -252,7 +252,7 @@ impl Composer<'_> {
             date,
             lead,
             sections,
-            preferences: self.newsletter.has_choices(),
+            preferences: true,
             advertising: self.config.advertising(self.newsletter),
             ..DigestContext::default()
         }

@@ -92,7 +92,7 @@ impl Subscriptions {
             .collect();
         let ask = Ask {
             email: &email,
-            mailbox: &config.secret.address_hash(&email.mailbox()),
+            mailboxes: &config.secret.address_hashes(&email.mailbox()),
             language,
             timezone,
             wants: &wants,
@@ -146,10 +146,13 @@ impl Subscriptions {
             return Err(Refusal::Agreement);
         }
         let mut wanted = Vec::with_capacity(newsletters.len());
+        let first = newsletters.first().copied();
         for newsletter in newsletters {
             let cadence = newsletter.cadence(asked.cadence).or(newsletter.cadences.first()).ok_or(Refusal::Cadence)?;
             let chosen = |topic: &&Topic| asked.topics.iter().any(|name| *name == topic.name.as_str());
-            let words = self.renderer.sign_up_words(asked.shown, newsletter, &config.mail.from_name);
+            // A form is of its first newsletter, and has boxes for others; a program shows the words of each.
+            let form = first.filter(|_| asked.origin != Origin::Json).unwrap_or(newsletter);
+            let words = self.renderer.sign_up_words(asked.shown, form, newsletter, &config.mail.from_name);
             let form = versioned(form_name(asked.origin), &words);
             let topics = newsletter.topics.iter().filter(chosen).map(|topic| topic.name.clone()).collect();
             wanted.push(Wanted { newsletter, cadence, topics, words, form });
@@ -163,7 +166,7 @@ impl Subscriptions {
 fn newsletters<'c>(config: &'c Config, names: &[String]) -> Option<Vec<&'c Newsletter>> {
     let mut found: Vec<&Newsletter> = Vec::new();
     for name in names {
-        let newsletter = config.newsletter(name)?;
+        let newsletter = config.mailed_newsletter(name)?;
         if found.iter().all(|known| known.name != newsletter.name) {
             found.push(newsletter);
         }

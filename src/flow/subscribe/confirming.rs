@@ -40,7 +40,8 @@ impl Subscriptions {
         Ok(self.read_confirmation(token).await?.0)
     }
 
-    /// Confirms `chosen`, or all when nothing is named.
+    /// Confirms `chosen`, or all when nothing is named. What was open stays so when
+    /// none of it is chosen.
     pub async fn confirm(&self, token: &str, chosen: &[String], from: IpAddr) -> Result<Confirmation, StoreError> {
         let (confirmation, open) = self.read_confirmation(token).await?;
         let (Confirmation::Open { language, .. }, Some(open)) = (&confirmation, open) else {
@@ -52,9 +53,10 @@ impl Subscriptions {
             .filter(|one| chosen.is_empty() || chosen.iter().any(|name| *name == one.newsletter.as_str()))
             .collect();
         let Some(first) = those.first().copied() else { return Ok(confirmation) };
+        let of_several = open.of.iter().filter(|one| one.state == SubscriptionState::Pending).count() > 1;
         let mut words = Vec::with_capacity(those.len());
         for one in &those {
-            let said = self.renderer.confirm_words(*language, &title(&config, &one.newsletter));
+            let said = self.renderer.confirm_words(*language, &title(&config, &one.newsletter), of_several);
             words.push((versioned("confirmation page", &said), said));
         }
         let mut confirmed = Vec::with_capacity(those.len());

@@ -7,7 +7,7 @@
 
 use super::asking::versioned;
 use super::{Subscriptions, title};
-use crate::domain::consent::{Given, Origin};
+use crate::domain::consent::{Act, Given, Origin};
 use crate::domain::id::SubscriptionId;
 use crate::domain::language::Language;
 use crate::domain::newsletter::Newsletter;
@@ -64,6 +64,8 @@ pub struct Goodbye {
     pub title: String,
     /// The newsletter's name, when it can be subscribed to.
     pub newsletter: Option<Slug>,
+    /// What coming back agrees to besides, in words, where it is advertising.
+    pub agreement: Option<String>,
     /// The reader's language.
     pub language: Language,
     /// Whether its reader has left already.
@@ -190,15 +192,21 @@ impl Subscriptions {
         from: IpAddr,
     ) -> Result<Option<WayBack>, StoreError> {
         let Some((way, open)) = self.read_way_back(token).await? else { return Ok(None) };
-        let (WayBack::Open(to), Some((id, ended))) = (&way, open) else { return Ok(Some(way)) };
+        let (WayBack::Open(to), Some((subscription, ended))) = (&way, open) else { return Ok(Some(way)) };
         let config = self.config.load_full();
         let newsletter = to.newsletter.as_ref().and_then(|name| config.newsletter(name.as_str()));
         let cadence = cadence.and_then(|name| newsletter?.cadence(name)).map(|cadence| &cadence.name);
         let to = Goodbye { ended: false, ..to.clone() };
         let words = self.renderer.filled(to.language, "back_text", &[("title", &to.title)]);
+        let words = [Some(words), to.agreement.clone()].into_iter().flatten().collect::<Vec<_>>().join("\n");
         let form = versioned("way back", &words);
         let given = Given { form: &form, words: &words, origin: Origin::Page, address: Some(from) };
-        if self.store.undo_leaving(id, ended, cadence, &given, self.clock.now()).await? {
+        // Consent to advertising that is given anew is confirmed anew (Network Act, Article 50(7)).
+        let receipt = self.receipt(&config, &subscription);
+        if self.store.undo_leaving(&subscription, ended, cadence, &given, receipt.as_ref(), self.clock.now()).await? {
+            if receipt.is_some() {
+                self.mail.notify_one();
+            }
             tracing::info!(newsletter = to.newsletter.as_ref().map(Slug::as_str), "a reader came back");
             Ok(Some(WayBack::Done(to)))
         } else {
@@ -209,31 +217,48 @@ impl Subscriptions {
     async fn read_way_back(
         &self,
         token: &str,
-    ) -> Result<Option<(WayBack, Option<(SubscriptionId, Timestamp)>)>, StoreError> {
+    ) -> Result<Option<(WayBack, Option<(Subscription, Timestamp)>)>, StoreError> {
         let Some(claim) = Claim::read(token) else { return Ok(None) };
         let found = self.store.subscription(claim.subscription).await?;
         let Some(subscription) = found.filter(|subscription| subscription.counter == claim.counter) else {
             return Ok(None);
         };
         let goodbye = self.goodbye(&subscription);
-        // When the reader is back, or left anew, the instant that it was bound to is gone: a used link or a
-        // guess, and neither learns more than a name.
-        let Some(ended) = subscription.ended_at else { return Ok(Some((WayBack::Over(goodbye), None))) };
+        let Some(ended) = subscription.ended_at else {
+            // Whoever presses twice is back all the same. Another link, or a guess, learns no more than a name.
+            let was_used = subscription.state == SubscriptionState::Confirmed
+                && self.was_bound_to_an_end(&claim, subscription.id).await?;
+            let way = if was_used { WayBack::Done(goodbye) } else { WayBack::Over(goodbye) };
+            return Ok(Some((way, None)));
+        };
         if !self.config.load().secret.verify(Purpose::Undo, &claim, &ended.millis().to_string()) {
             return Ok(Some((WayBack::Over(goodbye), None)));
         }
         let until = self.store.undo_until(subscription.id, ended).await?;
         Ok(Some(match until {
-            Some(until) if until > self.clock.now() => (WayBack::Open(goodbye), Some((subscription.id, ended))),
+            Some(until) if until > self.clock.now() => (WayBack::Open(goodbye), Some((subscription, ended))),
             _ => (WayBack::Over(goodbye), None),
         }))
     }
 
+    /// Whether a way back is of an end of that subscription that is on record.
+    async fn was_bound_to_an_end(&self, claim: &Claim, id: SubscriptionId) -> Result<bool, StoreError> {
+        let config = self.config.load_full();
+        let records = self.store.consents_of_each(&[id]).await?.remove(&id).unwrap_or_default();
+        let ours = |at: Timestamp| config.secret.verify(Purpose::Undo, claim, &at.millis().to_string());
+        Ok(records.iter().any(|record| record.act == Act::Ended && ours(record.at)))
+    }
+
     fn goodbye(&self, subscription: &Subscription) -> Goodbye {
         let config = self.config.load();
+        let newsletter = config.mailed_newsletter(subscription.newsletter.as_str());
+        let advertising = newsletter.and_then(|newsletter| config.advertising(newsletter));
+        let agreement = advertising
+            .map(|known| self.renderer.filled(subscription.language, "back_agree", &[("sender", &known.sender)]));
         Goodbye {
             title: title(&config, &subscription.newsletter),
-            newsletter: config.newsletter(subscription.newsletter.as_str()).map(|known| known.name.clone()),
+            newsletter: newsletter.map(|known| known.name.clone()),
+            agreement,
             language: subscription.language,
             ended: subscription.state == SubscriptionState::Unsubscribed,
         }

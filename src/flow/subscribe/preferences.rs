@@ -84,6 +84,14 @@ impl Subscriptions {
         Ok(Some(Ok(())))
     }
 
+    /// Whether a token is this site's word for `purpose`, and what it speaks of is
+    /// stored no more: it was erased, or kept for long enough.
+    pub async fn is_gone(&self, purpose: Purpose, token: &str) -> Result<bool, StoreError> {
+        let Some(claim) = Claim::read(token) else { return Ok(false) };
+        let ours = self.config.load().secret.verify(purpose, &claim, "");
+        Ok(ours && self.store.subscription(claim.subscription).await?.is_none())
+    }
+
     /// The subscription that a token speaks of, if this site made it for `purpose`
     /// and has not revoked it.
     pub(super) async fn read_token(&self, purpose: Purpose, token: &str) -> Result<Option<Subscription>, StoreError> {

@@ -28,13 +28,31 @@ impl Subscriptions {
             return Ok(None);
         }
         let posts = if newsletter.welcome { self.newest(newsletter).await? } else { Vec::new() };
+        Ok(self.welcome_with(config, newsletter, subscription, posts))
+    }
+
+    /// The receipt of a consent to advertising that was given anew: a welcome without
+    /// posts. `None` when the newsletter is none.
+    pub(super) fn receipt(&self, config: &Config, subscription: &Subscription) -> Option<Words> {
+        let newsletter = config.newsletter(subscription.newsletter.as_str())?;
+        newsletter.commercial.as_ref()?;
+        self.welcome_with(config, newsletter, subscription, Vec::new())
+    }
+
+    fn welcome_with(
+        &self,
+        config: &Config,
+        newsletter: &Newsletter,
+        subscription: &Subscription,
+        posts: Vec<Headline>,
+    ) -> Option<Words> {
         let context = letter((config, &self.renderer), newsletter, subscription, self.clock.now(), posts);
         match self.renderer.welcome_letter(&context) {
-            Ok(mail) => Ok(Some((mail.subject, mail.html, mail.plain))),
+            Ok(mail) => Some((mail.subject, mail.html, mail.plain)),
             Err(error) => {
                 // The confirmation counts, whatever the operator's template.
                 tracing::error!(%error, newsletter = %newsletter.name, "a reader gets no welcome");
-                Ok(None)
+                None
             }
         }
     }
@@ -67,6 +85,6 @@ pub(super) fn letter(
         date: renderer.long_date(language, subscription.timezone.unwrap_or(newsletter.timezone), since),
         posts,
         advertising: config.advertising(newsletter),
-        preferences: newsletter.has_choices(),
+        preferences: true,
     }
 }
