@@ -15,8 +15,9 @@
 //! 8. When the balance of a digest closes, it is done.
 //!
 //! A hub that announces a change makes its source due at once: [`flow::websub`].
-//! Readers come and go through [`web`] and [`flow::subscribe`]; what comes back of
-//! their mails goes through [`flow::bounce`].
+//! Readers come and go through [`web`] and [`flow::subscribe`], or in lists that an
+//! operator brings: [`flow::import`]. What comes back of their mails goes through
+//! [`flow::bounce`].
 //!
 //! # Rooms
 //!

@@ -13,7 +13,7 @@ use crate::flow::bounce::{Bounces, Taken};
 use crate::flow::subscribe::Subscriptions;
 use crate::mail::returned::MOST_BYTES;
 use crate::render::Renderer;
-use crate::store::{BounceFilter, BounceRow, Came};
+use crate::store::{BounceFilter, BounceRow, Came, ERASED};
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
 use clap::{Args, Subcommand};
@@ -217,6 +217,10 @@ async fn show(show: &Show, setting: &Setting, out: &mut Out) -> anyhow::Result<(
 
 async fn lift(lift: &Lift, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     let (config, store) = setting.open().await?;
+    let suppression = store.suppression(&config.secret, &lift.email).await?;
+    if suppression.is_some_and(|(reason, _)| reason == ERASED) {
+        return Err(Usage(format!("{} was erased: only its owner can come back, by the form", lift.email)).into());
+    }
     if store.lift_suppression(&config.secret, &lift.email).await? {
         return Ok(
             out.line(format!("{} may be mailed again; a subscription that a complaint ended stays ended", lift.email))?

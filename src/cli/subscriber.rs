@@ -11,7 +11,7 @@ mod show;
 use super::Setting;
 use super::ending::Usage;
 use super::output::Out;
-use crate::config::Config;
+use crate::config::{Config, zone};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::language::Language;
 use crate::domain::slug::Slug;
@@ -68,7 +68,7 @@ struct Terms {
     #[arg(long, value_name = "WORDS")]
     name: Option<String>,
     /// Whose clock shows the reader's morning, such as Asia/Seoul; the newsletter's when left out.
-    #[arg(long, value_name = "ZONE")]
+    #[arg(long, value_name = "ZONE", value_parser = zone)]
     timezone: Option<Tz>,
     /// Only these topics of the newsletter, with commas between them; all when left out.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]

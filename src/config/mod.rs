@@ -19,6 +19,7 @@ mod sign_up;
 pub use bounces::{Bounces, Hook, Imap};
 pub use faults::{Fault, Faults, Spot};
 pub use page_source::selector;
+pub use parts::zone;
 pub use platforms::platforms;
 pub use secrets::{Environment, FreshKey, KeyTrouble, write_private};
 pub use sign_up::{BlockedDomains, Retention, SignUp};

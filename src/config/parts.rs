@@ -238,7 +238,8 @@ fn base_url(text: &str) -> Result<HttpUrl, String> {
     Ok(url)
 }
 
-pub(super) fn zone(text: &str) -> Result<Tz, String> {
+/// A time zone of the tz database; or a sentence that says which was likely meant.
+pub fn zone(text: &str) -> Result<Tz, String> {
     text.parse().map_err(|_| {
         // People write the city alone as often as they misspell the whole.
         let city = TZ_VARIANTS.iter().map(|zone| zone.name()).find(|name| {

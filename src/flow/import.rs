@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::domain::subscriber::SubscriptionState::{self, Confirmed, Pending, Unsubscribed};
 use crate::domain::time::Timestamp;
 use crate::read::roster::{Format, Meaning, Place, Roster, RosterError, Row, Rules};
-use crate::store::{Fate, ImportProgress, Incoming, Store, StoreError};
+use crate::store::{Erased, Fate, ImportProgress, Incoming, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
@@ -79,6 +79,8 @@ pub struct Counts {
     pub kept: u64,
     /// Never asked for mails.
     pub nobody: u64,
+    /// Were erased here, and no list brings them back.
+    pub erased: u64,
     /// Mean nothing.
     pub bad: u64,
 }
@@ -94,6 +96,7 @@ impl Counts {
         self.left += other.left;
         self.kept += other.kept;
         self.nobody += other.nobody;
+        self.erased += other.erased;
         self.bad += other.bad;
     }
 
@@ -236,11 +239,12 @@ impl Import<'_> {
         let mut counts = Counts::default();
         // What stood before in a list will be here by then. Eight bytes an address are enough to tell.
         let (hasher, mut seen) = (RandomState::new(), HashMap::new());
+        let erased = self.store.erased().await?;
         for (number, list) in lists.iter_mut().enumerate() {
             let name = list.name.clone();
             let mut roster = list.open(self.rules)?;
             loop {
-                let step = self.gather(&mut roster, &name)?;
+                let step = self.gather(&mut roster, &name, &erased)?;
                 let fates = self.store.foresee_import(&step.rows).await?;
                 let fates = fates.into_iter().zip(&step.rows).map(|(fate, row)| {
                     let stands = seen.entry(hasher.hash_one((row.email.key(), &row.newsletter)));
@@ -277,6 +281,7 @@ impl Import<'_> {
         // Counts of another version count for nothing.
         let mut counts: Counts = serde_json::from_str(&progress.counts).unwrap_or_default();
         let all = lists.len();
+        let erased = self.store.erased().await?;
         let begun = usize::try_from(progress.part).unwrap_or(usize::MAX);
         for (number, list) in lists.iter_mut().enumerate().skip(begun) {
             let name = list.name.clone();
@@ -286,7 +291,7 @@ impl Import<'_> {
                 roster.go_to(place).map_err(|why| ImportError::List(name.clone(), why))?;
             }
             loop {
-                let gathered = self.gather(&mut roster, &name)?;
+                let gathered = self.gather(&mut roster, &name, &erased)?;
                 let mut step = self.store.import(&gathered.rows, self.now).await?;
                 let (end, last) = (gathered.end.unwrap_or_else(|| roster.place()), gathered.last);
                 gathered.tell(&name, std::mem::take(&mut step.fates), &mut counts, watcher)?;
@@ -313,7 +318,7 @@ impl Import<'_> {
     }
 
     /// The next rows, of which no two are of the same subscription.
-    fn gather<R: Read + Seek>(&self, roster: &mut Roster<R>, name: &str) -> Result<Step, ImportError> {
+    fn gather<R: Read + Seek>(&self, roster: &mut Roster<R>, name: &str, erased: &Erased) -> Result<Step, ImportError> {
         let failed = |why| ImportError::List(name.to_owned(), why);
         let (mut step, mut here) = (Step::default(), HashMap::new());
         let (format, begin) = (roster.format(), roster.place().byte);
@@ -336,6 +341,15 @@ impl Import<'_> {
                 Err(why) => {
                     step.counts.bad += 1;
                     step.others.push((line, email, "bad", why));
+                }
+                Ok(row) if erased.has(&self.config.secret, &row.email) => {
+                    step.counts.erased += 1;
+                    step.others.push((
+                        line,
+                        email,
+                        "erased",
+                        "was erased here; comes back by the form only".to_owned(),
+                    ));
                 }
                 Ok(row) => match here.entry((row.email.key(), row.newsletter.clone())) {
                     Entry::Vacant(free) => {

@@ -69,7 +69,8 @@ impl Store {
     /// A page of subscriptions.
     pub async fn subscriptions(&self, filter: &SubscriptionFilter) -> Result<Vec<Subscription>, StoreError> {
         let search = filter.search.as_deref().unwrap_or_default();
-        // SQLite knows the case of ASCII only: a name is also compared as it was typed.
+        // SQLite knows the case of ASCII only: a name is also compared as it was typed. So is an
+        // address, whose domain the key has as DNS does.
         let (folded, typed) = (anywhere(&search.to_lowercase()), anywhere(search));
         let rows: Vec<Row> = each!(&self.reader, |db| {
             sqlx::query_as(select_subscriptions!(
@@ -79,7 +80,7 @@ impl Store {
                    AND ($9 = '' OR EXISTS
                        (SELECT 1 FROM subscriber_tag t WHERE t.subscriber_id = s.subscriber_id AND t.tag = $9))
                    AND ($10 = '%%' OR b.email_key LIKE $10 ESCAPE '\\' OR LOWER(b.name) LIKE $10 ESCAPE '\\'
-                       OR b.name LIKE $11 ESCAPE '\\')
+                       OR b.name LIKE $11 ESCAPE '\\' OR b.email LIKE $11 ESCAPE '\\')
                  ORDER BY s.id LIMIT $12"
             ))
             .bind(filter.after)

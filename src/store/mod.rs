@@ -91,6 +91,7 @@ pub use results::{DeliveryRow, DomainResult, LedgerFilter};
 pub use retention::Swept;
 pub use sources::{Plan, SourceRow, Stored};
 pub use subscribers::{Added, CONFIRM_WITHIN, Own, Wish};
+pub use suppression::{ERASED, Erased};
 pub use words::Cancelled;
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};

@@ -10,10 +10,36 @@ use crate::domain::id::BounceId;
 use crate::domain::time::Timestamp;
 use crate::domain::token::SecretKey;
 use sqlx::AssertSqlSafe;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Why an address that was erased is not mailed; only its owner lifts that, by the form.
-pub(super) const ERASED: &str = "erased";
+pub const ERASED: &str = "erased";
+
+/// So many of those who were erased are read in one page.
+const PAGE: usize = 10_000;
+
+/// Who was erased, in so far as it takes to know them when a list brings them: the
+/// first eight bytes of each hash, so that a million of them fit.
+#[derive(Debug, Default)]
+pub struct Erased(HashSet<u64>);
+
+impl Erased {
+    /// Whether this address was erased.
+    #[must_use]
+    pub fn has(&self, secret: &SecretKey, address: &EmailAddress) -> bool {
+        !self.0.is_empty()
+            && secret
+                .address_hashes(&address.key())
+                .iter()
+                .filter_map(|hash| head(hash))
+                .any(|head| self.0.contains(&head))
+    }
+}
+
+/// The first eight bytes of a hash.
+fn head(hash: &str) -> Option<u64> {
+    u64::from_str_radix(hash.get(..16)?, 16).ok()
+}
 
 impl Store {
     /// Why and since when an address is never mailed; `None` when it is.
@@ -36,15 +62,41 @@ impl Store {
         Ok(None)
     }
 
-    /// Lets an address be mailed again, and forgets its soft bounces. Returns
-    /// whether it was suppressed.
+    /// Who was erased.
+    pub async fn erased(&self) -> Result<Erased, StoreError> {
+        let (mut erased, mut after) = (HashSet::new(), String::new());
+        loop {
+            let page: Vec<(String,)> = each!(&self.reader, |db| {
+                sqlx::query_as(
+                    "SELECT address_hash FROM suppression WHERE address_hash > $1 AND reason = $2
+                     ORDER BY address_hash LIMIT $3",
+                )
+                .bind(&after)
+                .bind(ERASED)
+                .bind(i64::try_from(PAGE).unwrap_or(i64::MAX))
+                .fetch_all(db)
+                .await
+            })?;
+            erased.extend(page.iter().filter_map(|(hash,)| head(hash)));
+            let is_last = page.len() < PAGE;
+            match page.into_iter().next_back() {
+                Some((hash,)) if !is_last => after = hash,
+                _ => return Ok(Erased(erased)),
+            }
+        }
+    }
+
+    /// Lets an address be mailed again that bounced or complained, and forgets its
+    /// soft bounces. Returns whether it was suppressed for that. Who was erased comes
+    /// back by the form only.
     pub async fn lift_suppression(&self, secret: &SecretKey, address: &EmailAddress) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
         let mut lifted = 0;
         for hash in secret.address_hashes(&address.key()) {
             lifted += each!(&mut tx, |db| {
-                sqlx::query("DELETE FROM suppression WHERE address_hash = $1")
+                sqlx::query("DELETE FROM suppression WHERE address_hash = $1 AND reason <> $2")
                     .bind(&hash)
+                    .bind(ERASED)
                     .execute(&mut **db)
                     .await
                     .map(|done| done.rows_affected())

@@ -458,7 +458,7 @@ async fn readers_are_added_imported_exported_and_removed() {
     let good = place.run_with(&["subscriber", "import", "-", "--skip-bad", "--json"], list).await.ok().json();
     assert_eq!((good["added"].as_u64(), good["bad_lines"].as_array().unwrap().len()), (Some(2), 2));
     let plain = place.run_with(&["subscriber", "import", "-"], "ann@example.com\ndan@example.com\n").await.ok();
-    assert!(plain.out.contains("1 address added, 1 subscribed already"), "{}", plain.out);
+    assert!(plain.out.contains("1 address added, 1 here before"), "{}", plain.out);
 
     place.run(&["subscriber", "unsubscribe", "bo@example.com"]).await.ok();
     let back = place.run(&["subscriber", "add", "bo@example.com"]).await;

@@ -135,3 +135,50 @@ async fn an_export_holds_what_was_asked_for_and_nothing_else() {
         assert_eq!(typed(&config, &["subscriber", "export", "--format", "xml"]).await.code, 2);
     }
 }
+
+/// More than one page of them, some with two newsletters: brought, searched, taken
+/// away and brought back, from each engine into each.
+#[tokio::test]
+async fn two_thousand_readers_come_are_found_and_leave_as_they_came() {
+    let reader = |n: usize| {
+        let (name, state) = (["김하나", "Ann \"A\" Lee", ""][n % 3], ["enabled", "enabled", "blocklisted"][n % 3]);
+        let name = name.replace('"', "\"\"");
+        format!(
+            "{n},r{n}@example.com,\"{name}\",{{}},{state},2022-03-05 10:20:30.123456 +0000 UTC,2023-01-01 00:00:00 +0000 UTC\n"
+        )
+    };
+    let list = (0..2_000).map(reader).collect::<String>();
+    let list = format!("uuid,email,name,attributes,status,created_at,updated_at\n{list}");
+    let (mut exports, more) =
+        (Vec::new(), "email,newsletter,tags\nr1999@example.com,notes,vip\nr7@example.com,notes,\n");
+    for (bench, config) in places().await {
+        let path = bench.folder.path().join("listmonk.csv");
+        std::fs::write(&path, &list).unwrap();
+        let words = ["subscriber", "import", "listmonk.csv", "-n", "letter", "--json"];
+        let brought = typed(&config, &words).await.ok().json();
+        assert_eq!((&brought["added"], &brought["unsubscribed"]), (&json!(1_334), &json!(666)), "{}", bench.engine);
+        assert_eq!(import(&config, "more.csv", more).await["added"], 2);
+        for (words, count) in [
+            (&[][..], 2_002),
+            (&["--state", "confirmed"], 1_336),
+            (&["--search", "김하나"], 667),
+            (&["--search", "r199"], 12),
+            (&["--tag", "vip"], 2),
+            (&["--newsletter", "notes"], 2),
+        ] {
+            let found = typed(&config, &[&["subscriber", "list", "--json"][..], words].concat()).await.ok().json();
+            assert_eq!(found.as_array().unwrap().len(), count, "{words:?} on {}", bench.engine);
+        }
+        exports.push((export(&config, "csv").await, export(&config, "json").await));
+    }
+    // What one engine wrote as CSV and the other as JSON, each into both.
+    for (number, (csv, json)) in exports.iter().enumerate() {
+        assert_eq!((csv.lines().count(), json.lines().count()), (2_003, 2_002));
+        let (name, text) = if number == 0 { ("back.csv", csv) } else { ("back.jsonl", json) };
+        for (into, config) in places().await {
+            assert_eq!(import(&config, name, text).await["bad"], 0);
+            let again = (export(&config, "csv").await, export(&config, "json").await);
+            assert!(again.0 == *csv && again.1 == *json, "{name} into {}", into.engine);
+        }
+    }
+}

@@ -13,6 +13,7 @@ use std::process::Stdio;
 use std::time::Duration;
 use syndicated::clock::Chance;
 use syndicated::config::{Config, Environment};
+use syndicated::domain::email_address::EmailAddress;
 use syndicated::flow::import::{Counts, Import, ImportError, List, STEP_ROWS, Terms, Told, Watcher};
 use syndicated::read::roster::Rules;
 use syndicated::store::{Store, SubscriptionFilter};
@@ -58,7 +59,7 @@ async fn the_three_lists_of_mailchimp_come_with_their_states_dates_and_tags() {
         let foreseen = std::fs::read_to_string(bench.folder.path().join("report.csv")).unwrap();
 
         let done = typed(&config, &words).await.ok().out;
-        let sum = "2 addresses added, 0 subscribed already, 2 remembered as having left, 1 never subscribed\n";
+        let sum = "2 addresses added, 0 here before, 2 remembered as having left, 1 never subscribed\n";
         assert!(done.ends_with(sum), "{done}");
         let report = std::fs::read_to_string(bench.folder.path().join("report.csv")).unwrap();
         assert_eq!(report, foreseen, "{}", bench.engine);
@@ -85,7 +86,7 @@ async fn the_three_lists_of_mailchimp_come_with_their_states_dates_and_tags() {
 
         // The same again changes nothing.
         let again = typed(&config, &words).await.ok().out;
-        assert!(again.ends_with("0 addresses added, 4 subscribed already, 1 never subscribed\n"), "{again}");
+        assert!(again.ends_with("0 addresses added, 4 here before, 1 never subscribed\n"), "{again}");
         assert_eq!(show(&config, "ann@example.com").await, ann);
     }
 }
@@ -111,7 +112,7 @@ async fn who_left_stays_out_and_a_list_that_says_so_is_believed() {
         assert_eq!(
             done,
             json!({
-                "added": 1, "pending": 1, "unsubscribed": 0, "ended": 2, "already": 2, "left": 1, "kept": 1, "nobody": 0, "bad": 1,
+                "added": 1, "pending": 1, "unsubscribed": 0, "ended": 2, "already": 2, "left": 1, "kept": 1, "nobody": 0, "erased": 0, "bad": 1,
                 "written": true, "resumed": false,
             }),
             "{}",
@@ -168,7 +169,7 @@ async fn nothing_is_written_while_a_line_is_bad_and_each_is_named() {
         assert!(refused.out.ends_with("import the others with --skip-bad\n"), "{}", refused.out);
         assert_eq!(typed(&config, &["subscriber", "list", "--json"]).await.ok().json(), json!([]));
         let done = typed(&config, &[&words[..], &["--skip-bad"]].concat()).await.ok().out;
-        assert!(done.ends_with("1 address added, 0 subscribed already, 30 bad\n"), "{done}");
+        assert!(done.ends_with("1 address added, 0 here before, 30 bad\n"), "{done}");
         for (words, code) in [
             (&["list.csv", "-n", "letter"][..], 1),
             (&["list.csv", "--map", "Mail"], 2),
@@ -289,11 +290,65 @@ async fn a_killed_program_goes_on_with_the_same_command() {
         child.kill().await.unwrap();
         let done = typed(&config, &words).await.ok().out;
         assert!(done.contains("going on with list.csv, line "), "{}: {done}", bench.engine);
-        let sum = format!("{count} addresses added, 0 subscribed already\n");
+        let sum = format!("{count} addresses added, 0 here before\n");
         assert!(done.ends_with(&sum), "{done}");
         let mut report = csv::Reader::from_path(bench.folder.path().join("report.csv")).unwrap();
         let lines: Vec<usize> = report.records().map(|row| row.unwrap()[1].parse().unwrap()).collect();
         assert_eq!(lines, (2..count + 2).collect::<Vec<_>>(), "each line once, in its order");
         assert_eq!(bench.texts("SELECT CAST(COUNT(*) AS TEXT) FROM subscription").await, [count.to_string()]);
+    }
+}
+
+/// A mail that is promised is sent; and nobody is brought back by a list, or by hand,
+/// who was erased.
+#[tokio::test]
+async fn who_is_never_mailed_is_not_said_to_be() {
+    for bench in engines::all().await {
+        let config = configured(&bench);
+        let add = async |email| typed(&config, &["subscriber", "add", email, "-n", "letter"]).await;
+        for email in ["ann@example.com", "ben@example.com"] {
+            add(email).await.ok();
+        }
+        typed(&config, &["subscriber", "erase", "ann@example.com"]).await.ok();
+        let again = add("Ann@example.com").await;
+        assert!(again.code == 1 && again.out.contains("was erased, "), "{}{}", again.out, again.err);
+        let lifted = typed(&config, &["bounce", "lift", "ann@example.com"]).await;
+        assert!(lifted.code == 2 && lifted.err.contains("by the form"), "{}", lifted.err);
+
+        let list = "email,state,name\nANN@example.com,confirmed,Ann\nann@example.com,unsubscribed,Ann\nnew@example.com,confirmed,\n";
+        std::fs::write(bench.folder.path().join("old.csv"), list).unwrap();
+        let words = ["subscriber", "import", "old.csv", "-n", "letter", "--report", "r.csv"];
+        let report = || std::fs::read_to_string(bench.folder.path().join("r.csv")).unwrap();
+        typed(&config, &[&words[..], &["--dry-run"]].concat()).await.ok();
+        let foreseen = report();
+        let done = typed(&config, &words).await.ok().out;
+        assert!(done.ends_with("1 address added, 0 here before, 2 erased here and left out\n"), "{done}");
+        assert_eq!(report(), foreseen, "{}", bench.engine);
+        assert!(foreseen.contains("old.csv,2,ANN@example.com,erased,was erased here; comes back by the form only\n"));
+        assert_eq!(
+            bench.texts("SELECT email FROM subscriber ORDER BY id").await,
+            ["ben@example.com", "new@example.com"]
+        );
+
+        // A report is not written over the list, nor over anything else that is there.
+        for dry in [&["--dry-run"][..], &[]] {
+            let words = [&["subscriber", "import", "old.csv", "-n", "letter", "--report", "old.csv"][..], dry].concat();
+            let slip = typed(&config, &words).await;
+            assert!(slip.code == 1 && slip.err.contains("is no report; name another file"), "{}", slip.err);
+            assert_eq!(std::fs::read_to_string(bench.folder.path().join("old.csv")).unwrap(), list);
+        }
+
+        // Who bounced is mailed again when a person says so.
+        let (secret, ben) = (load(&config).secret.clone(), "ben@example.com".parse::<EmailAddress>().unwrap());
+        let hash = secret.address_hash(&ben.key());
+        bench
+            .execute(&format!(
+                "INSERT INTO suppression (address_hash, reason, created_at) VALUES ('{hash}', 'hard 5.1.1', 1)"
+            ))
+            .await;
+        let again = add("ben@example.com").await;
+        assert!(again.code == 1 && again.out.contains("`syndicated bounce lift ben@example.com`"), "{}", again.out);
+        typed(&config, &["bounce", "lift", "ben@example.com"]).await.ok();
+        assert!(add("ben@example.com").await.ok().out.contains("was subscribed to letter already"));
     }
 }

@@ -56,26 +56,29 @@ async fn readers_are_found_by_what_is_known_of_them() {
             &["ann@example.com", "--newsletter", "letter", "--name", "Ann Lee", "--tag", "vip", "--tag", "book club"][..],
             &["BEN_1@Example.org", "--newsletter", "letter", "--cadence", "daily", "--language", "ko"],
             &["ben21@example.org", "--newsletter", "notes", "--name", "Élodie", "--tag", "vip"],
+            &["hana@한글.kr", "--newsletter", "notes", "--cadence", "monthly", "--name", "Hana"],
         ] {
             typed(&config, &[&["subscriber", "add"][..], words].concat()).await.ok();
         }
         typed(&config, &["subscriber", "unsubscribe", "ben21@example.org"]).await.ok();
-        let all = ["ann@example.com", "BEN_1@Example.org", "ben21@example.org"];
+        let all = ["ann@example.com", "BEN_1@Example.org", "ben21@example.org", "hana@한글.kr"];
         for (words, found) in [
             (&[][..], &all[..]),
             (&["--newsletter", "letter"], &all[..2]),
-            (&["--state", "unsubscribed"], &all[2..]),
+            (&["--state", "unsubscribed"], &all[2..3]),
             (&["--cadence", "daily"], &all[1..2]),
             (&["--language", "ko"], &all[1..2]),
             (&["--tag", "book club"], &all[..1]),
-            (&["--tag", "vip", "--newsletter", "notes"], &all[2..]),
+            (&["--tag", "vip", "--newsletter", "notes"], &all[2..3]),
             (&["--tag", "v"], &[]),
-            (&["--search", "EXAMPLE.ORG"], &all[1..]),
+            (&["--search", "EXAMPLE.ORG"], &all[1..3]),
             // What stands for any letter elsewhere is a letter here.
             (&["--search", "ben_1"], &all[1..2]),
             (&["--search", "%"], &[]),
             (&["--search", "ann l"], &all[..1]),
-            (&["--search", "Élo"], &all[2..]),
+            (&["--search", "Élo"], &all[2..3]),
+            (&["--search", "한글"], &all[3..]),
+            (&["--search", "XN--BJ0BJ06E"], &all[3..]),
             (&["--since", "2020-01-01"], &all[..]),
             (&["--before", "2020-01-01"], &[]),
             (&["--paused"], &[]),
@@ -169,6 +172,21 @@ async fn an_operator_confirms_pauses_ends_and_sees_it_all() {
         assert_eq!(typed(&config, &["subscriber", "confirm", "ann@example.com", "-n", "notes"]).await.code, 1);
         typed(&config, &["subscriber", "unsubscribe", "ann@example.com"]).await.ok();
         assert_eq!(states().await, ["unsubscribed", "unsubscribed"]);
+        // What cannot be done is not said to be done.
+        let late =
+            typed(&config, &["subscriber", "change", "ann@example.com", "-n", "letter", "--cadence", "weekly"]).await;
+        assert_eq!((late.code, late.out.as_str()), (1, "ann@example.com does not get letter any more\n"));
+        let twice = typed(&config, &["subscriber", "unsubscribe", "ann@example.com", "-n", "letter"]).await.ok().out;
+        assert_eq!(twice, "ann@example.com did not get letter any more\n");
+        for (wrong, why) in [
+            (&["change", "ann@example.com", "-n", "letter"][..], "say what to change"),
+            (&["add", "eve@example.com", "-n", "letter", "--timezone", "Seoul"], "did you mean `Asia/Seoul`?"),
+            (&["add", "eve@example.com", "-n", "leter"], "there is: letter, notes"),
+            (&["add", "eve@example.com"], "name one of letter, notes by --newsletter"),
+        ] {
+            let done = typed(&config, &[&["subscriber"][..], wrong].concat()).await;
+            assert!(done.code == 2 && done.err.contains(why), "{wrong:?}: {}", done.err);
+        }
         let words = typed(&config, &["subscriber", "show", "ann@example.com"]).await.ok().out;
         assert!(words.contains("by the operator") && words.contains("letter / daily"), "{words}");
         for verb in ["show", "unsubscribe", "erase"] {

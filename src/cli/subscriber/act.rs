@@ -7,12 +7,13 @@ use crate::cli::day::{begin, day};
 use crate::cli::ending::{Said, Usage};
 use crate::cli::output::Out;
 use crate::cli::setting::local;
+use crate::config::Config;
 use crate::domain::consent::Given;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::slug::Slug;
 use crate::domain::subscriber::SubscriptionState;
 use crate::domain::tag::Tag;
-use crate::store::{Added, Change};
+use crate::store::{Added, Change, ERASED, Store};
 use chrono::NaiveDate;
 use clap::Args;
 use serde_json::json;
@@ -29,6 +30,10 @@ pub struct Add {
 pub(super) async fn add(it: Add, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     let (config, store) = setting.open().await?;
     let entry = Entry::new(it.email, &it.terms, &config, "added by the operator").map_err(Usage)?;
+    if let Some(why) = never_mailed(&store, &config, &entry.email).await? {
+        out.line(why)?;
+        return Err(Said.into());
+    }
     let added = store.add_confirmed(&[entry.wish()], setting.clock.now()).await?;
     let Entry { email, newsletter, cadence, .. } = &entry;
     let left = added.first() == Some(&Added::Left);
@@ -47,6 +52,20 @@ pub(super) async fn add(it: Add, setting: &Setting, out: &mut Out) -> anyhow::Re
     }
 }
 
+/// Why no newsletter would reach an address, whatever it were subscribed to; `None`
+/// when mails go there.
+async fn never_mailed(store: &Store, config: &Config, email: &EmailAddress) -> anyhow::Result<Option<String>> {
+    let Some((reason, since)) = store.suppression(&config.secret, email).await? else { return Ok(None) };
+    let since = local(config.site.timezone, since);
+    Ok(Some(if reason == ERASED {
+        format!("{email} was erased, {since}: only its owner can come back, by the form")
+    } else {
+        format!(
+            "{email} is not mailed: {reason}, since {since}; `syndicated bounce lift {email}` lets it be mailed again"
+        )
+    }))
+}
+
 /// `subscriber confirm`.
 #[derive(Debug, Args)]
 pub struct Confirm {
@@ -63,6 +82,10 @@ pub struct Confirm {
 pub(super) async fn confirm(it: Confirm, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     let (config, store) = setting.open().await?;
     let subscription = find(&store, &config, &it.email, it.newsletter.as_ref()).await?;
+    if let Some(why) = never_mailed(&store, &config, &it.email).await? {
+        out.line(why)?;
+        return Err(Said.into());
+    }
     let newsletter = &subscription.newsletter;
     let consent = it.consent.unwrap_or_else(|| "confirmed by the operator".to_owned());
     let added = match subscription.state {
@@ -140,6 +163,10 @@ pub struct Unsubscribe {
 pub(super) async fn unsubscribe(it: Unsubscribe, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     let (_, store) = setting.open().await?;
     for subscription in one_or_all(&store, &it.email, it.newsletter.as_ref()).await? {
+        if subscription.state == SubscriptionState::Unsubscribed {
+            out.line(format!("{} did not get {} any more", it.email, subscription.newsletter))?;
+            continue;
+        }
         store.unsubscribe(subscription.id, &Given::by_command("the operator", ""), setting.clock.now()).await?;
         out.line(format!("{} gets {} no more", it.email, subscription.newsletter))?;
     }

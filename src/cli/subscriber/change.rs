@@ -1,12 +1,14 @@
 //! `subscriber change`: how often, of what, and by whose clock an address is mailed.
 
 use super::super::Setting;
-use super::super::ending::Usage;
+use super::super::ending::{Said, Usage};
 use super::super::output::Out;
 use super::find;
+use crate::config::zone;
 use crate::domain::consent::Given;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::slug::Slug;
+use crate::domain::subscriber::SubscriptionState;
 use crate::flow::import::resolve;
 use crate::store;
 use chrono_tz::Tz;
@@ -27,7 +29,7 @@ pub struct Change {
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     topics: Option<Vec<Slug>>,
     /// Whose clock shows the reader's morning, in every newsletter.
-    #[arg(long, value_name = "ZONE")]
+    #[arg(long, value_name = "ZONE", value_parser = zone)]
     timezone: Option<Tz>,
 }
 
@@ -43,7 +45,14 @@ pub(super) async fn run(it: Change, setting: &Setting, out: &mut Out) -> anyhow:
         it.topics.map(|topics| if topics.iter().any(|name| name.as_str() == "all") { Vec::new() } else { topics });
     resolve(&config, Some(&newsletter.name), it.cadence.as_ref(), topics.as_deref().unwrap_or_default())
         .map_err(Usage)?;
+    if it.cadence.is_none() && topics.is_none() && it.timezone.is_none() {
+        return Err(Usage("say what to change: --cadence, --topics or --timezone".to_owned()).into());
+    }
     let subscription = find(&store, &config, &it.email, Some(&newsletter.name)).await?;
+    if subscription.state == SubscriptionState::Unsubscribed {
+        out.line(format!("{} does not get {} any more", it.email, newsletter.name))?;
+        return Err(Said.into());
+    }
     let change =
         store::Change { cadence: it.cadence, topics, timezone: it.timezone.map(Some), ..store::Change::default() };
     let given = Given::by_command("syndicated subscriber change", "");

@@ -189,7 +189,7 @@ fn whose(format: Format) -> String {
 fn in_words(counts: &Counts) -> String {
     let added = usize::try_from(counts.added).unwrap_or(usize::MAX);
     let mut parts = vec![format!("{} added", count(added, "address", "addresses"))];
-    parts.push(format!("{} subscribed already", counts.already));
+    parts.push(format!("{} here before", counts.already));
     for (number, words) in [
         (counts.pending, "waiting to be confirmed"),
         (counts.unsubscribed, "remembered as having left"),
@@ -197,6 +197,7 @@ fn in_words(counts: &Counts) -> String {
         (counts.left, "had unsubscribed here and stay so"),
         (counts.kept, "confirmed here after leaving there"),
         (counts.nobody, "never subscribed"),
+        (counts.erased, "erased here and left out"),
         (counts.bad, "bad"),
     ] {
         if number > 0 {
@@ -286,6 +287,9 @@ impl Watcher for Watching {
     }
 }
 
+/// How each report begins.
+const REPORT_HEAD: &str = "file,line,email,what,why\n";
+
 /// What became of each line, as CSV.
 struct Report(csv::Writer<BufWriter<File>>);
 
@@ -295,8 +299,15 @@ impl Report {
         let open = || {
             // Addresses of readers are for nobody else.
             let mut file = private().open(path)?;
-            if file.metadata()?.len() < length {
-                return Err(std::io::Error::other("it is shorter than it was when the import was stopped"));
+            let there = file.metadata()?.len();
+            if there < length {
+                return Err(std::io::Error::other(
+                    "it is shorter than the report was when this import was stopped; name that one, or none",
+                ));
+            }
+            // A slip of the hand does not cost anybody the list itself.
+            if length == 0 && there > 0 && !begins_as_report(&file)? {
+                return Err(std::io::Error::other("it is there already, and is no report; name another file"));
             }
             file.set_len(length)?;
             file.seek(SeekFrom::End(0))?;
@@ -305,7 +316,7 @@ impl Report {
         let file = open().with_context(|| format!("cannot write {}", path.display()))?;
         let mut writer = csv::Writer::from_writer(BufWriter::new(file));
         if length == 0 {
-            writer.write_record(["file", "line", "email", "what", "why"])?;
+            writer.write_record(REPORT_HEAD.trim_end().split(','))?;
         }
         Ok(Self(writer))
     }
@@ -324,10 +335,16 @@ impl Report {
     }
 }
 
+fn begins_as_report(file: &File) -> std::io::Result<bool> {
+    let mut head = Vec::new();
+    file.take(REPORT_HEAD.len() as u64).read_to_end(&mut head)?;
+    Ok(head == REPORT_HEAD.as_bytes())
+}
+
 /// How a file is opened that only this user may read.
 fn private() -> std::fs::OpenOptions {
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut options = File::options();
-    options.create(true).truncate(false).write(true).mode(0o600);
+    options.create(true).truncate(false).read(true).write(true).mode(0o600);
     options
 }

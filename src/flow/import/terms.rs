@@ -45,20 +45,24 @@ pub fn resolve<'c>(
     topics: &[Slug],
 ) -> Result<(&'c Newsletter, &'c Cadence), String> {
     let newsletter = match (newsletter, config.newsletters.as_slice()) {
-        (Some(name), _) => {
-            config.newsletter(name.as_str()).ok_or_else(|| format!("there is no newsletter `{name}`"))?
-        }
+        (Some(name), _) => config.newsletter(name.as_str()).ok_or_else(|| {
+            format!("there is no newsletter `{name}`{}", there_is(config.newsletters.iter().map(|one| &one.name)))
+        })?,
         (None, [only]) => only,
         (None, []) => return Err("no newsletter is configured".to_owned()),
         (None, several) => {
             let names: Vec<_> = several.iter().map(|newsletter| newsletter.name.as_str()).collect();
-            return Err(format!("there are several newsletters: name one of {}", names.join(", ")));
+            return Err(format!("there are several newsletters: name one of {} by --newsletter", names.join(", ")));
         }
     };
     let cadence = match cadence {
-        Some(name) => newsletter
-            .cadence(name.as_str())
-            .ok_or_else(|| format!("newsletter `{}` has no cadence `{name}`", newsletter.name))?,
+        Some(name) => newsletter.cadence(name.as_str()).ok_or_else(|| {
+            format!(
+                "newsletter `{}` has no cadence `{name}`{}",
+                newsletter.name,
+                there_is(newsletter.cadences.iter().map(|one| &one.name))
+            )
+        })?,
         None => newsletter
             .cadences
             .first()
@@ -74,11 +78,16 @@ fn known_topics(newsletter: &Newsletter, topics: &[Slug]) -> Result<(), String> 
     match topics.iter().find(|name| !known(name)) {
         None => Ok(()),
         Some(other) => {
-            let names: Vec<_> = newsletter.topics.iter().map(|topic| topic.name.as_str()).collect();
-            let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            Err(format!("newsletter `{}` has no topic `{other}`; there is: {there}", newsletter.name))
+            let there = there_is(newsletter.topics.iter().map(|topic| &topic.name));
+            Err(format!("newsletter `{}` has no topic `{other}`{there}", newsletter.name))
         }
     }
+}
+
+/// What could have been named instead.
+fn there_is<'a>(names: impl Iterator<Item = &'a Slug>) -> String {
+    let names: Vec<_> = names.map(Slug::as_str).collect();
+    format!("; there is: {}", if names.is_empty() { "none".to_owned() } else { names.join(", ") })
 }
 
 /// A name as a greeting can hold it; `None` when nothing is left.
@@ -110,7 +119,7 @@ impl Import<'_> {
             // Our own export tells all there is to tell.
             (None, _) if format == Format::Own => String::new(),
             (None, Some(words)) => words.clone(),
-            (None, None) => in_words(file, format, created_at, confirmed_at),
+            (None, None) => in_words(file, format, entry.state, created_at, confirmed_at),
         };
         let own = entry.consents.filter(|consents| !consents.is_empty() || words.is_empty());
         let own = own.map(|consents| consents.into_iter().map(storable_consent).collect());
@@ -163,12 +172,21 @@ fn storable_consent(mut consent: Consent) -> Consent {
 }
 
 /// What a list says of a consent, for the record.
-fn in_words(file: &str, format: Format, created: Option<Timestamp>, confirmed: Option<Timestamp>) -> String {
+fn in_words(
+    file: &str,
+    format: Format,
+    state: SubscriptionState,
+    created: Option<Timestamp>,
+    confirmed: Option<Timestamp>,
+) -> String {
     let source = match format {
         Format::Own | Format::Csv | Format::Addresses => format!("imported by the operator from {file}"),
         other => format!("imported by the operator from {file}, an export of {other}"),
     };
     match (created, confirmed) {
+        (Some(created), None) if state == SubscriptionState::Pending => {
+            format!("{source}: asked for at {created}, not confirmed")
+        }
         (Some(created), Some(confirmed)) if created != confirmed => {
             format!("{source}: asked for at {created}, confirmed at {confirmed}")
         }

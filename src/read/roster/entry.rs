@@ -69,8 +69,10 @@ const STATES: [(&str, State); 40] = [
 const LONGEST_TEXT: usize = 2_000;
 
 pub(super) fn meaning(cells: &Cells<'_>, format: Format, state: Option<SubscriptionState>) -> Meaning {
-    // Mailchimp lists contacts that never asked for mails as well.
-    if format == Format::Mailchimp && cells.get(Field::CreatedAt).or(cells.get(Field::ConfirmedAt)).is_none() {
+    // Mailchimp lists contacts that never asked for mails as well. Whoever left is remembered, if they asked or not.
+    let has = |field| cells.get(field).is_some();
+    let left = has(Field::EndedAt) || has(Field::BouncedAt);
+    if format == Format::Mailchimp && !left && !has(Field::CreatedAt) && !has(Field::ConfirmedAt) {
         return Meaning::Nobody("Mailchimp knows of no consent: it is not subscribed there".to_owned());
     }
     match entry(cells, format, state) {

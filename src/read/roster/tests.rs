@@ -88,6 +88,11 @@ fn mailchimp_tells_by_its_columns_who_left_and_who_is_dead() {
         told(&read[0])[3..],
         ["2020-05-13T10:18:25Z", "unsubscribed at Mailchimp: no longer interested", "", "Editors"]
     );
+    // Whoever left is remembered, although Mailchimp knows of no consent.
+    let (_, read) = entries(
+        "Email Address,OPTIN_TIME,CONFIRM_TIME,UNSUB_TIME,LEID,EUID\nd@example.com,,,2021-05-13 10:18:25,1,a\n",
+    );
+    assert_eq!(told(&read[0])[..4], ["unsubscribed", "", "", "2021-05-13T10:18:25Z"]);
     let (_, read) = entries(
         "Email Address,OPTIN_TIME,CONFIRM_TIME,CLEAN_TIME,CLEAN_CAMPAIGN_TITLE,CLEAN_CAMPAIGN_ID,LEID,EUID\nc@example.com,2018-02-12 10:54:27,,2020-03-23 17:30:05,,,1,a\n",
     );
