@@ -102,6 +102,12 @@ impl Publisher {
         self.invalidate();
     }
 
+    /// A feed's bytes, where they are ready and nothing has changed since.
+    #[must_use]
+    pub fn ready(&self, key: &FeedKey) -> Option<Arc<Packed>> {
+        self.kept.get(key).filter(|ready| self.is_good(ready)).map(|ready| ready.packed.clone())
+    }
+
     /// A feed's bytes; `None` when there is no such feed. One reader has it
     /// rendered anew and the others wait for that, but not for long: when the
     /// database is slow, they get what was there before.

@@ -1,92 +1,68 @@
 //! Feeds as bytes, and the front page that lists them.
 
-use super::{Failure, Web};
+use super::{Failure, Web, dress};
 use crate::config::Config;
 use crate::domain::label::{LabelKey, LabelKind};
 use crate::domain::time::Timestamp;
 use crate::flow::publish::{Coding, FeedKey, FeedOf, Packed};
 use crate::publish::Format;
 use crate::render::{IndexContext, IndexFeed, IndexItem};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::{self, HeaderMap, HeaderValue};
-use axum::http::{StatusCode, Uri};
+use axum::http::{Method, Request, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Response};
 use chrono::DateTime;
+use percent_encoding::percent_decode_str;
 
 /// Readers may keep a feed for five minutes, and show it while they ask again.
 const CACHE: &str = "public, max-age=300, stale-while-revalidate=3600";
 
-pub(super) async fn of_site(State(web): State<Web>, uri: Uri, headers: HeaderMap) -> Response {
-    let file = uri.path().rsplit('/').next().unwrap_or_default();
-    feed(&web, FeedKey::in_file(file, |_| Some(FeedOf::Site)), &uri, &headers).await
+/// Whichever feed stands at an address.
+pub(super) async fn feed(State(web): State<Web>, uri: Uri, headers: HeaderMap) -> Response {
+    let Some(key) = key(&uri) else { return web.failure(Failure::NotFound) };
+    match web.publisher.get(&key).await {
+        Ok(Some(feed)) => answer(&feed, key.format, &headers),
+        Ok(None) => web.failure(Failure::NotFound),
+        Err(error) => web.failure(Failure::Busy(error.to_string())),
+    }
 }
 
-pub(super) async fn of_newsletter(
-    State(web): State<Web>,
-    Path(file): Path<String>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    let key = FeedKey::in_file(&file, |name| Some(FeedOf::Newsletter(name.parse().ok()?)));
-    feed(&web, key, &uri, &headers).await
+/// The answer to a request for a feed that is ready, as nearly all requests are:
+/// it needs no task of its own, and nobody who is waited for.
+pub(super) fn at_once<B>(web: &Web, request: &Request<B>) -> Option<Response> {
+    if *request.method() != Method::GET {
+        return None;
+    }
+    let key = key(request.uri())?;
+    let mut response = answer(&web.publisher.ready(&key)?, key.format, request.headers());
+    dress(&mut response, false, false);
+    Some(response)
 }
 
-pub(super) async fn of_source(
-    State(web): State<Web>,
-    Path(file): Path<String>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    let key = FeedKey::in_file(&file, |name| Some(FeedOf::Source(name.parse().ok()?)));
-    feed(&web, key, &uri, &headers).await
-}
-
-pub(super) async fn of_tag(State(web): State<Web>, Path(file): Path<String>, uri: Uri, headers: HeaderMap) -> Response {
-    labelled(&web, LabelKind::Tag, &file, &uri, &headers).await
-}
-
-pub(super) async fn of_author(
-    State(web): State<Web>,
-    Path(file): Path<String>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    labelled(&web, LabelKind::Author, &file, &uri, &headers).await
-}
-
-pub(super) async fn of_language(
-    State(web): State<Web>,
-    Path(file): Path<String>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    labelled(&web, LabelKind::Language, &file, &uri, &headers).await
-}
-
-async fn labelled(web: &Web, kind: LabelKind, file: &str, uri: &Uri, headers: &HeaderMap) -> Response {
-    let key = FeedKey::in_file(file, |name| Some(FeedOf::Label(kind, LabelKey::of(name)?)));
-    feed(web, key, uri, headers).await
-}
-
-/// `?full=0` and `?page=3` of a feed.
-async fn feed(web: &Web, key: Option<FeedKey>, uri: &Uri, headers: &HeaderMap) -> Response {
-    let Some(mut key) = key else { return web.failure(Failure::NotFound) };
+/// `/feed.rss`, `/feeds/NAME.rss`, `/tags/NAME.rss` and so on, with `?full=0` and `?page=3`.
+fn key(uri: &Uri) -> Option<FeedKey> {
+    let path = uri.path().strip_prefix('/')?;
+    let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
+    let file = percent_decode_str(file).decode_utf8().ok()?;
+    let label = |kind, name: &str| Some(FeedOf::Label(kind, LabelKey::of(name)?));
+    let mut key = FeedKey::in_file(&file, |name| match folder {
+        "" => (name == "feed").then_some(FeedOf::Site),
+        "feeds" => Some(FeedOf::Newsletter(name.parse().ok()?)),
+        "sources" => Some(FeedOf::Source(name.parse().ok()?)),
+        "tags" => label(LabelKind::Tag, name),
+        "authors" => label(LabelKind::Author, name),
+        "languages" => label(LabelKind::Language, name),
+        _ => None,
+    })?;
     for (name, value) in url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
-        match (name.as_ref(), value.as_ref()) {
-            ("full", value) => key.full = value != "0",
-            ("page", value) => match value.parse() {
-                Ok(page) => key.page = Some(page),
-                Err(_) => return web.failure(Failure::NotFound),
-            },
+        match name.as_ref() {
+            "full" => key.full = value != "0",
+            "page" => key.page = Some(value.parse().ok()?),
             // Readers' programs add words of their own, against caches.
             _ => {}
         }
     }
-    match web.publisher.get(&key).await {
-        Ok(Some(feed)) => answer(&feed, key.format, headers),
-        Ok(None) => web.failure(Failure::NotFound),
-        Err(error) => web.failure(Failure::Busy(error.to_string())),
-    }
+    Some(key)
 }
 
 /// Conditional requests as RFC 9110 section 13 has them: `If-None-Match` first,
