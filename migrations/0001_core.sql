@@ -49,7 +49,9 @@ CREATE TABLE source (
     sought_at     BIGINT,
     -- A permanent redirect that is being watched before it is believed.
     moved_to      TEXT,
-    moved_since   BIGINT
+    moved_since   BIGINT,
+    -- Raised with every change that a feed of its posts could show.
+    revision      BIGINT  NOT NULL DEFAULT 0
 );
 CREATE INDEX source_due ON source (next_poll_at) WHERE state = 'active' AND NOT removed;
 -- Those that are polled now: a handful.
@@ -124,6 +126,20 @@ CREATE INDEX post_by_text ON post (source_id, fingerprint);
 CREATE INDEX post_by_date ON post (source_id, dated_at);
 CREATE INDEX post_newest ON post (dated_at);
 CREATE INDEX post_live ON post (first_seen_at) WHERE standing = 'live';
+
+-- What a post says of itself that feeds are made of: its tags, authors and language.
+CREATE TABLE post_label (
+    post_id  BIGINT NOT NULL REFERENCES post (id),
+    kind     TEXT   NOT NULL CHECK (kind IN ('tag', 'author', 'language')),
+    -- The name as it is compared, and as it stands in addresses.
+    key      TEXT   NOT NULL,
+    -- As the post writes it.
+    name     TEXT   NOT NULL,
+    -- The post's own, by which feeds are sorted.
+    dated_at BIGINT NOT NULL,
+    PRIMARY KEY (post_id, kind, key)
+);
+CREATE INDEX post_labelled ON post_label (kind, key, dated_at);
 
 -- Every text that a post had before its present one.
 CREATE TABLE post_version (

@@ -2,35 +2,68 @@
 
 use super::ending::Usage;
 use super::{Out, Setting};
+use crate::clock::Clock;
+use crate::domain::label::{LabelKey, LabelKind};
 use crate::domain::slug::Slug;
-use crate::flow::publish::{FeedKey, FeedKind, Publisher};
+use crate::flow::publish::{FeedKey, FeedOf, Publisher};
 use crate::publish::Format;
 use arc_swap::ArcSwap;
 use clap::Args;
 use std::sync::Arc;
 
-/// `feed NEWSLETTER --format FORMAT`.
+/// `feed [NEWSLETTER] --format FORMAT`.
 #[derive(Debug, Args)]
 pub struct Feed {
-    /// A newsletter; with --source, a source.
-    name: Slug,
+    /// A newsletter; the whole site when nothing is named.
+    newsletter: Option<Slug>,
+    /// The feed of a source.
+    #[arg(long, group = "of", conflicts_with = "newsletter")]
+    source: Option<Slug>,
+    /// The feed of a tag.
+    #[arg(long, group = "of", conflicts_with = "newsletter")]
+    tag: Option<String>,
+    /// The feed of an author.
+    #[arg(long, group = "of", conflicts_with = "newsletter")]
+    author: Option<String>,
+    /// The feed of a language, such as ko.
+    #[arg(long, group = "of", conflicts_with = "newsletter")]
+    language: Option<String>,
     /// rss, atom or json.
     #[arg(long, short, default_value = "rss")]
     format: Format,
-    /// The feed of a source instead of a newsletter's.
+    /// Only the beginnings of posts.
     #[arg(long)]
-    source: bool,
+    summaries: bool,
+    /// A document of its archive, from 1, the oldest.
+    #[arg(long)]
+    page: Option<u32>,
 }
 
 pub(super) async fn run(feed: Feed, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     let (config, store) = setting.open().await?;
-    let (kind, what) = if feed.source { (FeedKind::Source, "source") } else { (FeedKind::Newsletter, "newsletter") };
-    let known =
-        if feed.source { config.source(&feed.name).is_some() } else { config.newsletter(feed.name.as_str()).is_some() };
-    if !known {
-        return Err(Usage(format!("there is no {what} `{}` in {}", feed.name, setting.path.display())).into());
-    }
-    let publisher = Publisher::new(store, Arc::new(ArcSwap::from_pointee(config)));
-    let text = publisher.text(&FeedKey { kind, name: feed.name, format: feed.format }).await?;
-    Ok(out.text(&text.unwrap_or_default())?)
+    let missing = |what: &str| Usage(format!("there is no {what} in {}", setting.path.display()));
+    let label = |kind, name: &str| {
+        let key = LabelKey::of(name).ok_or_else(|| Usage(format!("`{name}` names nothing")))?;
+        Ok::<_, Usage>(FeedOf::Label(kind, key))
+    };
+    let of = match &feed {
+        Feed { source: Some(name), .. } => {
+            config.source(name).ok_or_else(|| missing(&format!("source `{name}`")))?;
+            FeedOf::Source(name.clone())
+        }
+        Feed { tag: Some(name), .. } => label(LabelKind::Tag, name)?,
+        Feed { author: Some(name), .. } => label(LabelKind::Author, name)?,
+        Feed { language: Some(name), .. } => label(LabelKind::Language, name)?,
+        Feed { newsletter: Some(name), .. } => {
+            config.newsletter(name.as_str()).ok_or_else(|| missing(&format!("newsletter `{name}`")))?;
+            FeedOf::Newsletter(name.clone())
+        }
+        Feed { newsletter: None, .. } => FeedOf::Site,
+    };
+    let key = FeedKey { of, format: feed.format, full: !feed.summaries, page: feed.page };
+    let publisher = Publisher::new(store, Arc::new(ArcSwap::from_pointee(config)), Clock::system());
+    let text = publisher.text(&key).await?;
+    // What is configured is there; a page, or a word that posts carry, may not be.
+    let text = text.ok_or_else(|| Usage(format!("no post stands in {}", key.of.path())))?;
+    Ok(out.text(&text)?)
 }

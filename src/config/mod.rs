@@ -113,6 +113,18 @@ pub struct Http {
     pub listen: SocketAddr,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// The most bytes of memory that feeds may take, in all their encodings.
+    pub feed_bytes: usize,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            trusted_proxies: Vec::new(),
+            feed_bytes: 64 * 1024 * 1024,
+        }
+    }
 }
 
 /// `[fetch]`.

@@ -55,6 +55,7 @@ pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<N
         table.faults().add(&table.place("settle_max"), format_args!("is shorter than settle ({})", span::show(settle)));
     }
     let feed_items = table.number("feed_items", 1..=500);
+    let feed_age = length(&mut table, "feed_age", Duration::from_secs(DAY)..=Duration::from_secs(3650 * DAY));
     let commercial = commercial(&mut table);
     let welcome = table.flag("welcome").unwrap_or_default();
     let goodbye = table.flag("goodbye").unwrap_or(true);
@@ -77,6 +78,7 @@ pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<N
         settle,
         settle_max,
         feed_items: feed_items.unwrap_or(50),
+        feed_age,
         commercial,
         welcome,
         goodbye,

@@ -98,8 +98,14 @@ pub(super) fn http(mut table: Table<'_>) -> Option<Http> {
     let trusted_proxies = items(&mut table, "trusted_proxies", |text| {
         text.parse::<IpAddr>().map_err(|_| format!("`{text}` is not an address: write one such as \"127.0.0.1\""))
     });
+    let feed_bytes = table.number("feed_bytes", 1_048_576..=1_099_511_627_776);
     table.finish();
-    Some(Http { listen: listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))), trusted_proxies })
+    let usual = Http::default();
+    Some(Http {
+        listen: listen.unwrap_or(usual.listen),
+        trusted_proxies,
+        feed_bytes: feed_bytes.unwrap_or(usual.feed_bytes),
+    })
 }
 
 /// `[fetch]`.

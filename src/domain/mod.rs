@@ -12,6 +12,7 @@ pub mod filter;
 pub mod harvest;
 pub mod html;
 pub mod id;
+pub mod label;
 pub mod language;
 pub mod letter;
 pub mod newsletter;

@@ -35,8 +35,10 @@ pub struct Newsletter {
     pub settle: Duration,
     /// A post that never stands still is mailed this long after it was first seen.
     pub settle_max: Duration,
-    /// How many posts its feeds hold.
+    /// How many posts its feeds hold, and each document of their archives.
     pub feed_items: u32,
+    /// How old a post may be that its feeds hold; its archive holds older ones.
+    pub feed_age: Option<Duration>,
     /// What it must say when the law takes it for advertising (Korea's Network Act, Article 50).
     pub commercial: Option<Commercial>,
     /// Whether a reader who confirms is mailed the newest posts.

@@ -1,82 +1,56 @@
-//! How posts become feeds: rendered once per change, kept compressed, served as
-//! bytes. When the database is away, readers get what was rendered last (P16).
+//! How posts become feeds: rendered once per change, kept packed in memory, served
+//! as bytes. When the database is away, readers get what was rendered last (P16).
+//!
+//! A request costs nothing while nothing has changed: [`Publisher::invalidate`]
+//! says that something has, and the revisions of its sources then say whether a
+//! feed is concerned.
 
+mod feed;
+mod kept;
+mod packed;
+
+pub use feed::{FeedKey, FeedOf};
+pub use packed::{Coding, Packed};
+
+use crate::clock::Clock;
 use crate::config::{Config, Live};
 use crate::domain::post::Post;
 use crate::domain::slug::Slug;
-use crate::domain::source::Source;
 use crate::domain::time::Timestamp;
-use crate::domain::token::sha256_hex;
 use crate::domain::url::HttpUrl;
-use crate::publish::{self, Channel, Format, Item, Origin, PublishError};
-use crate::store::{Store, StoreError};
-use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use crate::publish::{self, Channel, Item, Origin, Pages, PublishError};
+use crate::store::{Chosen, Store, StoreError};
+use kept::{Kept, Ready};
+use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, HashSet};
-use std::io::{self, Write as _};
+use std::hash::{Hash as _, Hasher as _};
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Which feed.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct FeedKey {
-    /// Of a newsletter, or of a source.
-    pub kind: FeedKind,
-    /// Its name.
-    pub name: Slug,
-    /// Its form.
-    pub format: Format,
-}
+/// How long a reader waits for another one's rendering when there is an older one.
+const PATIENCE: Duration = Duration::from_millis(500);
 
-/// What a feed is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FeedKind {
-    /// A newsletter: `/feeds/NAME.rss`.
-    Newsletter,
-    /// A source: `/sources/NAME.rss`.
-    Source,
-}
-
-impl FeedKey {
-    /// Its address on the site.
-    #[must_use]
-    pub fn url(&self, base: &HttpUrl) -> String {
-        let folder = match self.kind {
-            FeedKind::Newsletter => "feeds",
-            FeedKind::Source => "sources",
-        };
-        format!("{}/{folder}/{}.{}", base.as_str().trim_end_matches('/'), self.name, self.format)
-    }
-}
-
-/// A feed's bytes, ready to serve; a reader's copy is a pointer.
-#[derive(Debug)]
-pub struct Representation {
-    /// As they are.
-    pub identity: Bytes,
-    /// Gzipped (RFC 1952).
-    pub gzip: Bytes,
-    /// A digest of the bytes, for entity tags.
-    pub digest: String,
-    /// The last change in the feed.
-    pub modified: Timestamp,
-}
+/// How many posts a feed holds that no newsletter limits, and each document of its archive.
+const ITEMS: u32 = 50;
 
 /// Renders feeds and keeps them.
 #[derive(Debug)]
 pub struct Publisher {
     store: Store,
     config: Live,
-    /// Raised when posts or the configuration change; what was rendered under
-    /// an older number is looked at again before it is served.
+    clock: Clock,
+    /// Raised when posts or the configuration may have changed.
     generation: AtomicU64,
-    kept: Mutex<HashMap<FeedKey, (u64, Arc<Representation>)>>,
-    /// Held by whoever renders: one at a time, so that a crowd of readers costs
-    /// one rendering and not a crowd of them.
-    rendering: tokio::sync::Mutex<()>,
+    /// Raised with the configuration.
+    configured: AtomicU64,
+    /// The sources' revisions as a generation found them.
+    revisions: Mutex<(u64, Arc<HashMap<Slug, i64>>)>,
+    kept: Kept,
+    /// Held by whoever renders a feed: a crowd of readers costs one rendering.
+    turns: Mutex<HashMap<FeedKey, Weak<tokio::sync::Mutex<()>>>>,
 }
 
 /// Why a feed could not be rendered.
@@ -88,72 +62,164 @@ pub enum FeedError {
     /// The writer.
     #[error(transparent)]
     Write(#[from] PublishError),
-    /// Compression, into memory.
+    /// Packing, into memory.
     #[error("the feed cannot be compressed: {0}")]
     Compress(#[from] io::Error),
+}
+
+/// A feed that was written.
+struct Written {
+    text: String,
+    modified: Timestamp,
+    /// When its oldest post is too old for it.
+    good_until: Option<Timestamp>,
 }
 
 impl Publisher {
     /// Feeds of `store` as the configuration says at each moment.
     #[must_use]
-    pub fn new(store: Store, config: Live) -> Self {
+    pub fn new(store: Store, config: Live, clock: Clock) -> Self {
         Self {
             store,
             config,
+            clock,
             generation: AtomicU64::new(1),
-            kept: Mutex::default(),
-            rendering: tokio::sync::Mutex::default(),
+            configured: AtomicU64::new(0),
+            revisions: Mutex::default(),
+            kept: Kept::default(),
+            turns: Mutex::default(),
         }
     }
 
-    /// Says that posts or the configuration have changed.
+    /// Says that posts may have changed.
     pub fn invalidate(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Says that the configuration has changed.
+    pub fn reconfigured(&self) {
+        self.configured.fetch_add(1, Ordering::AcqRel);
+        self.invalidate();
+    }
+
+    /// A feed's bytes, where they are ready and nothing has changed since.
+    #[must_use]
+    pub fn ready(&self, key: &FeedKey) -> Option<Arc<Packed>> {
+        self.kept.get(key).filter(|ready| self.is_good(ready)).map(|ready| ready.packed.clone())
     }
 
     /// A feed's bytes; `None` when there is no such feed. One reader has it
     /// rendered anew and the others wait for that, but not for long: when the
     /// database is slow, they get what was there before.
-    pub async fn get(&self, key: &FeedKey) -> Result<Option<Arc<Representation>>, FeedError> {
-        let generation = self.generation.load(Ordering::Acquire);
-        let kept = self.kept().get(key).cloned();
-        let _turn = match kept {
-            Some((of, representation)) if of == generation => return Ok(Some(representation)),
-            Some((_, old)) => match timeout(PATIENCE, self.rendering.lock()).await {
+    pub async fn get(&self, key: &FeedKey) -> Result<Option<Arc<Packed>>, FeedError> {
+        let before = self.kept.get(key);
+        if let Some(ready) = before.as_ref().filter(|ready| self.is_good(ready)) {
+            return Ok(Some(ready.packed.clone()));
+        }
+        let turn = self.turn_of(key);
+        let _turn = match &before {
+            Some(old) => match timeout(PATIENCE, turn.lock()).await {
                 Ok(turn) => turn,
-                Err(_) => return Ok(Some(old)),
+                Err(_) => return Ok(Some(old.packed.clone())),
             },
-            None => self.rendering.lock().await,
+            None => turn.lock().await,
         };
         // Whoever had the turn before may have done the work.
-        let generation = self.generation.load(Ordering::Acquire);
-        let kept = self.kept().get(key).cloned();
-        let old = match kept {
-            Some((of, representation)) if of == generation => return Ok(Some(representation)),
-            kept => kept.map(|(_, representation)| representation),
-        };
-        match self.render(key).await {
-            Ok(None) => {
-                self.kept().remove(key);
-                Ok(None)
-            }
-            Ok(Some(fresh)) => {
-                // The same bytes keep their place, and so their entity tag and date.
-                let fresh = match old {
-                    Some(old) if old.digest == fresh.digest => old,
-                    _ => Arc::new(fresh),
-                };
-                self.kept().insert(key.clone(), (generation, fresh.clone()));
-                Ok(Some(fresh))
-            }
+        let old = self.kept.get(key);
+        if let Some(ready) = old.as_ref().filter(|ready| self.is_good(ready)) {
+            return Ok(Some(ready.packed.clone()));
+        }
+        match self.renew(key, old.as_deref()).await {
+            Ok(fresh) => Ok(fresh),
             Err(error) => match old {
                 Some(old) => {
-                    tracing::warn!(%error, feed = %key.name, "served as it was rendered last");
-                    Ok(Some(old))
+                    tracing::warn!(%error, feed = key.of.path(), "served as it was rendered last");
+                    Ok(Some(old.packed.clone()))
                 }
                 None => Err(error),
             },
         }
+    }
+
+    /// Whether nothing has happened since a feed was found to be good.
+    fn is_good(&self, ready: &Ready) -> bool {
+        ready.generation.load(Ordering::Acquire) == self.generation.load(Ordering::Acquire)
+            && ready.is_young(self.clock.now())
+    }
+
+    /// Renders a feed if something changed that concerns it.
+    async fn renew(&self, key: &FeedKey, old: Option<&Ready>) -> Result<Option<Arc<Packed>>, FeedError> {
+        // Before anything is read: what changes meanwhile is seen by the next.
+        let generation = self.generation.load(Ordering::Acquire);
+        let config = self.config.load_full();
+        let Some(chosen) = key.of.chosen(&config) else {
+            self.kept.remove(key);
+            return Ok(None);
+        };
+        let stamp = self.stamp(&chosen, generation).await?;
+        if let Some(old) = old.filter(|old| old.stamp == stamp && old.is_young(self.clock.now())) {
+            old.generation.store(generation, Ordering::Release);
+            return Ok(Some(old.packed.clone()));
+        }
+        let Some(Written { text, modified, good_until }) = self.write(&config, key, &chosen).await? else {
+            self.kept.remove(key);
+            return Ok(None);
+        };
+        // The same bytes keep their place, and so their entity tag and date.
+        let same = old.filter(|old| old.packed.digest == packed::digest(&text)).map(|old| old.packed.clone());
+        let packed = match same {
+            Some(packed) => packed,
+            // Off the threads that serve: it takes as long as a thousand answers.
+            None => Arc::new(
+                tokio::task::spawn_blocking(move || Packed::new(text, modified)).await.map_err(io::Error::other)??,
+            ),
+        };
+        self.kept.put(key.clone(), Ready::new(packed.clone(), stamp, good_until, generation), config.http.feed_bytes);
+        Ok(Some(packed))
+    }
+
+    /// Of what a feed is made, as a number: the configuration, and the revisions of its sources.
+    async fn stamp(&self, chosen: &Chosen, generation: u64) -> Result<u64, StoreError> {
+        let revisions = self.revisions(generation).await?;
+        let mut hasher = DefaultHasher::new();
+        self.configured.load(Ordering::Acquire).hash(&mut hasher);
+        let mut of = |names: &mut dyn Iterator<Item = &Slug>| {
+            for name in names {
+                (name, revisions.get(name)).hash(&mut hasher);
+            }
+        };
+        match chosen {
+            Chosen::Sources(names) => of(&mut names.iter()),
+            Chosen::All | Chosen::Labelled(..) => {
+                let mut names: Vec<&Slug> = revisions.keys().collect();
+                names.sort_unstable();
+                of(&mut names.into_iter());
+            }
+        }
+        Ok(hasher.finish())
+    }
+
+    async fn revisions(&self, generation: u64) -> Result<Arc<HashMap<Slug, i64>>, StoreError> {
+        {
+            let known = self.revisions.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.0 == generation {
+                return Ok(known.1.clone());
+            }
+        }
+        let fresh = Arc::new(self.store.revisions().await?);
+        *self.revisions.lock().unwrap_or_else(PoisonError::into_inner) = (generation, fresh.clone());
+        Ok(fresh)
+    }
+
+    fn turn_of(&self, key: &FeedKey) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(turn) = turns.get(key).and_then(Weak::upgrade) {
+            return turn;
+        }
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        let turn = Arc::default();
+        turns.insert(key.clone(), Arc::downgrade(&turn));
+        turn
     }
 
     /// What the sources call themselves.
@@ -164,75 +230,88 @@ impl Publisher {
 
     /// A feed's text, rendered now.
     pub async fn text(&self, key: &FeedKey) -> Result<Option<String>, FeedError> {
-        Ok(self.write(key).await?.map(|(text, _)| text))
-    }
-
-    async fn render(&self, key: &FeedKey) -> Result<Option<Representation>, FeedError> {
-        let Some((text, modified)) = self.write(key).await? else { return Ok(None) };
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(text.as_bytes())?;
-        Ok(Some(Representation {
-            gzip: encoder.finish()?.into(),
-            digest: sha256_hex(text.as_bytes()).chars().take(32).collect(),
-            identity: text.into(),
-            modified,
-        }))
-    }
-
-    async fn write(&self, key: &FeedKey) -> Result<Option<(String, Timestamp)>, FeedError> {
         let config = self.config.load_full();
-        let Some((channel, sources, limit)) = self.channel(&config, key).await? else { return Ok(None) };
-        // What a source's filter hides, the store leaves out; a newsletter's is asked anew each time.
-        let filter = match key.kind {
-            FeedKind::Newsletter => config.newsletter(key.name.as_str()).map(|newsletter| &newsletter.filter),
-            FeedKind::Source => None,
+        let Some(chosen) = key.of.chosen(&config) else { return Ok(None) };
+        Ok(self.write(&config, key, &chosen).await?.map(|written| written.text))
+    }
+
+    /// Writes a feed; `None` when there is none, or no such page of it.
+    async fn write(&self, config: &Config, key: &FeedKey, chosen: &Chosen) -> Result<Option<Written>, FeedError> {
+        let (limit, max_age, filter) = match &key.of {
+            FeedOf::Newsletter(name) => match config.newsletter(name.as_str()) {
+                Some(found) => (found.feed_items, found.feed_age, Some(&found.filter)),
+                None => return Ok(None),
+            },
+            FeedOf::Site | FeedOf::Source(_) | FeedOf::Label(..) => (ITEMS, None, None),
         };
+        // What a source's filter hides, the store leaves out; a newsletter's is asked anew each time.
+        let now = self.clock.now();
+        let oldest = max_age.filter(|_| key.page.is_none()).map_or(Timestamp::EPOCH, |age| now.minus(age));
         let take = |post: &Post| filter.is_none_or(|filter| post.left_out_by(filter).is_none());
-        let posts = self.store.posts_of(sources.as_deref(), limit, &take).await?;
+        // Each document of the archive is full, once there is one behind it.
+        let full_pages = u32::try_from(self.store.count_posts(chosen).await? / u64::from(limit)).unwrap_or(u32::MAX);
+        let mut label = None;
+        let mut posts = match (key.page, chosen) {
+            (Some(page), _) if page == 0 || page > full_pages => return Ok(None),
+            (Some(page), chosen) => {
+                let mut posts = self.store.post_block(chosen, u64::from(page - 1) * u64::from(limit), limit).await?;
+                posts.retain(take);
+                posts
+            }
+            (None, Chosen::All) => self.store.posts_of(None, limit, &take).await?,
+            (None, Chosen::Sources(names)) => self.store.posts_of(Some(names), limit, &take).await?,
+            (None, Chosen::Labelled(kind, name)) => {
+                let Some((name, posts)) = self.store.labelled_posts(*kind, name, limit).await? else { return Ok(None) };
+                label = Some(name);
+                posts
+            }
+        };
+        posts.retain(|post| post.date() >= oldest);
+        let first_to_go = posts.last().and_then(|post| Some(post.date().plus(max_age?)));
+        let good_until = first_to_go.filter(|_| key.page.is_none());
+        let pages = Pages::of(key.page, full_pages, &|page| FeedKey { page, ..key.clone() }.url(&config.site.base_url));
+        let Some(channel) = self.channel(config, key, label).await? else { return Ok(None) };
+        let channel = Channel { full: key.full, pages, ..channel };
         let origins = self.origins(&posts).await?;
         let items: Vec<Item<'_>> =
             posts.iter().map(|post| Item { post, origin: origins.get(&post.source_name) }).collect();
-        Ok(Some((publish::write(key.format, &channel, &items)?, publish::updated(&items))))
+        let text = publish::write(key.format, &channel, &items)?;
+        Ok(Some(Written { text, modified: publish::updated(&items), good_until }))
     }
 
-    /// What the feed says of itself, which sources it takes and how many posts.
+    /// What the feed says of itself; `label` is a label as its posts write it.
     async fn channel(
         &self,
         config: &Config,
         key: &FeedKey,
-    ) -> Result<Option<(Channel, Option<Vec<Slug>>, u32)>, FeedError> {
+        label: Option<String>,
+    ) -> Result<Option<Channel>, FeedError> {
         let base = &config.site.base_url;
         let Ok(self_url) = key.url(base).parse::<HttpUrl>() else { return Ok(None) };
-        match key.kind {
-            FeedKind::Newsletter => {
-                let Some(newsletter) = config.newsletter(key.name.as_str()) else { return Ok(None) };
-                let description =
-                    if newsletter.description.is_empty() { &newsletter.title } else { &newsletter.description };
-                let channel = Channel {
-                    title: newsletter.title.clone(),
-                    description: description.clone(),
-                    language: newsletter.language.tag().to_owned(),
-                    home: base.clone(),
-                    self_url,
-                };
-                Ok(Some((channel, newsletter.sources.clone(), newsletter.feed_items)))
+        let site = &config.site;
+        let of_site = Channel::new(&site.title, site.language.tag(), base.clone(), self_url.clone());
+        Ok(Some(match &key.of {
+            FeedOf::Site => of_site,
+            FeedOf::Newsletter(name) => {
+                let Some(newsletter) = config.newsletter(name.as_str()) else { return Ok(None) };
+                let channel = Channel::new(&newsletter.title, newsletter.language.tag(), base.clone(), self_url);
+                match newsletter.description.as_str() {
+                    "" => channel,
+                    description => Channel { description: description.to_owned(), ..channel },
+                }
             }
-            FeedKind::Source => {
-                let Some(Source { name, .. }) = config.source(&key.name) else { return Ok(None) };
+            FeedOf::Source(name) => {
                 let row = self.store.source_row(name).await?;
                 let title = row.as_ref().and_then(|row| row.title.clone()).unwrap_or_else(|| name.to_string());
-                let link = row.as_ref().and_then(|row| row.link.as_ref()?.parse().ok());
-                let language = row.and_then(|row| row.language);
-                let channel = Channel {
-                    description: title.clone(),
-                    title,
-                    language: language.unwrap_or_else(|| config.site.language.tag().to_owned()),
-                    home: link.unwrap_or_else(|| base.clone()),
-                    self_url,
-                };
-                Ok(Some((channel, Some(vec![name.clone()]), SOURCE_ITEMS)))
+                let home = row.as_ref().and_then(|row| row.link.as_ref()?.parse().ok()).unwrap_or_else(|| base.clone());
+                let language = row.and_then(|row| row.language).unwrap_or_else(|| site.language.tag().to_owned());
+                Channel::new(&title, &language, home, self_url)
             }
-        }
+            FeedOf::Label(_, name) => {
+                let label = label.unwrap_or_else(|| name.to_string());
+                Channel { title: format!("{label} · {}", site.title), ..of_site }
+            }
+        }))
     }
 
     async fn origins(&self, posts: &[Post]) -> Result<HashMap<Slug, Origin>, StoreError> {
@@ -246,14 +325,4 @@ impl Publisher {
         }
         Ok(origins)
     }
-
-    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<FeedKey, (u64, Arc<Representation>)>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
-
-/// How long a reader waits for another one's rendering when there is an older one.
-const PATIENCE: Duration = Duration::from_millis(500);
-
-/// How many posts a source's own feed holds.
-const SOURCE_ITEMS: u32 = 50;

@@ -1,23 +1,28 @@
 //! Atom 1.0 (RFC 4287).
 
-use super::{Channel, Format, Item, content, identity, item_updated, language, legal, media_type, tag, updated};
+use super::{
+    Channel, Format, HISTORY, Item, content, identity, item_updated, language, legal, media_type, short, tag, updated,
+};
 use crate::domain::time::Timestamp;
+use atom_syndication::extension::Extension;
 use atom_syndication::{
     Category, Content, Entry, Feed, FixedDateTime, Generator, Link, Person, Source, Text, TextType,
 };
 
 pub(super) fn write(channel: &Channel, items: &[Item<'_>]) -> Result<String, String> {
-    let feed = Feed {
+    let mut links = vec![
+        link("self", channel.self_url.as_str(), Some(Format::Atom.media_type())),
+        link("alternate", channel.home.as_str(), Some("text/html")),
+    ];
+    links.extend(channel.pages.links().map(|(rel, url)| link(rel, url, Some(Format::Atom.media_type()))));
+    let mut feed = Feed {
         title: plain(&channel.title),
         id: channel.self_url.to_string(),
         updated: instant(updated(items)),
         // Entries without an author inherit this one (RFC 4287 section 4.1.1).
         authors: vec![Person { name: legal(&channel.title).into_owned(), ..Person::default() }],
         subtitle: Some(plain(&channel.description)),
-        links: vec![
-            link("self", channel.self_url.as_str(), Some(Format::Atom.media_type())),
-            link("alternate", channel.home.as_str(), Some("text/html")),
-        ],
+        links,
         generator: Some(Generator {
             value: "syndicated".to_owned(),
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
@@ -27,6 +32,11 @@ pub(super) fn write(channel: &Channel, items: &[Item<'_>]) -> Result<String, Str
         entries: items.iter().map(|item| write_entry(channel, item)).collect(),
         ..Feed::default()
     };
+    if channel.pages.current.is_some() {
+        feed.namespaces.insert("fh".to_owned(), HISTORY.to_owned());
+        let archive = Extension { name: "fh:archive".to_owned(), ..Extension::default() };
+        feed.extensions.entry("fh".to_owned()).or_default().insert("archive".to_owned(), vec![archive]);
+    }
     let bytes = feed.write_to(Vec::new()).map_err(|error| error.to_string())?;
     String::from_utf8(bytes).map_err(|error| error.to_string())
 }
@@ -42,7 +52,7 @@ fn write_entry(channel: &Channel, item: &Item<'_>) -> Entry {
         let url = place.url.as_ref()?;
         Some(Link { title: Some(legal(&place.name).into_owned()), ..link("related", url.as_str(), None) })
     }));
-    let html = content(item.post);
+    let html = if channel.full { content(item.post).map(|html| html.as_str().into()) } else { short(item.post) };
     Entry {
         title: plain(&entry.title),
         id: identity(channel, item.post),
@@ -59,7 +69,7 @@ fn write_entry(channel: &Channel, item: &Item<'_>) -> Entry {
             .map(|term| Category { term: legal(term).into_owned(), ..Category::default() })
             .collect(),
         links,
-        summary: entry.content.as_ref().and(entry.summary.as_ref()).map(|html| Text {
+        summary: entry.content.as_ref().filter(|_| channel.full).and(entry.summary.as_ref()).map(|html| Text {
             value: legal(html.as_str()).into_owned(),
             r#type: TextType::Html,
             ..Text::default()
@@ -67,8 +77,8 @@ fn write_entry(channel: &Channel, item: &Item<'_>) -> Entry {
         // An entry without an alternate link must have content (RFC 4287 section
         // 4.1.2). Of an empty one without a type no reader shows anything.
         content: Some(Content {
-            value: Some(html.map_or(String::new(), |html| legal(html.as_str()).into_owned())),
-            content_type: html.map(|_| "html".to_owned()),
+            content_type: html.is_some().then(|| "html".to_owned()),
+            value: Some(html.map_or(String::new(), |html| legal(&html).into_owned())),
             lang: entry.language.as_deref().and_then(tag).map(str::to_owned),
             ..Content::default()
         }),

@@ -1,6 +1,6 @@
 //! JSON Feed 1.1 (jsonfeed.org/version/1.1).
 
-use super::{Channel, Item, content, identity, item_updated, language, legal, media_type, tag};
+use super::{Channel, Item, content, identity, item_updated, language, legal, media_type, short, tag};
 use crate::domain::html::CleanHtml;
 use serde_json::{Map, Value, json};
 
@@ -13,8 +13,14 @@ pub(super) fn write(channel: &Channel, items: &[Item<'_>]) -> Result<String, Str
         "description": legal(&channel.description),
         "items": items.iter().map(|item| write_item(channel, item)).collect::<Vec<_>>(),
     });
-    if let (Some(tag), Some(fields)) = (language(channel), feed.as_object_mut()) {
-        fields.insert("language".to_owned(), tag.into());
+    if let Some(fields) = feed.as_object_mut() {
+        if let Some(tag) = language(channel) {
+            fields.insert("language".to_owned(), tag.into());
+        }
+        // Where there are more items ("Pagination" in the specification).
+        if let Some(url) = &channel.pages.older {
+            fields.insert("next_url".to_owned(), url.as_str().into());
+        }
     }
     serde_json::to_string_pretty(&feed).map_err(|error| error.to_string())
 }
@@ -33,8 +39,9 @@ fn write_item(channel: &Channel, item: &Item<'_>) -> Value {
         set("title", legal(&entry.title).into());
     }
     // An item must have content_html or content_text.
-    set("content_html", legal(content(item.post).map_or("", CleanHtml::as_str)).into());
-    if let (Some(summary), Some(_)) = (&entry.summary, &entry.content) {
+    let text = if channel.full { content(item.post).map(|html| html.as_str().into()) } else { short(item.post) };
+    set("content_html", legal(&text.unwrap_or_default()).into());
+    if let (Some(summary), Some(_), true) = (&entry.summary, &entry.content, channel.full) {
         let summary = plain(summary);
         if !summary.is_empty() {
             set("summary", legal(&summary).into());

@@ -8,6 +8,7 @@ mod rss;
 
 use crate::domain::html::CleanHtml;
 use crate::domain::post::{Enclosure, Post};
+use crate::domain::text::{cut, escape, plain_text};
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
 use std::borrow::Cow;
@@ -91,6 +92,62 @@ pub struct Channel {
     pub home: HttpUrl,
     /// Its own address.
     pub self_url: HttpUrl,
+    /// Whether posts stand in it in full; else only their beginnings.
+    pub full: bool,
+    /// Where the rest of its posts are.
+    pub pages: Pages,
+}
+
+impl Channel {
+    /// A feed in full, of one document.
+    #[must_use]
+    pub fn new(title: &str, language: &str, home: HttpUrl, self_url: HttpUrl) -> Self {
+        Self {
+            title: title.to_owned(),
+            description: title.to_owned(),
+            language: language.to_owned(),
+            home,
+            self_url,
+            full: true,
+            pages: Pages::default(),
+        }
+    }
+}
+
+/// The documents that a feed's posts are spread over (RFC 5005 section 4): the feed
+/// itself with its newest posts, and an archive from the first post on, whose
+/// documents never change their bounds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pages {
+    /// Of a document of the archive: the feed itself.
+    pub current: Option<String>,
+    /// The document with the posts before these.
+    pub older: Option<String>,
+    /// The document with the posts behind these, in the archive.
+    pub newer: Option<String>,
+}
+
+impl Pages {
+    /// Of the document `page`, from 1, of an archive of so many; of the feed itself
+    /// when it is left out. `url` gives the addresses.
+    #[must_use]
+    pub fn of(page: Option<u32>, all: u32, url: &dyn Fn(Option<u32>) -> String) -> Self {
+        let document = |page: u32| (1..=all).contains(&page).then(|| url(Some(page)));
+        match page {
+            None => Self { current: None, older: document(all), newer: None },
+            Some(page) => Self {
+                current: Some(url(None)),
+                older: document(page.saturating_sub(1)),
+                newer: document(page.saturating_add(1)),
+            },
+        }
+    }
+
+    /// The links of a document by their relations (RFC 5005 section 4).
+    fn links(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [("current", &self.current), ("prev-archive", &self.older), ("next-archive", &self.newer)];
+        all.into_iter().filter_map(|(rel, url)| Some((rel, url.as_deref()?)))
+    }
 }
 
 /// A post in a feed, with where it came from.
@@ -194,3 +251,18 @@ fn legal(text: &str) -> Cow<'_, str> {
 fn content(post: &Post) -> Option<&CleanHtml> {
     post.entry.content.as_ref().or(post.entry.summary.as_ref())
 }
+
+/// The short form: the post's own, or its beginning.
+fn short(post: &Post) -> Option<Cow<'_, str>> {
+    if let Some(summary) = &post.entry.summary {
+        return Some(summary.as_str().into());
+    }
+    let text = plain_text(post.entry.content.as_ref()?.as_str());
+    Some(escape(&cut(&text, SHORT)).into())
+}
+
+/// The namespace of what marks a document of an archive (RFC 5005 section 4).
+const HISTORY: &str = "http://purl.org/syndication/history/1.0";
+
+/// So many characters of a text stand in its short form.
+const SHORT: usize = 400;

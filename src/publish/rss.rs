@@ -1,8 +1,9 @@
 //! RSS 2.0 (rssboard.org/rss-specification), with `content`, `dc` and `atom`
 //! as the RSS Profile recommends.
 
-use super::{Channel, Format, Item, content, identity, language, legal, media_type, tag, updated};
+use super::{Channel, Format, HISTORY, Item, content, identity, language, legal, media_type, short, tag, updated};
 use crate::domain::html::CleanHtml;
+use rss::extension::Extension;
 use rss::extension::atom::{AtomExtension, Link};
 use rss::extension::dublincore::DublinCoreExtension;
 use std::collections::BTreeMap;
@@ -28,14 +29,19 @@ pub(super) fn write(channel: &Channel, items: &[Item<'_>]) -> Result<String, Str
     if !items.is_empty() {
         out.last_build_date = Some(updated(items).to_rfc2822());
     }
-    out.atom_ext = Some(AtomExtension {
-        links: vec![Link {
-            href: channel.self_url.to_string(),
-            rel: "self".to_owned(),
-            mime_type: Some(Format::Rss.media_type().to_owned()),
-            ..Link::default()
-        }],
+    let own = std::iter::once(("self", channel.self_url.as_str()));
+    let links = own.chain(channel.pages.links()).map(|(rel, href)| Link {
+        href: href.to_owned(),
+        rel: rel.to_owned(),
+        mime_type: Some(Format::Rss.media_type().to_owned()),
+        ..Link::default()
     });
+    out.atom_ext = Some(AtomExtension { links: links.collect() });
+    if channel.pages.current.is_some() {
+        out.namespaces.insert("fh".to_owned(), HISTORY.to_owned());
+        let archive = Extension { name: "fh:archive".to_owned(), ..Extension::default() };
+        out.extensions.entry("fh".to_owned()).or_default().insert("archive".to_owned(), vec![archive]);
+    }
     let bytes = out.write_to(Vec::new()).map_err(|error| error.to_string())?;
     String::from_utf8(bytes).map_err(|error| error.to_string())
 }
@@ -46,18 +52,19 @@ fn write_item(channel: &Channel, item: &Item<'_>) -> rss::Item {
     let permalink = entry.url.as_ref().is_some_and(|url| url.as_str() == guid);
     let languages: Vec<String> = entry.language.as_deref().and_then(tag).map(str::to_owned).into_iter().collect();
     let creators: Vec<String> = entry.authors.iter().map(|author| legal(author).into_owned()).collect();
+    let own = || entry.summary.as_ref().map(|summary| summary.as_str().into());
+    let summary = if channel.full { own() } else { short(item.post) };
     rss::Item {
         title: (!entry.title.is_empty()).then(|| legal(&entry.title).into_owned()),
         link: entry.url.as_ref().map(ToString::to_string),
         // An item needs a title or a description (RSS 2.0, "Elements of <item>").
-        description: entry
-            .summary
-            .as_ref()
-            .map(|summary| legal(summary.as_str()).into_owned())
+        description: summary
+            .map(|summary| legal(&summary).into_owned())
             .or_else(|| entry.title.is_empty().then(String::new)),
         content: entry
             .content
             .as_ref()
+            .filter(|_| channel.full)
             .and(content(item.post))
             .map(CleanHtml::as_str)
             .map(|html| legal(html).into_owned()),

@@ -4,9 +4,9 @@
 //! Invariant: what comes out of sanitised HTML has no element, attribute or
 //! address that was not in it, but for those that are named here.
 
-use super::cut;
 use crate::domain::digest::token;
 use crate::domain::html::CleanHtml;
+use crate::domain::text::cut;
 use crate::domain::text::escape;
 use dom_query::{Document, NodeRef};
 use std::collections::BTreeMap;

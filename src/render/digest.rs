@@ -10,12 +10,13 @@ mod view;
 
 use super::article::prepare;
 use super::texts::Texts;
-use super::{RenderError, Rendered, Renderer, cut};
+use super::{RenderError, Rendered, Renderer};
 use crate::domain::digest::token;
 use crate::domain::html::CleanHtml;
 use crate::domain::language::Language;
 use crate::domain::newsletter::{Advertising, mark};
 use crate::domain::post::Place;
+use crate::domain::text::cut;
 use std::collections::BTreeMap;
 use view::Ready;
 

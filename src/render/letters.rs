@@ -1,11 +1,12 @@
 //! Letters: mails outside any digest; and the words that are agreed to.
 
 use super::digest::{Headline, PREHEADER};
-use super::{RenderError, Rendered, Renderer, cut};
+use super::{RenderError, Rendered, Renderer};
 use crate::domain::digest::token;
 use crate::domain::language::Language;
 use crate::domain::letter::LinkLetter;
 use crate::domain::newsletter::{Advertising, Newsletter, mark};
+use crate::domain::text::cut;
 use serde::Serialize;
 
 /// What the templates of letters get whose matter is a link: the confirmation's, and `mail/link.*`.

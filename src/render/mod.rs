@@ -3,7 +3,6 @@
 //! operator's own; every value is escaped in HTML.
 
 mod article;
-mod cut;
 mod dates;
 mod digest;
 mod escape;
@@ -19,7 +18,6 @@ mod trial;
 mod wrap;
 
 pub use article::pictures;
-pub use cut::cut;
 pub use digest::{DigestContext, DigestPost, Headline, Section};
 pub use letters::{LinkContext, ReaderLetterContext};
 pub use own::{

@@ -4,10 +4,12 @@
 //! `identity` (P2).
 
 use super::claims::SourceClaim;
+use super::feeds::raise_revision;
 use super::filtered::judge_again;
 use super::hub_choice::want_hub;
 use super::identity::{Match, Matcher};
 use super::known::known_posts;
+use super::labels::{label_again, label_posts};
 use super::new_posts::insert_posts;
 use super::together::{Ending, How};
 use super::{Store, StoreError, Tx, each};
@@ -114,12 +116,14 @@ pub(super) async fn write_arrival(
     let known = known_posts(tx, claim.id, &arrival.entries).await?;
     let mut matcher = Matcher::new(known, &arrival.entries);
     let mut admitted = Admitted::default();
-    let mut fresh = Vec::new();
+    let (mut fresh, mut refreshed) = (Vec::new(), false);
     for arriving in &arrival.entries {
         match matcher.identify(arriving) {
             Match::Same(id) => {
                 if refresh_post(tx, id, arriving).await? {
                     judge_again(tx, id, &arriving.entry, arrival).await?;
+                    label_again(tx, id, &arriving.entry, arrival.language.as_deref()).await?;
+                    refreshed = true;
                 }
                 admitted.same += 1;
             }
@@ -127,6 +131,7 @@ pub(super) async fn write_arrival(
                 keep_version(tx, id, now).await?;
                 update_post(tx, id, arriving, now).await?;
                 judge_again(tx, id, &arriving.entry, arrival).await?;
+                label_again(tx, id, &arriving.entry, arrival.language.as_deref()).await?;
                 admitted.changed.push(id);
             }
             Match::New { guid, looks_old } => {
@@ -163,6 +168,12 @@ pub(super) async fn write_arrival(
         })
         .collect();
     let ids = insert_posts(tx, claim.id, &standings, now).await?;
+    let entries = standings.iter().map(|(fresh, _)| &fresh.arriving.entry);
+    let labelled: Vec<(PostId, &Entry)> = ids.iter().copied().zip(entries).collect();
+    label_posts(tx, &labelled, arrival.language.as_deref()).await?;
+    if refreshed || !labelled.is_empty() || !admitted.changed.is_empty() {
+        raise_revision(tx, claim.id).await?;
+    }
     for (id, (fresh, standing)) in ids.into_iter().zip(&standings) {
         match standing {
             Standing::Held => admitted.held.push(id),
@@ -220,6 +231,8 @@ async fn advance_source(
         sqlx::query(
             "UPDATE source SET title = $3, link = $4, language = $5, feed_url = $6, etag = $7, last_modified = $8,
                  next_poll_at = CASE WHEN next_poll_at <> $13 AND next_poll_at < $9 THEN next_poll_at ELSE $9 END, polled_at = $10, ok_at = $10, seeded = TRUE, failures = 0, trouble = NULL,
+                 revision = revision + CASE WHEN title IS DISTINCT FROM $3 OR link IS DISTINCT FROM $4
+                     OR language IS DISTINCT FROM $5 OR feed_url IS DISTINCT FROM $6 THEN 1 ELSE 0 END,
                  failing_since = NULL, broken = FALSE, repaired = $11, pace = $12, harvest = $14, sought_at = NULL,
                  state = CASE WHEN state = 'gone' THEN 'active' ELSE state END, lease_until = 0
              WHERE id = $1 AND fence = $2",

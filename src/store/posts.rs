@@ -1,5 +1,6 @@
 //! Posts, read for feeds, pages and people; `admit` writes them.
 
+use super::feeds::raise_revision;
 use super::{Store, StoreError, each};
 use crate::domain::html::CleanHtml;
 use crate::domain::id::{PostId, SourceId};
@@ -25,7 +26,7 @@ pub struct PostFilter {
 }
 
 #[derive(sqlx::FromRow)]
-struct PostRow {
+pub(super) struct PostRow {
     id: i64,
     source_id: i64,
     source_name: String,
@@ -52,7 +53,7 @@ struct PostRow {
 
 /// The columns of a [`PostRow`]; each query adds its own `WHERE`.
 macro_rules! select_posts {
-    ($rest:literal) => {
+    ($rest:expr) => {
         concat!(
             "SELECT p.id, p.source_id, s.name AS source_name, s.language AS source_language, p.guid, p.url, p.title, p.authors, p.language, p.published_at,
                     p.dated_at, p.updated_at, p.summary, p.content, p.categories, p.enclosures, p.also_at, p.fingerprint,
@@ -62,6 +63,7 @@ macro_rules! select_posts {
         )
     };
 }
+pub(super) use select_posts;
 
 impl TryFrom<PostRow> for Post {
     type Error = StoreError;
@@ -238,19 +240,23 @@ impl Store {
     /// `Live` is mailed from now on, `Seed` stands in the feeds only. Returns
     /// whether it was kept back.
     pub async fn release_post(&self, id: PostId, standing: Standing, now: Timestamp) -> Result<bool, StoreError> {
-        let released = each!(&self.writer, |db| {
-            sqlx::query(
+        let mut tx = self.begin().await?;
+        let released: Option<(i64,)> = each!(&mut tx, |db| {
+            sqlx::query_as(
                 "UPDATE post SET standing = $2, changed_at = $3, filtered_by = NULL, released = TRUE
-                 WHERE id = $1 AND (standing = 'held' OR filtered_by IS NOT NULL)",
+                 WHERE id = $1 AND (standing = 'held' OR filtered_by IS NOT NULL) RETURNING source_id",
             )
             .bind(id.0)
             .bind(standing.as_str())
             .bind(now.millis())
-            .execute(db)
+            .fetch_optional(&mut **db)
             .await
-            .map(|done| done.rows_affected())
         })?;
-        Ok(released > 0)
+        if let Some((source,)) = released {
+            raise_revision(&mut tx, SourceId(source)).await?;
+        }
+        tx.commit().await?;
+        Ok(released.is_some())
     }
 }
 

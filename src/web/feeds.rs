@@ -1,60 +1,87 @@
 //! Feeds as bytes, and the front page that lists them.
 
-use super::{Failure, Web};
+use super::{Failure, Web, dress};
 use crate::config::Config;
-use crate::domain::slug::Slug;
+use crate::domain::label::{LabelKey, LabelKind};
 use crate::domain::time::Timestamp;
-use crate::flow::publish::{FeedKey, FeedKind, Representation};
+use crate::flow::publish::{Coding, FeedKey, FeedOf, Packed};
 use crate::publish::Format;
 use crate::render::{IndexContext, IndexFeed, IndexItem};
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::extract::State;
 use axum::http::header::{self, HeaderMap, HeaderValue};
+use axum::http::{Method, Request, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Response};
 use chrono::DateTime;
+use percent_encoding::percent_decode_str;
 
 /// Readers may keep a feed for five minutes, and show it while they ask again.
 const CACHE: &str = "public, max-age=300, stale-while-revalidate=3600";
 
-pub(super) async fn of_newsletter(State(web): State<Web>, Path(file): Path<String>, headers: HeaderMap) -> Response {
-    feed(&web, FeedKind::Newsletter, &file, &headers).await
-}
-
-pub(super) async fn of_source(State(web): State<Web>, Path(file): Path<String>, headers: HeaderMap) -> Response {
-    feed(&web, FeedKind::Source, &file, &headers).await
-}
-
-/// `NAME.rss`, `NAME.atom`, `NAME.json`.
-async fn feed(web: &Web, kind: FeedKind, file: &str, headers: &HeaderMap) -> Response {
-    let key = file
-        .rsplit_once('.')
-        .and_then(|(name, ending)| Some(FeedKey { kind, name: name.parse().ok()?, format: ending.parse().ok()? }));
-    let Some(key) = key else { return web.failure(Failure::NotFound) };
+/// Whichever feed stands at an address.
+pub(super) async fn feed(State(web): State<Web>, uri: Uri, headers: HeaderMap) -> Response {
+    let Some(key) = key(&uri) else { return web.failure(Failure::NotFound) };
     match web.publisher.get(&key).await {
-        Ok(Some(feed)) => answer(&feed, key.format, headers),
+        Ok(Some(feed)) => answer(&feed, key.format, &headers),
         Ok(None) => web.failure(Failure::NotFound),
         Err(error) => web.failure(Failure::Busy(error.to_string())),
     }
 }
 
+/// The answer to a request for a feed that is ready, as nearly all requests are:
+/// it needs no task of its own, and nobody who is waited for.
+pub(super) fn at_once<B>(web: &Web, request: &Request<B>) -> Option<Response> {
+    if *request.method() != Method::GET {
+        return None;
+    }
+    let key = key(request.uri())?;
+    let mut response = answer(&web.publisher.ready(&key)?, key.format, request.headers());
+    dress(&mut response, false, false);
+    Some(response)
+}
+
+/// `/feed.rss`, `/feeds/NAME.rss`, `/tags/NAME.rss` and so on, with `?full=0` and `?page=3`.
+fn key(uri: &Uri) -> Option<FeedKey> {
+    let path = uri.path().strip_prefix('/')?;
+    let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
+    let file = percent_decode_str(file).decode_utf8().ok()?;
+    let label = |kind, name: &str| Some(FeedOf::Label(kind, LabelKey::of(name)?));
+    let mut key = FeedKey::in_file(&file, |name| match folder {
+        "" => (name == "feed").then_some(FeedOf::Site),
+        "feeds" => Some(FeedOf::Newsletter(name.parse().ok()?)),
+        "sources" => Some(FeedOf::Source(name.parse().ok()?)),
+        "tags" => label(LabelKind::Tag, name),
+        "authors" => label(LabelKind::Author, name),
+        "languages" => label(LabelKind::Language, name),
+        _ => None,
+    })?;
+    for (name, value) in url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
+        match name.as_ref() {
+            "full" => key.full = value != "0",
+            "page" => key.page = Some(value.parse().ok()?),
+            // Readers' programs add words of their own, against caches.
+            _ => {}
+        }
+    }
+    Some(key)
+}
+
 /// Conditional requests as RFC 9110 section 13 has them: `If-None-Match` first,
 /// `If-Modified-Since` only without it. Each encoding has an entity tag of its
 /// own (section 8.8.3).
-fn answer(feed: &Representation, format: Format, headers: &HeaderMap) -> Response {
-    let gzip = accepts_gzip(headers);
-    let etag = format!("\"{}{}\"", feed.digest, if gzip { "-gzip" } else { "" });
+fn answer(feed: &Packed, format: Format, headers: &HeaderMap) -> Response {
+    let coding = accepted(headers);
+    let etag = format!("\"{}-{}\"", feed.digest, coding.as_str());
     let modified = http_date(feed.modified);
     let mut response = if is_fresh(headers, &feed.digest, feed.modified) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let bytes = if gzip { feed.gzip.clone() } else { feed.identity.clone() };
-        let mut response = bytes.into_response();
+        let mut response = feed.bytes(coding).clone().into_response();
         let media_type = HeaderValue::from_str(&format!("{}; charset=utf-8", format.media_type()));
         if let Ok(media_type) = media_type {
             response.headers_mut().insert(header::CONTENT_TYPE, media_type);
         }
-        if gzip {
-            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        if coding != Coding::Identity {
+            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
         }
         response
     };
@@ -73,9 +100,9 @@ fn is_fresh(headers: &HeaderMap, digest: &str, modified: Timestamp) -> bool {
     let mut tags = headers.get_all(header::IF_NONE_MATCH).iter().peekable();
     if tags.peek().is_some() {
         return tags.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|tag| {
-            // Weak comparison (section 8.8.3.2); either encoding's tag names the same feed.
+            // Weak comparison (section 8.8.3.2); any encoding's tag names the same feed.
             let tag = tag.trim().trim_start_matches("W/").trim_matches('"');
-            tag == "*" || tag.trim_end_matches("-gzip") == digest
+            tag == "*" || tag.split_once('-').map_or(tag, |(of, _)| of) == digest
         });
     }
     let since = headers.get(header::IF_MODIFIED_SINCE).and_then(|value| value.to_str().ok());
@@ -84,24 +111,31 @@ fn is_fresh(headers: &HeaderMap, digest: &str, modified: Timestamp) -> bool {
         .is_some_and(|since| modified.millis() / 1000 <= since.timestamp())
 }
 
-/// Whether gzip is welcome (section 12.5.3): named, or `*`, and not at weight 0.
-fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let mut star = false;
+/// The encoding that is most welcome (section 12.5.3), of several the smallest.
+fn accepted(headers: &HeaderMap) -> Coding {
+    let mut weights = Coding::ALL.map(|coding| (coding, None));
+    let mut others = 0.0_f32;
     for value in headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()) {
         for item in value.split(',') {
             let mut parts = item.split(';');
-            let coding = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
-            let refused = parts.any(|weight| {
-                weight.trim().strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok()).is_some_and(|q| q <= 0.0)
-            });
-            match coding.as_str() {
-                "gzip" | "x-gzip" => return !refused,
-                "*" => star = !refused,
-                _ => {}
+            let name = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
+            let weight = parts.find_map(|part| part.trim().strip_prefix("q=")?.trim().parse().ok()).unwrap_or(1.0);
+            match (name.strip_prefix("x-").unwrap_or(&name), &mut weights) {
+                ("*", _) => others = weight,
+                (name, weights) => {
+                    let known = weights.iter_mut().filter(|(coding, _)| coding.as_str() == name);
+                    known.for_each(|(_, stands)| *stands = Some(weight));
+                }
             }
         }
     }
-    star
+    let welcome = weights.map(|(coding, weight)| (coding, weight.unwrap_or(others)));
+    let best = welcome.iter().map(|(_, weight)| *weight).fold(0.0, f32::max);
+    // What nobody named is as welcome as it is; one that is named and weighs the same comes first.
+    welcome
+        .into_iter()
+        .find(|(_, weight)| *weight > 0.0 && *weight >= best)
+        .map_or(Coding::Identity, |(coding, _)| coding)
 }
 
 /// IMF-fixdate (RFC 9110 section 5.6.7).
@@ -122,7 +156,7 @@ pub(super) async fn index(State(web): State<Web>) -> Response {
         },
         by_mail: web.renderer.text(newsletter.language, "index_by_mail"),
         by_reader: web.renderer.text(newsletter.language, "index_by_reader"),
-        feeds: links(&config, FeedKind::Newsletter, &newsletter.name),
+        feeds: links(&config, &FeedOf::Newsletter(newsletter.name.clone())),
     });
     let newsletters: Vec<IndexItem> = newsletters.collect();
     // A site of one newsletter speaks that newsletter's language.
@@ -144,7 +178,7 @@ pub(super) async fn index(State(web): State<Web>) -> Response {
         subscribe: String::new(),
         by_mail: String::new(),
         by_reader: String::new(),
-        feeds: links(&config, FeedKind::Source, &source.name),
+        feeds: links(&config, &FeedOf::Source(source.name.clone())),
     });
     let context = IndexContext { frame: web.frame(language), newsletters, sources: sources.collect() };
     match web.renderer.page_index(&context) {
@@ -153,13 +187,13 @@ pub(super) async fn index(State(web): State<Web>) -> Response {
     }
 }
 
-fn links(config: &Config, kind: FeedKind, name: &Slug) -> Vec<IndexFeed> {
+fn links(config: &Config, of: &FeedOf) -> Vec<IndexFeed> {
     Format::ALL
         .into_iter()
         .map(|format| IndexFeed {
             name: format.title(),
             media_type: format.media_type(),
-            url: FeedKey { kind, name: name.clone(), format }.url(&config.site.base_url),
+            url: FeedKey::new(of.clone(), format).url(&config.site.base_url),
         })
         .collect()
 }

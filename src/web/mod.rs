@@ -213,8 +213,14 @@ impl Web {
 fn routes() -> Vec<(&'static str, MethodRouter<Web>)> {
     vec![
         ("/", get(feeds::index)),
-        ("/feeds/{file}", get(feeds::of_newsletter)),
-        ("/sources/{file}", get(feeds::of_source)),
+        ("/feeds/{file}", get(feeds::feed)),
+        ("/sources/{file}", get(feeds::feed)),
+        ("/tags/{file}", get(feeds::feed)),
+        ("/authors/{file}", get(feeds::feed)),
+        ("/languages/{file}", get(feeds::feed)),
+        ("/feed.rss", get(feeds::feed)),
+        ("/feed.atom", get(feeds::feed)),
+        ("/feed.json", get(feeds::feed)),
         ("/subscribe", get(sign_up::form_of_first).post(sign_up::request_any)),
         ("/subscribe/{newsletter}", get(sign_up::form).post(sign_up::request)),
         ("/subscribe.json", get(sign_up_json::offer).post(sign_up_json::request).options(sign_up_json::preflight)),
@@ -268,6 +274,12 @@ async fn guard(State(web): State<Web>, request: Request, next: Next) -> Response
         },
         Err(status) => web.notice_page(status, "", "error_heading", "error_form"),
     };
+    dress(&mut response, personal, changes);
+    response
+}
+
+/// The headers that every answer carries; `personal` is one that is for one reader only.
+fn dress(response: &mut Response, personal: bool, changes: bool) {
     let headers = response.headers_mut();
     for (name, value) in SECURITY {
         headers.insert(name, HeaderValue::from_static(value));
@@ -280,7 +292,6 @@ async fn guard(State(web): State<Web>, request: Request, next: Next) -> Response
     if personal {
         headers.insert(HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex"));
     }
-    response
 }
 
 /// On every answer, besides its policy.

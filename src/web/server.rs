@@ -1,10 +1,11 @@
 //! The accept loop. `axum::serve` installs no timer, so that its header timeout
 //! has no effect; this one has deadlines, caps and a graceful end.
 
-use super::{Peer, Web};
+use super::{Peer, Web, feeds};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
+use futures_util::future::{Either, ready};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -60,11 +61,14 @@ pub async fn serve(listener: TcpListener, web: Web) {
 
 async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, web: &Web) {
     let service = hyper::service::service_fn(|request: Request<Incoming>| {
+        if let Some(response) = feeds::at_once(web, &request) {
+            return Either::Left(ready(Ok(response)));
+        }
         let mut request = request.map(Body::new);
         let proxies = &web.config.load().http.trusted_proxies;
         let client = client_address(peer.ip().to_canonical(), request.headers(), proxies);
         request.extensions_mut().insert(Peer(client));
-        router.clone().oneshot(request)
+        Either::Right(router.clone().oneshot(request))
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEADER_WITHIN).max_buf_size(MAX_HEADER);

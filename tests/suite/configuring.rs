@@ -97,7 +97,7 @@ fn the_default_configuration_loads_and_its_comments_tell_the_defaults() {
                 "privacy",
                 "dns",
             ];
-            let limits = ["tls", "per_minute", "per_day", "warm_up"];
+            let limits = ["tls", "per_minute", "per_day", "warm_up", "feed_age"];
             let doors = ["address", "maildir", "imap", "imap_password_file", "mailgun_key_file", "sendgrid_key"];
             let is_key = name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
             if is_key && ![&absent[..], &limits, &doors].concat().contains(&name) { key } else { line }

@@ -60,7 +60,7 @@ fn config(relay: Relay) -> Config {
             templates: None,
         },
         database: Database::Sqlite("unused".into()),
-        http: Http { listen: "127.0.0.1:0".parse().unwrap(), trusted_proxies: Vec::new() },
+        http: Http { listen: "127.0.0.1:0".parse().unwrap(), ..Http::default() },
         fetch: Fetch::default(),
         mail: Mail {
             from_name: "Good News".to_owned(),
@@ -91,6 +91,7 @@ fn config(relay: Relay) -> Config {
             settle: MINUTE,
             settle_max: HOUR,
             feed_items: 10,
+            feed_age: None,
             commercial: None,
             welcome: false,
             goodbye: true,

@@ -9,7 +9,7 @@ use syndicated::domain::filter::Filter;
 use syndicated::domain::post::{Post, Standing};
 use syndicated::domain::source::Seed;
 use syndicated::flow::digest::{Outcome, Preview};
-use syndicated::flow::publish::{FeedKey, FeedKind, Publisher};
+use syndicated::flow::publish::{FeedKey, FeedOf, Publisher};
 use syndicated::publish::Format;
 use syndicated::read::fingerprint;
 use syndicated::store::{Admitted, Arrival, PostFilter};
@@ -58,9 +58,9 @@ async fn mailed(stage: &Stage) -> Vec<String> {
 }
 
 /// The titles in a feed, newest first.
-async fn shown(stage: &Stage, kind: FeedKind, name: &str) -> Vec<String> {
-    let key = FeedKey { kind, name: name.parse().unwrap(), format: Format::Json };
-    let publisher = Publisher::new(stage.store.clone(), stage.live.clone());
+async fn shown(stage: &Stage, of: FeedOf) -> Vec<String> {
+    let key = FeedKey::new(of, Format::Json);
+    let publisher = Publisher::new(stage.store.clone(), stage.live.clone(), stage.clock.clone());
     let feed: serde_json::Value = serde_json::from_str(&publisher.text(&key).await.unwrap().unwrap()).unwrap();
     feed["items"].as_array().unwrap().iter().map(|item| item["title"].as_str().unwrap().to_owned()).collect()
 }
@@ -88,8 +88,8 @@ async fn what_a_source_hides_is_stored_and_neither_shown_nor_mailed_until_a_pers
         assert_eq!(hidden.filtered_by.as_deref(), Some("exclude = [\"title: advertisement\"]"));
         let listed = PostFilter { filtered: true, limit: 10, ..PostFilter::default() };
         assert_eq!(stage.store.post_list(&listed).await.unwrap(), std::slice::from_ref(&hidden));
-        for (kind, name) in [(FeedKind::Newsletter, "letter"), (FeedKind::Source, "essays")] {
-            let mut titles = shown(&stage, kind, name).await;
+        for of in [FeedOf::Newsletter("letter".parse().unwrap()), FeedOf::Source("essays".parse().unwrap())] {
+            let mut titles = shown(&stage, of).await;
             titles.sort();
             assert_eq!(titles, ["advertisements", "essay"]);
         }
@@ -106,7 +106,7 @@ async fn what_a_source_hides_is_stored_and_neither_shown_nor_mailed_until_a_pers
         assert!(stage.store.release_post(hidden.id, Standing::Live, now).await.unwrap());
         assert!(!stage.store.release_post(hidden.id, Standing::Live, now).await.unwrap());
         admit(&stage, &all, &strict, |arrival| arrival.entries[1].entry.categories.push("new".to_owned())).await;
-        assert_eq!(shown(&stage, FeedKind::Source, "essays").await.len(), 3);
+        assert_eq!(shown(&stage, FeedOf::Source("essays".parse().unwrap())).await.len(), 3);
         assert_eq!(mailed(&stage).await, ["advertisement"]);
         assert!(mailed(&stage).await.is_empty());
     }
@@ -142,7 +142,7 @@ async fn a_post_that_changes_is_judged_again_but_not_by_another_filter() {
         assert!(mailed(&stage).await.is_empty());
         assert!(post(&stage, "second").await.filtered_by.is_some());
         // What was mailed and does not belong any more leaves the feeds.
-        assert!(shown(&stage, FeedKind::Source, "essays").await.is_empty());
+        assert!(shown(&stage, FeedOf::Source("essays".parse().unwrap())).await.is_empty());
     }
 }
 
@@ -162,11 +162,11 @@ async fn a_post_has_a_language_of_its_own_and_may_declare_it_later() {
         admit(&stage, &all, &Filter::default(), declaring([Some("pt-BR"), None])).await;
         assert_eq!(post(&stage, "1 2").await.language(), Some("pt-BR"));
         assert_eq!(post(&stage, "3 4").await.language(), Some("en"), "its feed's");
-        assert_eq!(shown(&stage, FeedKind::Newsletter, "letter").await, ["1 2"]);
+        assert_eq!(shown(&stage, FeedOf::Newsletter("letter".parse().unwrap())).await, ["1 2"]);
         let strict = filter(&[], &["language: de"]);
         let admitted = admit(&stage, &all, &strict, declaring([Some("pt-BR"), Some("de")])).await;
         assert_eq!(admitted.same, 2);
-        assert_eq!(shown(&stage, FeedKind::Source, "essays").await, ["1 2"]);
+        assert_eq!(shown(&stage, FeedOf::Source("essays".parse().unwrap())).await, ["1 2"]);
         assert_eq!(mailed(&stage).await, ["1 2"]);
     }
 }
@@ -193,7 +193,7 @@ async fn a_posts_age_is_that_at_first_sight() {
         })
         .await;
         assert_eq!(admitted.changed.len(), 1);
-        assert_eq!(shown(&stage, FeedKind::Source, "essays").await, ["yesterday's"]);
+        assert_eq!(shown(&stage, FeedOf::Source("essays".parse().unwrap())).await, ["yesterday's"]);
     }
 }
 
@@ -240,7 +240,7 @@ async fn the_flood_guard_holds_what_looks_old_whatever_a_filter_says() {
         let both = stage.store.post_list(&held).await.unwrap();
         assert_eq!(both.len(), 1);
         assert!(stage.store.release_post(both[0].id, Standing::Seed, stage.clock.now()).await.unwrap());
-        assert!(!shown(&stage, FeedKind::Source, "essays").await.is_empty());
+        assert!(!shown(&stage, FeedOf::Source("essays".parse().unwrap())).await.is_empty());
         assert_eq!(stage.store.post(both[0].id).await.unwrap().unwrap().filtered_by, None);
     }
 }
@@ -254,8 +254,8 @@ async fn a_newsletter_passes_over_what_its_filter_leaves_out_once_and_for_all() 
         assert!(mail.is_some() && posts.taken.len() == 1);
         assert_eq!(posts.left_out[0].reason.as_str(), "include = [\"words: letter\"]");
         assert!(stage.store.passed_over(posts.left_out[0].post).await.unwrap().is_empty(), "a preview decides nothing");
-        assert_eq!(shown(&stage, FeedKind::Newsletter, "letter").await, ["a letter"]);
-        assert_eq!(shown(&stage, FeedKind::Source, "essays").await.len(), 2);
+        assert_eq!(shown(&stage, FeedOf::Newsletter("letter".parse().unwrap())).await, ["a letter"]);
+        assert_eq!(shown(&stage, FeedOf::Source("essays".parse().unwrap())).await.len(), 2);
         assert_eq!(mailed(&stage).await, ["a letter"]);
         // A slot for which nothing is left decides as well.
         stage.admit(&["a second recipe"]).await;
@@ -268,7 +268,7 @@ async fn a_newsletter_passes_over_what_its_filter_leaves_out_once_and_for_all() 
         stage.digester().fire_due().await.unwrap();
         change(&stage, Filter::default());
         stage.admit(&["a third recipe"]).await;
-        assert_eq!(shown(&stage, FeedKind::Newsletter, "letter").await.len(), 4);
+        assert_eq!(shown(&stage, FeedOf::Newsletter("letter".parse().unwrap())).await.len(), 4);
         assert_eq!(mailed(&stage).await, ["a third recipe"]);
         assert!(mailed(&stage).await.is_empty());
     }
@@ -325,7 +325,10 @@ async fn a_feed_finds_the_few_posts_that_it_takes_among_many() {
                 }
             })
             .await;
-            assert_eq!(shown(&stage, FeedKind::Newsletter, "letter").await, ["post 05", "post 15", "post 25"]);
+            assert_eq!(
+                shown(&stage, FeedOf::Newsletter("letter".parse().unwrap())).await,
+                ["post 05", "post 15", "post 25"]
+            );
         }
     }
 }

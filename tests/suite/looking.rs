@@ -74,6 +74,16 @@ async fn no_get_or_head_of_any_route_writes_anything() {
         let daemon = Daemon::start(config, outside).await.unwrap();
         let web = daemon.web.unwrap();
 
+        // A post with labels of every kind.
+        for sql in [
+            "INSERT INTO post (source_id, guid, title, authors, dated_at, categories, enclosures, also_at, fingerprint,
+                 first_seen_at, changed_at, standing)
+             SELECT id, 'g', 't', '[]', 1, '[]', '[]', '[]', 'f', 1, 1, 'live' FROM source",
+            "INSERT INTO post_label (post_id, kind, key, name, dated_at)
+             SELECT p.id, v.column1, 'letter', 'Letter', 1 FROM post p, (VALUES ('tag'), ('author'), ('language')) AS v",
+        ] {
+            bench.execute(sql).await;
+        }
         // A reader in every state in which a link may find one.
         let (letter, daily) = ("letter".parse().unwrap(), "daily".parse().unwrap());
         for (number, email) in ["confirmed@example.org", "left@example.org", "moving@example.org"].iter().enumerate() {

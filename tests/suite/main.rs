@@ -30,6 +30,7 @@ mod doors;
 mod engines;
 mod essays;
 mod exporting;
+mod feeds;
 mod filtering;
 mod finding;
 mod full_disk;

@@ -217,13 +217,8 @@ fn nothing_that_runs_is_left_of_what_a_feed_brings() {
     let payloads = payloads();
     assert!(payloads.len() >= 500, "{}", payloads.len());
     let (base, renderer) = ("https://x.example/feed".parse().unwrap(), Renderer::new().unwrap());
-    let channel = Channel {
-        title: "T".to_owned(),
-        description: String::new(),
-        language: "en".to_owned(),
-        home: "https://news.example.org/".parse().unwrap(),
-        self_url: "https://news.example.org/f".parse().unwrap(),
-    };
+    let (home, own) = ("https://news.example.org/".parse().unwrap(), "https://news.example.org/f".parse().unwrap());
+    let channel = Channel::new("T", "en", home, own);
     for payload in &payloads {
         let text = feed(payload);
         let input =

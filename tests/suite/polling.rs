@@ -58,7 +58,7 @@ pub(crate) fn config(sources: Vec<Source>) -> Config {
             templates: None,
         },
         database: Database::Sqlite("unused".into()),
-        http: Http { listen: "127.0.0.1:0".parse().unwrap(), trusted_proxies: Vec::new() },
+        http: Http { listen: "127.0.0.1:0".parse().unwrap(), ..Http::default() },
         fetch: Fetch {
             concurrency: 8,
             allow: vec![Allow { network: "127.0.0.0".parse().unwrap(), prefix: 8, port: None }],

@@ -5,6 +5,7 @@ use crate::engines;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::time::Duration;
+use syndicated::clock::Clock;
 use syndicated::config::{
     Allow, Bounces, Config, Fetch, Http, Lane, Live, Mail, OnAmbiguous, Relay, Retention, SignUp, Site,
 };
@@ -22,14 +23,14 @@ use syndicated::domain::source::{Kind, Rules, Seed, Source, TextFrom};
 use syndicated::domain::time::Timestamp;
 use syndicated::domain::token::SecretKey;
 use syndicated::domain::url::HttpUrl;
-use syndicated::flow::publish::{FeedKey, FeedKind, Publisher};
+use syndicated::flow::publish::{Coding, FeedKey, FeedOf, Publisher};
 use syndicated::publish::{Channel, Format, Item, Origin, updated, write};
 use syndicated::store::{Arrival, Arriving, Store};
 
 /// 2026-11-23T07:00:00Z.
 const MONDAY: i64 = 1_795_417_200_000;
 
-fn at(minutes: i64) -> Timestamp {
+pub(crate) fn at(minutes: i64) -> Timestamp {
     Timestamp::from_millis(MONDAY + minutes * 60_000)
 }
 
@@ -38,13 +39,9 @@ fn url(text: &str) -> HttpUrl {
 }
 
 fn channel(format: Format) -> Channel {
-    Channel {
-        title: "Good News & 좋은 소식".to_owned(),
-        description: "What <good> people write".to_owned(),
-        language: "en".to_owned(),
-        home: url("https://news.example.org/"),
-        self_url: url(&format!("https://news.example.org/feeds/weekly.{format}")),
-    }
+    let own = url(&format!("https://news.example.org/feeds/weekly.{format}"));
+    let channel = Channel::new("Good News & 좋은 소식", "en", url("https://news.example.org/"), own);
+    Channel { description: "What <good> people write".to_owned(), ..channel }
 }
 
 fn entry(guid: &str, title: &str) -> Entry {
@@ -93,7 +90,7 @@ fn text_of(format: Format, posts: &[Post]) -> String {
     write(format, &channel(format), &items).unwrap()
 }
 
-fn read_back(text: &str) -> feed_rs::model::Feed {
+pub(crate) fn read_back(text: &str) -> feed_rs::model::Feed {
     feed_rs::parser::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
@@ -367,7 +364,7 @@ fn identities_are_valid_and_stable() {
     }
 }
 
-fn config(bench: &engines::Bench) -> Config {
+pub(crate) fn config(bench: &engines::Bench) -> Config {
     let source = |name: &str| Source {
         name: name.parse().unwrap(),
         url: url(&format!("https://{name}.example.com/feed")),
@@ -392,6 +389,7 @@ fn config(bench: &engines::Bench) -> Config {
         settle: Duration::ZERO,
         settle_max: Duration::ZERO,
         feed_items: 3,
+        feed_age: None,
         commercial: None,
         welcome: false,
         goodbye: true,
@@ -406,7 +404,7 @@ fn config(bench: &engines::Bench) -> Config {
             templates: None,
         },
         database: bench.place.clone(),
-        http: Http { listen: "127.0.0.1:0".parse().unwrap(), trusted_proxies: Vec::new() },
+        http: Http { listen: "127.0.0.1:0".parse().unwrap(), ..Http::default() },
         fetch: Fetch {
             concurrency: 1,
             allow: Vec::<Allow>::new(),
@@ -437,7 +435,7 @@ fn config(bench: &engines::Bench) -> Config {
     }
 }
 
-async fn arrive(store: &Store, source: &str, now: Timestamp, entries: Vec<Entry>) {
+pub(crate) async fn arrive(store: &Store, source: &str, now: Timestamp, entries: Vec<Entry>) {
     let claim = store.claim_source(&source.parse().unwrap(), now, Duration::from_mins(5)).await.unwrap().unwrap();
     let entries = entries
         .into_iter()
@@ -466,7 +464,7 @@ async fn arrive(store: &Store, source: &str, now: Timestamp, entries: Vec<Entry>
     store.admit(claim, arrival, now).await.unwrap();
 }
 
-fn dated(source: &str, title: &str, minutes: i64) -> Entry {
+pub(crate) fn dated(source: &str, title: &str, minutes: i64) -> Entry {
     Entry {
         url: Some(url(&format!("https://{source}.example.com/{title}"))),
         published: Some(at(minutes)),
@@ -474,11 +472,15 @@ fn dated(source: &str, title: &str, minutes: i64) -> Entry {
     }
 }
 
-fn key(kind: FeedKind, name: &str, format: Format) -> FeedKey {
-    FeedKey { kind, name: name.parse().unwrap(), format }
+fn newsletter(name: &str, format: Format) -> FeedKey {
+    FeedKey::new(FeedOf::Newsletter(name.parse().unwrap()), format)
 }
 
-fn titles(bytes: &[u8]) -> Vec<String> {
+pub(crate) fn source(name: &str, format: Format) -> FeedKey {
+    FeedKey::new(FeedOf::Source(name.parse().unwrap()), format)
+}
+
+pub(crate) fn titles(bytes: &[u8]) -> Vec<String> {
     read_back(std::str::from_utf8(bytes).unwrap())
         .entries
         .into_iter()
@@ -499,22 +501,22 @@ async fn a_feed_is_rendered_once_per_change() {
         let (store, config) = (bench.open().await, config(&bench));
         store.sync_sources(&config.sources, at(0)).await.unwrap();
         let live: Live = Arc::new(ArcSwap::from_pointee(config));
-        let publisher = Arc::new(Publisher::new(store.clone(), live.clone()));
+        let publisher = Arc::new(Publisher::new(store.clone(), live.clone(), Clock::manual(at(0))));
         arrive(&store, "one", at(0), vec![dated("one", "b", -20), dated("one", "a", -40)]).await;
         arrive(&store, "two", at(0), vec![dated("two", "d", -10), dated("two", "c", -30)]).await;
         publisher.invalidate();
 
         // Newest first, and no more than asked for.
-        let all = key(FeedKind::Newsletter, "all", Format::Rss);
+        let all = newsletter("all", Format::Rss);
         let first = publisher.get(&all).await.unwrap().unwrap();
-        assert_eq!(titles(&first.identity), ["d", "b", "c"], "{}", bench.engine);
-        assert_eq!(gunzip(&first.gzip), first.identity, "{}", bench.engine);
+        assert_eq!(titles(first.bytes(Coding::Identity)), ["d", "b", "c"], "{}", bench.engine);
+        assert_eq!(gunzip(first.bytes(Coding::Gzip)), first.bytes(Coding::Identity).as_ref(), "{}", bench.engine);
         assert_eq!(first.modified, at(0), "{}", bench.engine);
-        let half = publisher.get(&key(FeedKind::Newsletter, "half", Format::Json)).await.unwrap().unwrap();
-        assert_eq!(titles(&half.identity), ["d", "c"], "{}", bench.engine);
-        let source = publisher.get(&key(FeedKind::Source, "one", Format::Atom)).await.unwrap().unwrap();
-        assert_eq!(titles(&source.identity), ["b", "a"], "{}", bench.engine);
-        let source = read_back(std::str::from_utf8(&source.identity).unwrap());
+        let half = publisher.get(&newsletter("half", Format::Json)).await.unwrap().unwrap();
+        assert_eq!(titles(half.bytes(Coding::Identity)), ["d", "c"], "{}", bench.engine);
+        let source = publisher.get(&source("one", Format::Atom)).await.unwrap().unwrap();
+        assert_eq!(titles(source.bytes(Coding::Identity)), ["b", "a"], "{}", bench.engine);
+        let source = read_back(std::str::from_utf8(source.bytes(Coding::Identity)).unwrap());
         assert_eq!(source.title.unwrap().content, "Source one", "{}", bench.engine);
         assert_eq!(source.language.as_deref(), Some("ko-KR"), "{}", bench.engine);
 
@@ -522,11 +524,14 @@ async fn a_feed_is_rendered_once_per_change() {
         // publisher the same bytes.
         publisher.invalidate();
         assert!(Arc::ptr_eq(&first, &publisher.get(&all).await.unwrap().unwrap()), "{}", bench.engine);
-        let again = Publisher::new(store.clone(), live.clone());
+        let again = Publisher::new(store.clone(), live.clone(), Clock::manual(at(0)));
         for format in Format::ALL {
-            let key = key(FeedKind::Newsletter, "all", format);
+            let key = newsletter("all", format);
             let (one, two) = (publisher.get(&key).await.unwrap().unwrap(), again.get(&key).await.unwrap().unwrap());
-            assert_eq!((&one.identity, &one.gzip, &one.digest), (&two.identity, &two.gzip, &two.digest));
+            for coding in Coding::ALL {
+                assert_eq!(one.bytes(coding), two.bytes(coding), "{coding:?}");
+            }
+            assert_eq!(one.digest, two.digest);
         }
 
         // A post that is found late is a change, although it is not the newest.
@@ -545,12 +550,12 @@ async fn a_feed_is_rendered_once_per_change() {
         }
         let second = publisher.get(&all).await.unwrap().unwrap();
         assert!(seen.iter().all(|seen| Arc::ptr_eq(seen, &second)), "{}", bench.engine);
-        assert_eq!(titles(&second.identity), ["d", "late", "b"], "{}", bench.engine);
+        assert_eq!(titles(second.bytes(Coding::Identity)), ["d", "late", "b"], "{}", bench.engine);
         assert_eq!(second.modified, at(60), "{}", bench.engine);
         assert_ne!(second.digest, first.digest, "{}", bench.engine);
 
         // What is not configured is not there, and what was is gone.
-        assert!(publisher.get(&key(FeedKind::Newsletter, "none", Format::Rss)).await.unwrap().is_none());
+        assert!(publisher.get(&newsletter("none", Format::Rss)).await.unwrap().is_none());
         let mut smaller = (*live.load_full()).clone();
         smaller.newsletters.clear();
         live.store(Arc::new(smaller));
@@ -566,14 +571,14 @@ async fn feeds_stay_when_the_database_is_away() {
         let (store, config) = (bench.open().await, config(&bench));
         store.sync_sources(&config.sources, at(0)).await.unwrap();
         arrive(&store, "one", at(0), vec![dated("one", "a", -20)]).await;
-        let publisher = Publisher::new(store.clone(), Arc::new(ArcSwap::from_pointee(config)));
-        let all = key(FeedKind::Newsletter, "all", Format::Rss);
+        let publisher = Publisher::new(store.clone(), Arc::new(ArcSwap::from_pointee(config)), Clock::manual(at(0)));
+        let all = newsletter("all", Format::Rss);
         let before = publisher.get(&all).await.unwrap().unwrap();
         store.close().await;
         publisher.invalidate();
         let after = publisher.get(&all).await.unwrap().unwrap();
         assert!(Arc::ptr_eq(&before, &after), "{}", bench.engine);
-        let never_read = key(FeedKind::Newsletter, "half", Format::Rss);
+        let never_read = newsletter("half", Format::Rss);
         assert!(publisher.get(&never_read).await.is_err(), "{}", bench.engine);
     }
 }

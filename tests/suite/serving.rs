@@ -242,7 +242,30 @@ async fn feeds_answer_conditions_and_odd_requests_are_refused() {
     ] {
         assert_eq!(ask(web, &asking(&more)).await.status, status, "{more}");
     }
-    assert!(ask(web, &asking("Accept-Encoding: br, gzip")).await.head.contains("content-encoding: gzip"));
+    for (accepted, coding) in [
+        ("gzip", Some("gzip")),
+        ("x-gzip", Some("gzip")),
+        ("gzip, deflate, br, zstd", Some("br")),
+        ("br;q=0.5, zstd;q=0.8", Some("zstd")),
+        ("*", Some("br")),
+        ("*, br;q=0", Some("zstd")),
+        ("gzip;q=0, identity", None),
+        ("deflate", None),
+        ("identity;q=0, *;q=0", None),
+    ] {
+        let answer = ask(web, &asking(&format!("Accept-Encoding: {accepted}"))).await;
+        let told = answer.head.lines().find_map(|line| line.strip_prefix("content-encoding: "));
+        assert_eq!((answer.status, told), (200, coding), "{accepted}");
+        // Each encoding has a tag of its own (RFC 9110 section 8.8.3), and any of them names the same feed.
+        let own = answer.head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap().to_owned();
+        assert!(own.ends_with(&format!("-{}\"", coding.unwrap_or("identity"))), "{accepted}: {own}");
+        assert_eq!(ask(web, &asking(&format!("If-None-Match: {own}"))).await.status, 304, "{accepted}");
+    }
+    for odd in ["?page=1", "?page=x", "?page=0", "?page=99999999999"] {
+        assert_eq!(get(web, "GET", &format!("/feeds/letter.rss{odd}")).await.status, 404, "{odd}");
+    }
+    assert_eq!(get(web, "HEAD", "/feed.atom?full=0&cache=7").await.status, 200);
+    assert_eq!(get(web, "GET", "/tags/nothing.rss").await.status, 404);
     assert_eq!(get(web, "DELETE", "/").await.status, 405);
     let long = format!(
         "POST /subscribe/letter HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 70000\r\n\r\n{}",
