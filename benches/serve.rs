@@ -46,7 +46,11 @@ async fn main() {
     store.sync_sources(&config.sources, now).await.unwrap();
     fill(&store, now).await;
     store.close().await;
-    let outside = Outside { clock: Clock::system(), chance: Chance::seeded(1), roles: Roles { poll: false, send: false, web: true } };
+    let outside = Outside {
+        clock: Clock::system(),
+        chance: Chance::seeded(1),
+        roles: Roles { poll: false, send: false, web: true },
+    };
     let daemon = Daemon::start(config, outside).await.unwrap();
     let ours = daemon.web.unwrap();
     let Some(nginx) = Nginx::start(folder.path(), &fetch(ours, None), &fetch(ours, Some("gzip"))) else {
@@ -107,7 +111,7 @@ async fn fill(store: &Store, now: Timestamp) {
         let entry = entry(number);
         Arriving { fingerprint: format!("{number:064x}"), url_key: None, entry }
     };
-    let claim = store.claim_source(&"blog".parse().unwrap(), now, Duration::from_secs(60)).await.unwrap().unwrap();
+    let claim = store.claim_source(&"blog".parse().unwrap(), now, Duration::from_mins(1)).await.unwrap().unwrap();
     let arrival = Arrival {
         entries: (0..FEEDS / 10).map(arriving).collect(),
         title: Some("Blog".to_owned()),
@@ -122,7 +126,7 @@ async fn fill(store: &Store, now: Timestamp) {
         channels: Vec::new(),
         seed: Seed::None,
         filter: Filter::default(),
-        next_poll_at: now.plus(Duration::from_secs(86_400)),
+        next_poll_at: now.plus(Duration::from_hours(24)),
     };
     store.admit(claim, arrival, now).await.unwrap();
 }

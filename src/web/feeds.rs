@@ -7,6 +7,7 @@ use crate::domain::time::Timestamp;
 use crate::flow::publish::{Coding, FeedKey, FeedOf, Packed};
 use crate::publish::Format;
 use crate::render::{IndexContext, IndexFeed, IndexItem};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::{Method, Request, StatusCode, Uri};
@@ -34,7 +35,8 @@ pub(super) fn at_once<B>(web: &Web, request: &Request<B>) -> Option<Response> {
         return None;
     }
     let key = key(request.uri())?;
-    let mut response = answer(&web.publisher.ready(&key)?, key.format, request.headers());
+    let feed = web.publisher.ready(&key)?;
+    let mut response = answer(&feed, key.format, request.headers());
     dress(&mut response, false, false);
     Some(response)
 }
@@ -66,34 +68,38 @@ fn key(uri: &Uri) -> Option<FeedKey> {
 }
 
 /// Conditional requests as RFC 9110 section 13 has them: `If-None-Match` first,
-/// `If-Modified-Since` only without it. Each encoding has an entity tag of its
-/// own (section 8.8.3).
+/// `If-Modified-Since` only without it.
 fn answer(feed: &Packed, format: Format, headers: &HeaderMap) -> Response {
     let coding = accepted(headers);
-    let etag = format!("\"{}-{}\"", feed.digest, coding.as_str());
-    let modified = http_date(feed.modified);
-    let mut response = if is_fresh(headers, &feed.digest, feed.modified) {
-        StatusCode::NOT_MODIFIED.into_response()
+    let is_fresh = is_fresh(headers, &feed.digest, feed.modified);
+    let body = if is_fresh { Body::empty() } else { Body::from(feed.bytes(coding).clone()) };
+    let mut response = Response::new(body);
+    let mut out = HeaderMap::with_capacity(16);
+    if is_fresh {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
-        let mut response = feed.bytes(coding).clone().into_response();
-        let media_type = HeaderValue::from_str(&format!("{}; charset=utf-8", format.media_type()));
-        if let Ok(media_type) = media_type {
-            response.headers_mut().insert(header::CONTENT_TYPE, media_type);
-        }
+        out.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type(format)));
         if coding != Coding::Identity {
-            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
+            out.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
         }
-        response
-    };
-    let out = response.headers_mut();
-    for (name, value) in [(header::ETAG, etag), (header::LAST_MODIFIED, modified)] {
-        if let Ok(value) = HeaderValue::from_str(&value) {
+    }
+    for (name, value) in [(header::ETAG, feed.etag(coding)), (header::LAST_MODIFIED, &feed.last_modified)] {
+        if let Ok(value) = HeaderValue::from_maybe_shared(value.clone()) {
             out.insert(name, value);
         }
     }
     out.insert(header::CACHE_CONTROL, HeaderValue::from_static(CACHE));
     out.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    *response.headers_mut() = out;
     response
+}
+
+fn media_type(format: Format) -> &'static str {
+    match format {
+        Format::Rss => "application/rss+xml; charset=utf-8",
+        Format::Atom => "application/atom+xml; charset=utf-8",
+        Format::Json => "application/feed+json; charset=utf-8",
+    }
 }
 
 fn is_fresh(headers: &HeaderMap, digest: &str, modified: Timestamp) -> bool {
@@ -136,11 +142,6 @@ fn accepted(headers: &HeaderMap) -> Coding {
         .into_iter()
         .find(|(_, weight)| *weight > 0.0 && *weight >= best)
         .map_or(Coding::Identity, |(coding, _)| coding)
-}
-
-/// IMF-fixdate (RFC 9110 section 5.6.7).
-fn http_date(at: Timestamp) -> String {
-    at.to_datetime().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 pub(super) async fn index(State(web): State<Web>) -> Response {

@@ -40,7 +40,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use limits::FormLimits;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// The largest body of a request.
@@ -285,7 +285,7 @@ fn dress(response: &mut Response, personal: bool, changes: bool) {
         headers.insert(name, HeaderValue::from_static(value));
     }
     // Few pages have one of their own.
-    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert_with(|| policy(false, None));
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert_with(|| USUAL_POLICY.clone());
     if personal || changes || !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
@@ -309,6 +309,9 @@ fn policy(script: bool, form_to: Option<&str>) -> HeaderValue {
     );
     HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 }
+
+/// The policy of nearly every answer.
+static USUAL_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| policy(false, None));
 
 /// The request with its whole body in memory, or the status that refuses it.
 async fn whole(request: Request, most: usize) -> Result<Request, StatusCode> {

@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn each_feed_has_one_address() {
         let base = "https://example.org/news/".parse().unwrap();
-        let tag = |name| FeedOf::Label(LabelKind::Tag, LabelKey::of(name).unwrap());
+        let tag = |name: &str| FeedOf::Label(LabelKind::Tag, LabelKey::of(name).unwrap());
         let url = |of, full, page| FeedKey { of, format: Format::Atom, full, page }.url(&base);
         assert_eq!(url(FeedOf::Site, true, None), "https://example.org/news/feed.atom");
         assert_eq!(url(tag("글 쓰기"), true, None), "https://example.org/news/tags/%EA%B8%80-%EC%93%B0%EA%B8%B0.atom");

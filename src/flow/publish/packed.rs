@@ -44,10 +44,13 @@ pub struct Packed {
     gzip: Bytes,
     brotli: Bytes,
     zstd: Bytes,
-    /// A digest of the bytes, for entity tags.
+    /// A digest of the bytes, which its entity tags begin with.
     pub digest: String,
     /// The last change in the feed.
     pub modified: Timestamp,
+    /// The same as a header has it (IMF-fixdate, RFC 9110 section 5.6.7).
+    pub last_modified: Bytes,
+    etags: [Bytes; Coding::ALL.len()],
 }
 
 /// How hard brotli tries, of 11: beyond 6 it takes ten times as long for a twentieth less.
@@ -63,13 +66,16 @@ impl Packed {
         let mut packed = Vec::new();
         let how = BrotliEncoderParams { quality: BROTLI, size_hint: text.len(), ..BrotliEncoderParams::default() };
         brotli::BrotliCompress(&mut text.as_bytes(), &mut packed, &how)?;
+        let digest = digest(&text);
         Ok(Self {
             gzip: gzip.finish()?.into(),
             brotli: packed.into(),
             zstd: zstd::encode_all(text.as_bytes(), ZSTD)?.into(),
-            digest: digest(&text),
+            etags: Coding::ALL.map(|coding| format!("\"{digest}-{}\"", coding.as_str()).into()),
+            digest,
             identity: text.into(),
             modified,
+            last_modified: modified.to_datetime().format("%a, %d %b %Y %H:%M:%S GMT").to_string().into(),
         })
     }
 
@@ -81,6 +87,18 @@ impl Packed {
             Coding::Gzip => &self.gzip,
             Coding::Brotli => &self.brotli,
             Coding::Zstd => &self.zstd,
+        }
+    }
+
+    /// The entity tag of a coding: each has one of its own (RFC 9110 section 8.8.3).
+    #[must_use]
+    pub fn etag(&self, coding: Coding) -> &Bytes {
+        let [brotli, zstd, gzip, identity] = &self.etags;
+        match coding {
+            Coding::Brotli => brotli,
+            Coding::Zstd => zstd,
+            Coding::Gzip => gzip,
+            Coding::Identity => identity,
         }
     }
 
