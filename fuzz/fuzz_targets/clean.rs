@@ -12,11 +12,12 @@ fuzz_target!(|html: &str| {
         assert!(!lower.contains(tag), "{tag} in {lower}");
     }
     // The serialiser escapes angle brackets in texts and values, and puts values into double quotes.
-    let tags = lower.split('<').skip(1).filter_map(|rest| rest.split('>').next());
-    for words in tags.flat_map(|tag| tag.split('"').step_by(2)) {
-        assert!(!words.contains(" on"), "a handler in {lower}");
-    }
-    for address in ["href=\"javascript:", "src=\"javascript:", "href=\"data:"] {
-        assert!(!lower.contains(address), "{address} in {lower}");
+    for tag in lower.split('<').skip(1).filter_map(|rest| rest.split('>').next()) {
+        for words in tag.split('"').step_by(2) {
+            assert!(!words.contains(" on"), "a handler in {lower}");
+        }
+        for address in ["href=\"javascript:", "src=\"javascript:", "href=\"data:"] {
+            assert!(!tag.contains(address), "{address} in {lower}");
+        }
     }
 });
