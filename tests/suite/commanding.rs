@@ -309,7 +309,19 @@ async fn a_source_goes_from_its_address_to_the_readers() {
     for (format, begins) in [("rss", "<?xml"), ("atom", "<?xml"), ("json", "{")] {
         assert!(place.run(&["feed", "weekly", "--format", format]).await.ok().out.starts_with(begins), "{format}");
     }
-    assert!(place.run(&["feed", "essays", "--source"]).await.ok().out.contains("<rss"));
+    for words in [&["feed"][..], &["feed", "--source", "essays"], &["feed", "weekly", "--summaries"]] {
+        let out = place.run(words).await.ok().out;
+        assert!(out.contains("<rss") && out.contains("Post 4"), "{words:?}: {out}");
+    }
+    for (words, said) in [
+        (&["feed", "--tag", "nothing"][..], "no post stands in tags/nothing"),
+        (&["feed", "weekly", "--page", "1"], "no post stands in feeds/weekly"),
+        (&["feed", "--source", "no"], "there is no source `no` in "),
+        (&["feed", "no"], "there is no newsletter `no` in "),
+    ] {
+        let refused = place.run(words).await;
+        assert!(refused.code == 2 && refused.err.contains(said), "{words:?}: {}", refused.err);
+    }
 
     place.run(&["source", "pause", "essays"]).await.ok();
     let list = place.run(&["source", "list", "--json"]).await.ok().json();
