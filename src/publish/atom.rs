@@ -17,7 +17,8 @@ pub(super) fn write(channel: &Channel, items: &[Item<'_>]) -> Result<String, Str
     links.extend(channel.pages.links().map(|(rel, url)| link(rel, url, Some(Format::Atom.media_type()))));
     let mut feed = Feed {
         title: plain(&channel.title),
-        id: channel.self_url.to_string(),
+        // All documents of a feed are one (RFC 5005 section 4).
+        id: channel.pages.current.clone().unwrap_or_else(|| channel.self_url.to_string()),
         updated: instant(updated(items)),
         // Entries without an author inherit this one (RFC 4287 section 4.1.1).
         authors: vec![Person { name: legal(&channel.title).into_owned(), ..Person::default() }],

@@ -133,6 +133,7 @@ async fn an_archive_leads_back_to_the_first_post_and_keeps_its_bounds() {
             assert_eq!(text.contains("fh:archive"), at_page.is_some(), "{}", bench.engine);
             seen.extend(titles(text.as_bytes()));
             let feed = read_back(&text);
+            assert_eq!(feed.id, "https://news.example.org/feeds/all.atom", "all documents are of one feed");
             documents.push(feed.entries.len());
             let older = feed.links.iter().find(|link| link.rel.as_deref() == Some("prev-archive"));
             let Some(older) = older else { break };
