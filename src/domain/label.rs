@@ -92,14 +92,13 @@ pub fn labels(entry: &Entry, language: Option<&str>) -> Vec<Label> {
     let mut labels = Vec::new();
     // Of a language, its country is no language: `ko-KR` is Korean (BCP 47).
     let language = entry.language.as_deref().or(language).and_then(|tag| tag.split(['-', '_']).next());
-    let named = |kind, names: &mut dyn Iterator<Item = &str>| {
+    let mut named = |kind, names: &mut dyn Iterator<Item = &str>| {
         for name in names {
             if let Some(key) = LabelKey::of(name).filter(|key| seen.insert((kind, key.clone()))) {
                 labels.push(Label { kind, key, name: name.trim().to_owned() });
             }
         }
     };
-    let mut named = named;
     named(LabelKind::Tag, &mut entry.categories.iter().map(String::as_str).take(MOST));
     named(LabelKind::Author, &mut entry.authors.iter().map(String::as_str).take(MOST));
     named(LabelKind::Language, &mut language.into_iter());

@@ -63,6 +63,13 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// The date to show and sort by of what was first seen at `seen`: the feed's, but
+    /// never later than that moment, so that a wrong clock pins nothing on top.
+    #[must_use]
+    pub fn date(&self, seen: Timestamp) -> Timestamp {
+        self.published.map_or(seen, |published| published.min(seen))
+    }
+
     /// What its texts take in memory, in bytes; about.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -122,11 +129,10 @@ pub struct Post {
 }
 
 impl Post {
-    /// The date to show and sort by: the feed's, but never later than the
-    /// moment syndicated saw the post, so that a wrong clock pins nothing on top.
+    /// The date to show and sort by: see [`Entry::date`].
     #[must_use]
     pub fn date(&self) -> Timestamp {
-        self.entry.published.map_or(self.first_seen, |published| published.min(self.first_seen))
+        self.entry.date(self.first_seen)
     }
 
     /// Its language as it declares it, else as its feed does.

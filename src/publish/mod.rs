@@ -54,10 +54,16 @@ impl Format {
     /// Its media type.
     #[must_use]
     pub fn media_type(self) -> &'static str {
+        self.content_type().split(';').next().unwrap_or_default()
+    }
+
+    /// The same with its charset, as `Content-Type` has it.
+    #[must_use]
+    pub fn content_type(self) -> &'static str {
         match self {
-            Self::Rss => "application/rss+xml",
-            Self::Atom => "application/atom+xml",
-            Self::Json => "application/feed+json",
+            Self::Rss => "application/rss+xml; charset=utf-8",
+            Self::Atom => "application/atom+xml; charset=utf-8",
+            Self::Json => "application/feed+json; charset=utf-8",
         }
     }
 }

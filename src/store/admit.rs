@@ -169,9 +169,9 @@ pub(super) async fn write_arrival(
         .collect();
     let ids = insert_posts(tx, claim.id, &standings, now).await?;
     let entries = standings.iter().map(|(fresh, _)| &fresh.arriving.entry);
-    let labelled: Vec<(PostId, &Entry)> = ids.iter().copied().zip(entries).collect();
-    label_posts(tx, &labelled, arrival.language.as_deref()).await?;
-    if refreshed || !labelled.is_empty() || !admitted.changed.is_empty() {
+    let new: Vec<_> = ids.iter().zip(entries).map(|(id, entry)| (*id, entry, entry.date(now))).collect();
+    label_posts(tx, &new, arrival.language.as_deref()).await?;
+    if refreshed || !new.is_empty() || !admitted.changed.is_empty() {
         raise_revision(tx, claim.id).await?;
     }
     for (id, (fresh, standing)) in ids.into_iter().zip(&standings) {

@@ -5,26 +5,30 @@ use super::{StoreError, Tx, each};
 use crate::domain::id::PostId;
 use crate::domain::label::{Label, labels};
 use crate::domain::post::Entry;
+use crate::domain::time::Timestamp;
 use sqlx::QueryBuilder;
 
-/// Writes the labels of new posts.
+/// Writes the labels of posts, each with its date.
 pub(super) async fn label_posts(
     tx: &mut Tx,
-    posts: &[(PostId, &Entry)],
+    posts: &[(PostId, &Entry, Timestamp)],
     language: Option<&str>,
 ) -> Result<(), StoreError> {
-    let all: Vec<(PostId, Label)> =
-        posts.iter().flat_map(|(id, entry)| labels(entry, language).into_iter().map(|label| (*id, label))).collect();
+    let of = |(id, entry, date): &(PostId, &Entry, Timestamp)| {
+        let (id, date) = (*id, *date);
+        labels(entry, language).into_iter().map(move |label| (id, label, date))
+    };
+    let all: Vec<(PostId, Label, Timestamp)> = posts.iter().flat_map(of).collect();
     for some in all.chunks(64) {
         each!(&mut *tx, |db| {
-            let mut insert = QueryBuilder::new(
-                "INSERT INTO post_label (post_id, kind, key, name, dated_at)
-                 SELECT p.id, v.column2, v.column3, v.column4, p.dated_at FROM (",
-            );
-            insert.push_values(some, |mut row, (id, label)| {
-                row.push_bind(id.0).push_bind(label.kind.as_str()).push_bind(label.key.as_str()).push_bind(&label.name);
+            let mut insert = QueryBuilder::new("INSERT INTO post_label (post_id, kind, key, name, dated_at) ");
+            insert.push_values(some, |mut row, (id, label, date)| {
+                row.push_bind(id.0)
+                    .push_bind(label.kind.as_str())
+                    .push_bind(label.key.as_str())
+                    .push_bind(&label.name)
+                    .push_bind(date.millis());
             });
-            insert.push(") AS v JOIN post p ON p.id = v.column1");
             insert.build().execute(&mut **db).await.map(drop)
         })?;
     }
@@ -41,5 +45,8 @@ pub(super) async fn label_again(
     each!(&mut *tx, |db| {
         sqlx::query("DELETE FROM post_label WHERE post_id = $1").bind(id.0).execute(&mut **db).await.map(drop)
     })?;
-    label_posts(tx, &[(id, entry)], language).await
+    let (dated_at,): (i64,) = each!(&mut *tx, |db| {
+        sqlx::query_as("SELECT dated_at FROM post WHERE id = $1").bind(id.0).fetch_one(&mut **db).await
+    })?;
+    label_posts(tx, &[(id, entry, Timestamp::from_millis(dated_at))], language).await
 }

@@ -75,7 +75,7 @@ async fn insert_some(
                 .push_bind(authors)
                 .push_bind(entry.published.map(Timestamp::millis))
                 .push_bind(entry.updated.map(Timestamp::millis))
-                .push_bind(entry.published.map_or(now, |published| published.min(now)).millis())
+                .push_bind(entry.date(now).millis())
                 .push_bind(entry.summary.as_ref().map(CleanHtml::as_str))
                 .push_bind(entry.content.as_ref().map(CleanHtml::as_str))
                 .push_bind(categories)

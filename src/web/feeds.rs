@@ -78,7 +78,7 @@ fn answer(feed: &Packed, format: Format, headers: &HeaderMap) -> Response {
     if is_fresh {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
-        out.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type(format)));
+        out.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
         if coding != Coding::Identity {
             out.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
         }
@@ -92,14 +92,6 @@ fn answer(feed: &Packed, format: Format, headers: &HeaderMap) -> Response {
     out.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     *response.headers_mut() = out;
     response
-}
-
-fn media_type(format: Format) -> &'static str {
-    match format {
-        Format::Rss => "application/rss+xml; charset=utf-8",
-        Format::Atom => "application/atom+xml; charset=utf-8",
-        Format::Json => "application/feed+json; charset=utf-8",
-    }
 }
 
 fn is_fresh(headers: &HeaderMap, digest: &str, modified: Timestamp) -> bool {
