@@ -59,6 +59,7 @@ pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<N
     let commercial = commercial(&mut table);
     let welcome = table.flag("welcome").unwrap_or_default();
     let goodbye = table.flag("goodbye").unwrap_or(true);
+    let web = table.flag("web").unwrap_or(true);
     let filter = filter(&mut table);
     table.finish();
     let listed = listed.map(|list| {
@@ -82,6 +83,7 @@ pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<N
         commercial,
         welcome,
         goodbye,
+        web,
     });
     (newsletter, Named { listed: listed.unwrap_or_default(), in_topics: named })
 }

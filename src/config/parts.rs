@@ -12,7 +12,7 @@ use crate::domain::filter::{Filter, Rule};
 use crate::domain::language::Language;
 use crate::domain::schedule::{BadSchedule, Schedule};
 use crate::domain::slug::Slug;
-use crate::domain::source::{Kind, Rules, Seed, Source, TextFrom};
+use crate::domain::source::{Archived, Kind, Rules, Seed, Source, TextFrom};
 use crate::domain::span;
 use crate::domain::url::{BadUrl, HttpUrl};
 use chrono_tz::{TZ_VARIANTS, Tz};
@@ -169,6 +169,7 @@ pub(super) fn source(mut table: Table<'_>, site_zone: Tz, schedules: &mut Schedu
     let article = table.parsed("article", selector);
     let remove = items(&mut table, "remove", selector);
     let filter = filter(&mut table);
+    let archive = table.parsed("archive", str::parse::<Archived>).unwrap_or_default();
     table.finish();
     Some(Source {
         name: name?,
@@ -180,6 +181,7 @@ pub(super) fn source(mut table: Table<'_>, site_zone: Tz, schedules: &mut Schedu
         content,
         rules: Rules { article, remove },
         filter,
+        archive,
     })
 }
 

@@ -45,6 +45,8 @@ pub struct Newsletter {
     pub welcome: bool,
     /// Whether who leaves gets a letter that says so, with the way back.
     pub goodbye: bool,
+    /// Whether its digests stand on the site, for everybody to read.
+    pub web: bool,
 }
 
 /// What must be said in it.

@@ -27,6 +27,8 @@ pub struct Source {
     pub rules: Rules,
     /// Which of its posts are shown and mailed; the others are stored only.
     pub filter: Filter,
+    /// What of its posts the site's own pages show.
+    pub archive: Archived,
 }
 
 impl Source {
@@ -93,6 +95,31 @@ impl std::str::FromStr for TextFrom {
             "page" => Ok(Self::Page),
             "auto" => Ok(Self::Auto),
             other => Err(format!("`{other}` is none of \"usual\", \"feed\", \"page\", \"auto\"")),
+        }
+    }
+}
+
+/// What a post's page on this site shows of it: not every source grants the same rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Archived {
+    /// Its text.
+    #[default]
+    Full,
+    /// Its beginning.
+    Summary,
+    /// Its title, and where it stands.
+    Link,
+}
+
+impl std::str::FromStr for Archived {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "full" => Ok(Self::Full),
+            "summary" => Ok(Self::Summary),
+            "link" => Ok(Self::Link),
+            other => Err(format!("`{other}` is none of \"full\", \"summary\", \"link\"")),
         }
     }
 }

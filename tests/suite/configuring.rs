@@ -10,7 +10,7 @@ use syndicated::config::{Config, Database, Environment, Faults, Hook, OnAmbiguou
 use syndicated::domain::composition::{Deliver, Order, Sections, Shown};
 use syndicated::domain::language::Language;
 use syndicated::domain::newsletter::Rhythm;
-use syndicated::domain::source::Seed;
+use syndicated::domain::source::{Archived, Seed};
 
 const KEY: &str = "an example key that is long enough for tests";
 
@@ -218,6 +218,8 @@ fn every_key_comes_to_its_meaning() {
     assert_eq!((&weekly.review, weekly.max_posts, weekly.deliver), (&None, Some(12), Deliver::Local));
     assert_eq!((weekly.order, weekly.text), (all.order, all.text), "what a cadence leaves out is its newsletter's");
     assert_eq!(newsletter.topics.len(), 1);
+    assert_eq!(config.sources.iter().map(|s| s.archive).collect::<Vec<_>>(), [Archived::Summary, Archived::Full]);
+    assert!(!newsletter.web);
     assert!(!format!("{config:?}").contains("hush"), "secrets are never printed");
 }
 

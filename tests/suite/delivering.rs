@@ -95,6 +95,7 @@ fn config(relay: Relay) -> Config {
             commercial: None,
             welcome: false,
             goodbye: true,
+            web: true,
         }],
         bounces: Bounces::default(),
         platforms: Platforms::default(),

@@ -9,7 +9,7 @@ use syndicated::domain::pace::Pace;
 use syndicated::domain::platform::Platforms;
 use syndicated::domain::post::{Entry, Standing};
 use syndicated::domain::schedule::Schedule;
-use syndicated::domain::source::{Kind, Rules, Seed, Source, TextFrom};
+use syndicated::domain::source::{Archived, Kind, Rules, Seed, Source, TextFrom};
 use syndicated::domain::time::Timestamp;
 use syndicated::read;
 use syndicated::store::{Admitted, Arrival, Arriving, PostFilter, Store};
@@ -375,6 +375,7 @@ pub(crate) fn follow(number: usize) -> Source {
         content: TextFrom::Feed,
         rules: Rules::default(),
         filter: Filter::default(),
+        archive: Archived::default(),
     }
 }
 

@@ -16,7 +16,7 @@ use syndicated::domain::platform::Platforms;
 use syndicated::domain::post::Standing;
 use syndicated::domain::schedule::Schedule;
 use syndicated::domain::slug::Slug;
-use syndicated::domain::source::{Kind, Rules, Seed, Source, SourceState, TextFrom};
+use syndicated::domain::source::{Archived, Kind, Rules, Seed, Source, SourceState, TextFrom};
 use syndicated::domain::time::Timestamp;
 use syndicated::domain::token::SecretKey;
 use syndicated::domain::url::HttpUrl;
@@ -44,6 +44,7 @@ pub(crate) fn source(name: &str, url: &HttpUrl) -> Source {
         content: TextFrom::Feed,
         rules: Rules::default(),
         filter: Filter::default(),
+        archive: Archived::default(),
     }
 }
 

@@ -19,7 +19,7 @@ use syndicated::domain::platform::Platforms;
 use syndicated::domain::post::{Enclosure, Entry, Place, Post, Standing};
 use syndicated::domain::schedule::Schedule;
 use syndicated::domain::slug::Slug;
-use syndicated::domain::source::{Kind, Rules, Seed, Source, TextFrom};
+use syndicated::domain::source::{Archived, Kind, Rules, Seed, Source, TextFrom};
 use syndicated::domain::time::Timestamp;
 use syndicated::domain::token::SecretKey;
 use syndicated::domain::url::HttpUrl;
@@ -375,6 +375,7 @@ pub(crate) fn config(bench: &engines::Bench) -> Config {
         content: TextFrom::Feed,
         rules: Rules::default(),
         filter: Filter::default(),
+        archive: Archived::default(),
     };
     let newsletter = |name: &str, sources: Option<Vec<Slug>>| Newsletter {
         name: name.parse().unwrap(),
@@ -393,6 +394,7 @@ pub(crate) fn config(bench: &engines::Bench) -> Config {
         commercial: None,
         welcome: false,
         goodbye: true,
+        web: true,
     };
     Config {
         site: Site {
