@@ -106,8 +106,6 @@ CREATE TABLE post (
     updated_at    BIGINT,
     -- What the post is shown and sorted by: see `Post::date`.
     dated_at      BIGINT  NOT NULL,
-    summary       TEXT,
-    content       TEXT,
     categories    TEXT    NOT NULL,
     enclosures    TEXT    NOT NULL,
     also_at       TEXT    NOT NULL,
@@ -119,6 +117,9 @@ CREATE TABLE post (
     filtered_by   TEXT,
     -- Whether a person let it out: no filter of its source hides it again.
     released      BOOLEAN NOT NULL DEFAULT FALSE,
+    -- They stand last: SQLite reads along all of a long text to what stands behind it.
+    summary       TEXT,
+    content       TEXT,
     UNIQUE (source_id, guid)
 );
 CREATE INDEX post_by_url ON post (source_id, url_key);
@@ -126,6 +127,8 @@ CREATE INDEX post_by_text ON post (source_id, fingerprint);
 CREATE INDEX post_by_date ON post (source_id, dated_at);
 CREATE INDEX post_newest ON post (dated_at);
 CREATE INDEX post_live ON post (first_seen_at) WHERE standing = 'live';
+-- What is counted off where all posts are counted: few.
+CREATE INDEX post_hidden ON post (dated_at) WHERE standing = 'held' OR filtered_by IS NOT NULL;
 
 -- What a post says of itself that feeds are made of: its tags, authors and language.
 CREATE TABLE post_label (
@@ -300,6 +303,9 @@ CREATE TABLE digest (
     doubt_told  BOOLEAN NOT NULL DEFAULT FALSE,
     UNIQUE (newsletter, cadence, slot)
 );
+-- What the archive shows.
+CREATE INDEX digest_shown ON digest (frozen_at) WHERE state IN ('sending', 'done');
+CREATE INDEX digest_shown_of ON digest (newsletter, frozen_at) WHERE state IN ('sending', 'done');
 CREATE INDEX digest_open ON digest (state) WHERE state IN ('sending', 'paused', 'cancelled') AND finished_at IS NULL;
 
 -- Another mail of a digest, for readers who do not get all of its posts.

@@ -25,6 +25,35 @@ impl Edition {
     pub fn instant(newsletter: Slug, cadence: Slug, post: PostId) -> Self {
         Self { newsletter, cadence, slot: format!("post-{post}") }
     }
+
+    /// Its place below `/digests/`: `weekly/daily/2026-11-23T07-00`. No colon stands in it, which neither
+    /// every file system nor every proxy takes.
+    #[must_use]
+    pub fn path(&self) -> String {
+        format!("{}/{}/{}", self.newsletter, self.cadence, self.slot.replace(':', "-"))
+    }
+
+    /// The edition at that place; `None` where no edition can be. There is one way to
+    /// write each.
+    #[must_use]
+    pub fn at_path(newsletter: &str, cadence: &str, slot: &str) -> Option<Self> {
+        let is_time = slot.len() == "2026-11-23T07-00".len()
+            && slot.bytes().enumerate().all(|(at, byte)| match at {
+                4 | 7 | 13 => byte == b'-',
+                10 => byte == b'T',
+                _ => byte.is_ascii_digit(),
+            });
+        let is_other = ["post-", "now-"]
+            .iter()
+            .filter_map(|kind| slot.strip_prefix(kind))
+            .any(|number| (1..=19).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit()));
+        let slot = match slot.split_at_checked("2026-11-23T07".len()) {
+            Some((hour, minute)) if is_time => format!("{hour}:{}", minute.strip_prefix('-')?),
+            _ if is_other => slot.to_owned(),
+            _ => return None,
+        };
+        Some(Self { newsletter: newsletter.parse().ok()?, cadence: cadence.parse().ok()?, slot })
+    }
 }
 
 /// What became of a slot.
@@ -208,5 +237,26 @@ pub mod token {
     #[must_use]
     pub fn strip(text: &str) -> String {
         text.chars().filter(|c| !matches!(c, '\u{e000}' | '\u{e001}')).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edition_has_one_place_on_the_web() {
+        for slot in ["2026-11-23T07:00", "post-12", "now-1795417200000"] {
+            let edition =
+                Edition { newsletter: "weekly".parse().unwrap(), cadence: "daily".parse().unwrap(), slot: slot.into() };
+            let path = edition.path();
+            let parts: Vec<&str> = path.split('/').collect();
+            assert_eq!(Edition::at_path(parts[0], parts[1], parts[2]), Some(edition), "{path}");
+            assert!(!path.contains(':'), "{path}");
+        }
+        for slot in ["2026-11-23T07:00", "2026-11-23", "post-", "post-x", "now-1.5", "", "..", "2026-11-23T07-0é"] {
+            assert_eq!(Edition::at_path("weekly", "daily", slot), None, "{slot}");
+        }
+        assert_eq!(Edition::at_path("Weekly/..", "daily", "post-1"), None);
     }
 }

@@ -42,6 +42,16 @@ impl Bench {
         }
     }
 
+    /// How SQLite goes about a query.
+    pub(crate) async fn plan(&self, sql: &str) -> String {
+        let Database::Sqlite(file) = &self.place else { panic!("only SQLite is asked") };
+        let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", file.display())).await.unwrap();
+        let sql = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+        let rows: Vec<(i64, i64, i64, String)> = sqlx::query_as(sql).fetch_all(&pool).await.unwrap();
+        pool.close().await;
+        rows.into_iter().map(|(.., detail)| detail).collect::<Vec<_>>().join("; ")
+    }
+
     /// Does something to it that the program never does.
     pub(crate) async fn execute(&self, sql: &str) {
         let sql = sqlx::AssertSqlSafe(sql.to_owned());

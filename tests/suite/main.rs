@@ -13,6 +13,7 @@
 )]
 
 mod architecture;
+mod archived;
 mod bouncing;
 mod browsing;
 mod browsing_sign_ups;
