@@ -21,6 +21,7 @@ pub mod picture;
 pub mod platform;
 pub mod post;
 pub mod schedule;
+pub mod search;
 pub mod slug;
 pub mod source;
 pub mod span;

@@ -11,6 +11,7 @@ use super::identity::{Match, Matcher};
 use super::known::known_posts;
 use super::labels::{label_again, label_posts};
 use super::new_posts::insert_posts;
+use super::search::write_words;
 use super::together::{Ending, How};
 use super::{Store, StoreError, Tx, each};
 use crate::domain::filter::{Filter, Reason};
@@ -116,13 +117,14 @@ pub(super) async fn write_arrival(
     let known = known_posts(tx, claim.id, &arrival.entries).await?;
     let mut matcher = Matcher::new(known, &arrival.entries);
     let mut admitted = Admitted::default();
-    let (mut fresh, mut refreshed) = (Vec::new(), false);
+    let (mut fresh, mut refreshed, mut rewritten) = (Vec::new(), false, Vec::new());
     for arriving in &arrival.entries {
         match matcher.identify(arriving) {
             Match::Same(id) => {
                 if refresh_post(tx, id, arriving).await? {
                     judge_again(tx, id, &arriving.entry, arrival).await?;
                     label_again(tx, id, &arriving.entry, arrival.language.as_deref()).await?;
+                    rewritten.push((id, &arriving.entry));
                     refreshed = true;
                 }
                 admitted.same += 1;
@@ -132,6 +134,7 @@ pub(super) async fn write_arrival(
                 update_post(tx, id, arriving, now).await?;
                 judge_again(tx, id, &arriving.entry, arrival).await?;
                 label_again(tx, id, &arriving.entry, arrival.language.as_deref()).await?;
+                rewritten.push((id, &arriving.entry));
                 admitted.changed.push(id);
             }
             Match::New { guid, looks_old } => {
@@ -171,6 +174,8 @@ pub(super) async fn write_arrival(
     let entries = standings.iter().map(|(fresh, _)| &fresh.arriving.entry);
     let new: Vec<_> = ids.iter().zip(entries).map(|(id, entry)| (*id, entry, entry.date(now))).collect();
     label_posts(tx, &new, arrival.language.as_deref()).await?;
+    rewritten.extend(new.iter().map(|(id, entry, _)| (*id, *entry)));
+    write_words(tx, &rewritten, arrival.title.as_deref()).await?;
     if refreshed || !new.is_empty() || !admitted.changed.is_empty() {
         raise_revision(tx, claim.id).await?;
     }

@@ -72,6 +72,7 @@ mod relays;
 mod reports;
 mod restarts;
 mod scanners;
+mod searching;
 mod secure_relays;
 mod serving;
 mod sign_ups;
