@@ -20,6 +20,7 @@ pub mod pace;
 pub mod picture;
 pub mod platform;
 pub mod post;
+pub mod reading;
 pub mod schedule;
 pub mod search;
 pub mod slug;
