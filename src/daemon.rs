@@ -85,7 +85,7 @@ impl Daemon {
         let wake = poller.wake();
         let hubs = Hubs::new(store.clone(), client, clock.clone(), chance.clone(), config.clone(), wake);
         let hubs = Arc::new(hubs);
-        let publisher = Arc::new(Publisher::new(store.clone(), config.clone(), clock.clone()));
+        let publisher = Arc::new(Publisher::new(store.clone(), config.clone(), renderer.clone(), clock.clone()));
         let digester = Digester::new(store.clone(), config.clone(), renderer.clone(), clock.clone());
         let digester = Arc::new(digester.with_pictures(pictures));
         let deliverer = Arc::new(Deliverer::new(

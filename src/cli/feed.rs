@@ -7,6 +7,7 @@ use crate::domain::label::{LabelKey, LabelKind};
 use crate::domain::slug::Slug;
 use crate::flow::publish::{FeedKey, FeedOf, Publisher};
 use crate::publish::Format;
+use crate::render::Renderer;
 use arc_swap::ArcSwap;
 use clap::Args;
 use std::sync::Arc;
@@ -61,7 +62,8 @@ pub(super) async fn run(feed: Feed, setting: &Setting, out: &mut Out) -> anyhow:
         Feed { newsletter: None, .. } => FeedOf::Site,
     };
     let key = FeedKey { of, format: feed.format, full: !feed.summaries, page: feed.page };
-    let publisher = Publisher::new(store, Arc::new(ArcSwap::from_pointee(config)), Clock::system());
+    let renderer = Arc::new(Renderer::tried(config.site.templates.as_deref())?);
+    let publisher = Publisher::new(store, Arc::new(ArcSwap::from_pointee(config)), renderer, Clock::system());
     let text = publisher.text(&key).await?;
     // What is configured is there; a page, or a word that posts carry, may not be.
     let text = text.ok_or_else(|| Usage(format!("no post stands in {}", key.of.path())))?;

@@ -17,6 +17,7 @@ mod output;
 mod plan;
 mod poll;
 mod post;
+mod publish;
 mod read;
 mod setting;
 mod sieve;
@@ -115,6 +116,8 @@ pub enum Command {
     Template(template::Template),
     /// Print a newsletter's or source's feed.
     Feed(feed::Feed),
+    /// Write the whole site as files: feeds, archive and assets, for any web server or object store.
+    Publish(publish::Publish),
     /// Print a sign-up form for another site, as plain HTML.
     Form(form::Form),
     /// Show the whole main job on this machine: a small blog, the daemon, a mail catcher.
@@ -205,6 +208,7 @@ pub async fn run(command: Command, setting: &Setting) -> anyhow::Result<()> {
         Command::Bounce(bounce) => bounce::run(bounce, setting, out).await,
         Command::Subscriber(command) => subscriber::run(command, setting, out).await,
         Command::Feed(feed) => feed::run(feed, setting, out).await,
+        Command::Publish(publish) => publish::run(publish, setting, out).await,
         Command::Form(form) => form::run(form, setting, out).await,
         Command::Source(command) => source::run(command, setting, out).await,
         Command::Post(command) => post::run(command, setting, out).await,

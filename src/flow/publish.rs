@@ -1,16 +1,24 @@
-//! How posts become feeds: rendered once per change, kept packed in memory, served
-//! as bytes. When the database is away, readers get what was rendered last (P16).
+//! How posts become feeds and the pages of the archive: rendered once per change, kept
+//! packed in memory, served as bytes. When the database is away, readers get what was
+//! rendered last (P16).
 //!
 //! A request costs nothing while nothing has changed: [`Publisher::invalidate`]
 //! says that something has, and the revisions of its sources then say whether a
-//! feed is concerned.
+//! document is concerned.
 
+mod archive;
+mod document;
+mod export;
 mod feed;
 mod kept;
 mod packed;
+mod page;
 
+pub use document::Document;
+pub use export::{ExportError, Exported};
 pub use feed::{FeedKey, FeedOf};
 pub use packed::{Coding, Packed};
+pub use page::Page;
 
 use crate::clock::Clock;
 use crate::config::{Config, Live};
@@ -19,7 +27,9 @@ use crate::domain::slug::Slug;
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
 use crate::publish::{self, Channel, Item, Origin, Pages, PublishError};
+use crate::render::{RenderError, Renderer};
 use crate::store::{Chosen, Store, StoreError};
+use archive::Archive;
 use kept::{Kept, Ready};
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, HashSet};
@@ -36,11 +46,12 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// How many posts a feed holds that no newsletter limits, and each document of its archive.
 const ITEMS: u32 = 50;
 
-/// Renders feeds and keeps them.
+/// Renders feeds and pages, and keeps them.
 #[derive(Debug)]
 pub struct Publisher {
     store: Store,
     config: Live,
+    renderer: Arc<Renderer>,
     clock: Clock,
     /// Raised when posts or the configuration may have changed.
     generation: AtomicU64,
@@ -49,39 +60,44 @@ pub struct Publisher {
     /// The sources' revisions as a generation found them.
     revisions: Mutex<(u64, Arc<HashMap<Slug, i64>>)>,
     kept: Kept,
-    /// Held by whoever renders a feed: a crowd of readers costs one rendering.
-    turns: Mutex<HashMap<FeedKey, Weak<tokio::sync::Mutex<()>>>>,
+    /// Held by whoever renders a document: a crowd of readers costs one rendering.
+    turns: Mutex<HashMap<Document, Weak<tokio::sync::Mutex<()>>>>,
 }
 
-/// Why a feed could not be rendered.
+/// Why a document could not be rendered.
 #[derive(Debug, thiserror::Error)]
-pub enum FeedError {
+pub enum PublisherError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The writer.
     #[error(transparent)]
     Write(#[from] PublishError),
+    /// The template.
+    #[error(transparent)]
+    Render(#[from] RenderError),
     /// Packing, into memory.
-    #[error("the feed cannot be compressed: {0}")]
+    #[error("the document cannot be compressed: {0}")]
     Compress(#[from] io::Error),
 }
 
-/// A feed that was written.
+/// A document that was written.
 struct Written {
     text: String,
+    /// When its posts last changed.
     modified: Timestamp,
     /// When its oldest post is too old for it.
     good_until: Option<Timestamp>,
 }
 
 impl Publisher {
-    /// Feeds of `store` as the configuration says at each moment.
+    /// What is published of `store`, as the configuration says at each moment.
     #[must_use]
-    pub fn new(store: Store, config: Live, clock: Clock) -> Self {
+    pub fn new(store: Store, config: Live, renderer: Arc<Renderer>, clock: Clock) -> Self {
         Self {
             store,
             config,
+            renderer,
             clock,
             generation: AtomicU64::new(1),
             configured: AtomicU64::new(0),
@@ -96,27 +112,31 @@ impl Publisher {
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Says that the configuration has changed.
+    /// Says that the configuration or the templates have changed.
     pub fn reconfigured(&self) {
         self.configured.fetch_add(1, Ordering::AcqRel);
         self.invalidate();
     }
 
-    /// A feed's bytes, where they are ready and nothing has changed since.
+    /// A document's bytes, where they are ready and nothing has changed since.
     #[must_use]
-    pub fn ready(&self, key: &FeedKey) -> Option<Arc<Packed>> {
-        self.kept.get(key).filter(|ready| self.is_good(ready)).map(|ready| ready.packed.clone())
+    pub fn ready(&self, document: &Document) -> Option<Arc<Packed>> {
+        self.kept.get(document).filter(|ready| self.is_good(ready)).map(|ready| ready.packed.clone())
     }
 
-    /// A feed's bytes; `None` when there is no such feed. One reader has it
+    /// A document's bytes; `None` when there is none. One reader has it
     /// rendered anew and the others wait for that, but not for long: when the
     /// database is slow, they get what was there before.
-    pub async fn get(&self, key: &FeedKey) -> Result<Option<Arc<Packed>>, FeedError> {
-        let before = self.kept.get(key);
+    pub async fn get(&self, document: impl Into<Document>) -> Result<Option<Arc<Packed>>, PublisherError> {
+        let document = &document.into();
+        if document.is_of_digests() {
+            return self.unkept(document).await;
+        }
+        let before = self.kept.get(document);
         if let Some(ready) = before.as_ref().filter(|ready| self.is_good(ready)) {
             return Ok(Some(ready.packed.clone()));
         }
-        let turn = self.turn_of(key);
+        let turn = self.turn_of(document);
         let _turn = match &before {
             Some(old) => match timeout(PATIENCE, turn.lock()).await {
                 Ok(turn) => turn,
@@ -125,15 +145,15 @@ impl Publisher {
             None => turn.lock().await,
         };
         // Whoever had the turn before may have done the work.
-        let old = self.kept.get(key);
+        let old = self.kept.get(document);
         if let Some(ready) = old.as_ref().filter(|ready| self.is_good(ready)) {
             return Ok(Some(ready.packed.clone()));
         }
-        match self.renew(key, old.as_deref()).await {
+        match self.renew(document, old.as_deref()).await {
             Ok(fresh) => Ok(fresh),
             Err(error) => match old {
                 Some(old) => {
-                    tracing::warn!(%error, feed = key.of.path(), "served as it was rendered last");
+                    tracing::warn!(%error, document = document.path(), "served as it was rendered last");
                     Ok(Some(old.packed.clone()))
                 }
                 None => Err(error),
@@ -141,19 +161,26 @@ impl Publisher {
         }
     }
 
-    /// Whether nothing has happened since a feed was found to be good.
+    /// A document whose changes no source counts, rendered anew each time.
+    async fn unkept(&self, document: &Document) -> Result<Option<Arc<Packed>>, PublisherError> {
+        let Some(text) = self.text(document.clone()).await? else { return Ok(None) };
+        let packed = tokio::task::spawn_blocking(move || Packed::new(text, Timestamp::EPOCH)).await;
+        Ok(Some(Arc::new(packed.map_err(io::Error::other)??)))
+    }
+
+    /// Whether nothing has happened since a document was found to be good.
     fn is_good(&self, ready: &Ready) -> bool {
         ready.generation.load(Ordering::Acquire) == self.generation.load(Ordering::Acquire)
             && ready.is_young(self.clock.now())
     }
 
-    /// Renders a feed if something changed that concerns it.
-    async fn renew(&self, key: &FeedKey, old: Option<&Ready>) -> Result<Option<Arc<Packed>>, FeedError> {
+    /// Renders a document if something changed that concerns it.
+    async fn renew(&self, document: &Document, old: Option<&Ready>) -> Result<Option<Arc<Packed>>, PublisherError> {
         // Before anything is read: what changes meanwhile is seen by the next.
         let generation = self.generation.load(Ordering::Acquire);
         let config = self.config.load_full();
-        let Some(chosen) = key.of.chosen(&config) else {
-            self.kept.remove(key);
+        let Some(chosen) = document.chosen(&config) else {
+            self.kept.remove(document);
             return Ok(None);
         };
         let stamp = self.stamp(&chosen, generation).await?;
@@ -161,8 +188,8 @@ impl Publisher {
             old.generation.store(generation, Ordering::Release);
             return Ok(Some(old.packed.clone()));
         }
-        let Some(Written { text, modified, good_until }) = self.write(&config, key, &chosen).await? else {
-            self.kept.remove(key);
+        let Some(Written { text, modified, good_until }) = self.write(&config, document, &chosen).await? else {
+            self.kept.remove(document);
             return Ok(None);
         };
         // The same bytes keep their place, and so their entity tag and date.
@@ -174,11 +201,15 @@ impl Publisher {
                 tokio::task::spawn_blocking(move || Packed::new(text, modified)).await.map_err(io::Error::other)??,
             ),
         };
-        self.kept.put(key.clone(), Ready::new(packed.clone(), stamp, good_until, generation), config.http.feed_bytes);
+        self.kept.put(
+            document.clone(),
+            Ready::new(packed.clone(), stamp, good_until, generation),
+            config.http.feed_bytes,
+        );
         Ok(Some(packed))
     }
 
-    /// Of what a feed is made, as a number: the configuration, and the revisions of its sources.
+    /// Of what a document is made, as a number: the configuration, and the revisions of its sources.
     async fn stamp(&self, chosen: &Chosen, generation: u64) -> Result<u64, StoreError> {
         let revisions = self.revisions(generation).await?;
         let mut hasher = DefaultHasher::new();
@@ -211,14 +242,14 @@ impl Publisher {
         Ok(fresh)
     }
 
-    fn turn_of(&self, key: &FeedKey) -> Arc<tokio::sync::Mutex<()>> {
+    fn turn_of(&self, document: &Document) -> Arc<tokio::sync::Mutex<()>> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(turn) = turns.get(key).and_then(Weak::upgrade) {
+        if let Some(turn) = turns.get(document).and_then(Weak::upgrade) {
             return turn;
         }
         turns.retain(|_, turn| turn.strong_count() > 0);
         let turn = Arc::default();
-        turns.insert(key.clone(), Arc::downgrade(&turn));
+        turns.insert(document.clone(), Arc::downgrade(&turn));
         turn
     }
 
@@ -228,15 +259,42 @@ impl Publisher {
         Ok(rows.into_iter().filter_map(|row| Some((row.name, row.title?))).collect())
     }
 
-    /// A feed's text, rendered now.
-    pub async fn text(&self, key: &FeedKey) -> Result<Option<String>, FeedError> {
+    /// A document's text, rendered now.
+    pub async fn text(&self, document: impl Into<Document>) -> Result<Option<String>, PublisherError> {
+        let (config, document) = (self.config.load_full(), document.into());
+        let Some(chosen) = document.chosen(&config) else { return Ok(None) };
+        Ok(self.write(&config, &document, &chosen).await?.map(|written| written.text))
+    }
+
+    /// The page of a search for `query`, the `number`th from 1.
+    pub async fn search(&self, query: &str, number: u32) -> Result<String, PublisherError> {
         let config = self.config.load_full();
-        let Some(chosen) = key.of.chosen(&config) else { return Ok(None) };
-        Ok(self.write(&config, key, &chosen).await?.map(|written| written.text))
+        self.archive(&config).search(query, number).await
+    }
+
+    fn archive<'a>(&'a self, config: &'a Config) -> Archive<'a> {
+        Archive { store: &self.store, config, renderer: &self.renderer }
+    }
+
+    async fn write(
+        &self,
+        config: &Config,
+        document: &Document,
+        chosen: &Chosen,
+    ) -> Result<Option<Written>, PublisherError> {
+        match document {
+            Document::Feed(key) => self.write_feed(config, key, chosen).await,
+            Document::Page(page) => self.archive(config).write(page, chosen).await,
+        }
     }
 
     /// Writes a feed; `None` when there is none, or no such page of it.
-    async fn write(&self, config: &Config, key: &FeedKey, chosen: &Chosen) -> Result<Option<Written>, FeedError> {
+    async fn write_feed(
+        &self,
+        config: &Config,
+        key: &FeedKey,
+        chosen: &Chosen,
+    ) -> Result<Option<Written>, PublisherError> {
         let (limit, max_age, filter) = match &key.of {
             FeedOf::Newsletter(name) => match config.newsletter(name.as_str()) {
                 Some(found) => (found.feed_items, found.feed_age, Some(&found.filter)),
@@ -252,7 +310,7 @@ impl Publisher {
         let full_pages = u32::try_from(self.store.count_posts(chosen).await? / u64::from(limit)).unwrap_or(u32::MAX);
         let mut label = None;
         let mut posts = match (key.page, chosen) {
-            (Some(page), _) if page == 0 || page > full_pages => return Ok(None),
+            (Some(page), _) if page > full_pages => return Ok(None),
             (Some(page), chosen) => {
                 let mut posts = self.store.post_block(chosen, u64::from(page - 1) * u64::from(limit), limit).await?;
                 posts.retain(take);
@@ -285,7 +343,7 @@ impl Publisher {
         config: &Config,
         key: &FeedKey,
         label: Option<String>,
-    ) -> Result<Option<Channel>, FeedError> {
+    ) -> Result<Option<Channel>, PublisherError> {
         let base = &config.site.base_url;
         let Ok(self_url) = key.url(base).parse::<HttpUrl>() else { return Ok(None) };
         let site = &config.site;

@@ -1,10 +1,13 @@
-//! Posts out as bytes: RSS 2.0, Atom 1.0, JSON Feed 1.1. Pure functions of
+//! Posts out as bytes: RSS 2.0, Atom 1.0, JSON Feed 1.1, and sitemaps. Pure functions of
 //! their arguments, without a clock, so that a feed in which nothing changed is
 //! the same byte for byte.
 
 mod atom;
 mod json_feed;
 mod rss;
+mod sitemap;
+
+pub use sitemap::{SitemapEntry, sitemap, sitemap_index};
 
 use crate::domain::html::CleanHtml;
 use crate::domain::post::{Enclosure, Post};

@@ -186,7 +186,8 @@ fn keep(node: &NodeRef<'_>, left: &mut usize) {
 }
 
 /// Whether a text runs from right to left, by its first letter with a direction.
-pub(super) fn runs_leftwards(text: &str) -> bool {
+#[must_use]
+pub fn runs_leftwards(text: &str) -> bool {
     let leftwards = |c: char| matches!(u32::from(c), 0x0590..=0x08FF | 0xFB1D..=0xFDFF | 0xFE70..=0xFEFC | 0x1_0800..=0x1_0FFF | 0x1_E800..=0x1_EFFF);
     text.chars().find(|c| c.is_alphabetic()).is_some_and(leftwards)
 }

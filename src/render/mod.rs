@@ -2,10 +2,12 @@
 //! of it is embedded in the binary, and may be replaced file by file by the
 //! operator's own; every value is escaped in HTML.
 
+mod archive;
 mod article;
 mod dates;
 mod digest;
 mod escape;
+mod icons;
 mod letters;
 mod own;
 mod plural;
@@ -17,7 +19,11 @@ mod texts;
 mod trial;
 mod wrap;
 
-pub use article::pictures;
+pub use archive::{
+    CleanText, ContentsContext, Counted, DigestsContext, FileLink, Head, Hit, Link, ListContext, ListedDigest,
+    ListedPost, Moment, Piece, PlaceLink, PostContext, SearchContext, Year, data, picture_of,
+};
+pub use article::{pictures, runs_leftwards};
 pub use digest::{DigestContext, DigestPost, Headline, Section};
 pub use letters::{LinkContext, ReaderLetterContext};
 pub use own::{
@@ -71,19 +77,21 @@ pub struct Frame {
     pub base: String,
 }
 
-/// What the index page gets.
+/// What the front page gets.
 #[derive(Debug, Clone, Serialize)]
 pub struct IndexContext {
-    /// What every page gets.
+    /// Its head.
     #[serde(flatten)]
-    pub frame: Frame,
+    pub head: Head,
     /// The newsletters.
     pub newsletters: Vec<IndexItem>,
-    /// The sources.
+    /// The sources; none when there are too many for the page.
     pub sources: Vec<IndexItem>,
+    /// The newest posts.
+    pub posts: Vec<ListedPost>,
 }
 
-/// One line of the index page.
+/// A newsletter or a source on the front page.
 #[derive(Debug, Clone, Serialize)]
 pub struct IndexItem {
     /// Its language.
@@ -93,17 +101,15 @@ pub struct IndexItem {
     pub title: String,
     /// One sentence; may be empty.
     pub description: String,
-    /// The form's address; empty for a source.
+    /// The page of its posts.
+    pub url: String,
+    /// The form's address; empty for what is not mailed.
     pub subscribe: String,
-    /// "By mail", in its language.
-    pub by_mail: String,
-    /// "In a feed reader", in its language.
-    pub by_reader: String,
     /// Its feeds.
     pub feeds: Vec<IndexFeed>,
 }
 
-/// A feed on the index page.
+/// A feed on a page.
 #[derive(Debug, Clone, Serialize)]
 pub struct IndexFeed {
     /// `RSS`, `Atom`, `JSON Feed`.
@@ -163,7 +169,7 @@ impl Renderer {
 
     /// With the files of `folder` in the places of the embedded ones.
     pub fn with(folder: Option<&Path>) -> Result<Self, TemplateFaults> {
-        Ok(Self { engine: ArcSwap::from_pointee(Engine::new(templates(folder)?)?) })
+        Ok(Self { engine: ArcSwap::from_pointee(Engine::new(templates(folder)?, folder)?) })
     }
 
     /// The same, when they stand every [`trial`](Self::trial): for who will need
@@ -218,6 +224,18 @@ impl Renderer {
     /// A page with a heading, a sentence, and at most one button.
     pub fn page_notice(&self, context: &NoticeContext) -> Result<String, RenderError> {
         self.engine().render("pages/notice.html", context)
+    }
+
+    /// A text that is the same as long as the templates are.
+    #[must_use]
+    pub fn stamp(&self) -> String {
+        self.engine().stamp.clone()
+    }
+
+    /// The site's sign as a picture, by its name.
+    #[must_use]
+    pub fn icon(&self, name: &str) -> Vec<u8> {
+        self.engine().icon(name).to_vec()
     }
 
     /// A stylesheet or script of the pages, by its name; empty when there is none of that name.

@@ -2,9 +2,11 @@
 //! the operator's folder. Compiled once; a mail's styles are written into its
 //! elements when it is rendered, since many mail programs read them only there.
 
+use super::icons::{icons, is_icon};
 use super::texts::Catalogue;
 use super::{RenderError, escape, wrap};
 use crate::domain::language::Language;
+use crate::domain::token::sha256_hex;
 use css_inline::CSSInliner;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde};
@@ -15,7 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// What is embedded, by name, and what it is.
-const EMBEDDED: [(&str, &str, &str); 35] = [
+const EMBEDDED: [(&str, &str, &str); 46] = [
     ("mail/digest.html", "the digest, for programs that show HTML", include_str!("../../templates/mail/digest.html")),
     ("mail/digest.txt", "the digest, for the others", include_str!("../../templates/mail/digest.txt")),
     ("mail/confirm.html", "the mail that asks to confirm", include_str!("../../templates/mail/confirm.html")),
@@ -57,6 +59,25 @@ const EMBEDDED: [(&str, &str, &str); 35] = [
     ),
     ("pages/base.html", "the frame of every page", include_str!("../../templates/pages/base.html")),
     ("pages/index.html", "the front page", include_str!("../../templates/pages/index.html")),
+    (
+        "pages/archive.html",
+        "the frame of every page of the archive",
+        include_str!("../../templates/pages/archive.html"),
+    ),
+    ("pages/list.html", "a list of posts; a feed in a browser", include_str!("../../templates/pages/list.html")),
+    ("pages/post.html", "a post's own page", include_str!("../../templates/pages/post.html")),
+    ("pages/posts.html", "the posts of a list", include_str!("../../templates/pages/posts.html")),
+    ("pages/byline.html", "when, who, where, how long", include_str!("../../templates/pages/byline.html")),
+    ("pages/turn.html", "the way to newer and older pages", include_str!("../../templates/pages/turn.html")),
+    ("pages/contents.html", "the table of contents", include_str!("../../templates/pages/contents.html")),
+    ("pages/digests.html", "a newsletter's digests", include_str!("../../templates/pages/digests.html")),
+    ("pages/search.html", "what a search found", include_str!("../../templates/pages/search.html")),
+    (
+        "pages/search_box.html",
+        "where one writes what to look for",
+        include_str!("../../templates/pages/search_box.html"),
+    ),
+    ("pages/icon.svg", "the site's sign", include_str!("../../templates/pages/icon.svg")),
     ("pages/subscribe.html", "the form", include_str!("../../templates/pages/subscribe.html")),
     ("pages/embedded.html", "the form for other sites", include_str!("../../templates/pages/embedded.html")),
     ("pages/confirm.html", "the page that asks to confirm", include_str!("../../templates/pages/confirm.html")),
@@ -147,6 +168,9 @@ fn collect(folder: &Path, below: &str, files: &mut BTreeMap<String, String>, fau
             continue;
         }
         let name = format!("{below}{name}");
+        if is_icon(&name) {
+            continue;
+        }
         // One level holds the groups, the next their files.
         if path.is_dir() && below.is_empty() {
             collect(&path, &format!("{name}/"), files, faults);
@@ -167,12 +191,17 @@ pub(super) struct Engine {
     pub(super) texts: Arc<Catalogue>,
     /// What is served as it is: the pages' stylesheet and scripts, by name.
     files: BTreeMap<String, String>,
+    /// The site's sign.
+    icons: BTreeMap<&'static str, Vec<u8>>,
+    /// A digest of all that is in force.
+    pub(super) stamp: String,
 }
 
 impl Engine {
-    /// Compiles `templates`.
-    pub(super) fn new(templates: Vec<Template>) -> Result<Self, TemplateFaults> {
+    /// Compiles `templates`, and reads the pictures of `folder`.
+    pub(super) fn new(templates: Vec<Template>, folder: Option<&Path>) -> Result<Self, TemplateFaults> {
         let mut faults = Vec::new();
+        let icons = icons(folder, &mut faults);
         let mut environment = Environment::new();
         environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
         match SyntaxConfig::builder().trim_blocks(true).build() {
@@ -184,6 +213,7 @@ impl Engine {
             Some("txt" | "css") => AutoEscape::None,
             _ => AutoEscape::Html,
         });
+        let stamp = sha256_hex(format!("{templates:?} {icons:?}").as_bytes());
         let (mut texts, mut files) = (Vec::new(), BTreeMap::new());
         for Template { name, text, .. } in templates {
             if name.ends_with(".toml") {
@@ -207,12 +237,21 @@ impl Engine {
         });
         environment.add_filter("wrap", |text: String| wrap::wrap(&text));
         environment.add_filter("ruled", |text: String| wrap::ruled(&text));
-        if faults.is_empty() { Ok(Self { environment, texts, files }) } else { Err(TemplateFaults(faults)) }
+        if faults.is_empty() {
+            Ok(Self { environment, texts, files, icons, stamp })
+        } else {
+            Err(TemplateFaults(faults))
+        }
     }
 
     /// A stylesheet or script of the pages; empty when there is none of that name.
     pub(super) fn file(&self, name: &str) -> &str {
         self.files.get(name).map_or("", String::as_str)
+    }
+
+    /// A picture of the site's sign; nothing when there is none of that name.
+    pub(super) fn icon(&self, name: &str) -> &[u8] {
+        self.icons.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// Renders the template called `name`. The styles of a mail's HTML go into

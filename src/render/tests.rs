@@ -73,16 +73,28 @@ fn pages_render_in_both_languages() {
             language,
             title: "<T>".to_owned(),
             description: String::new(),
+            url: "/newsletters/t/".to_owned(),
             subscribe: "https://example.com/subscribe/t".to_owned(),
-            by_mail: String::new(),
-            by_reader: String::new(),
             feeds,
         };
-        let index = renderer
-            .page_index(&IndexContext { frame: frame.clone(), newsletters: vec![item.clone()], sources: vec![item] })
-            .unwrap();
+        let address = "https://example.com/".to_owned();
+        let head = Head {
+            frame: frame.clone(),
+            heading: "<H>".to_owned(),
+            description: "\"><script>".to_owned(),
+            url: address.clone(),
+            canonical: address,
+            kind: "website",
+            image: None,
+            feeds: Vec::new(),
+            data: data(&serde_json::json!({ "name": "</script><script>" })),
+        };
+        let (newsletters, sources) = (vec![item.clone()], vec![item]);
+        let index = renderer.page_index(&IndexContext { head, newsletters, sources, posts: Vec::new() }).unwrap();
         assert_eq!(index.matches("rel=\"alternate\"").count(), 2);
-        assert!(!index.contains("<T>") && index.contains("&lt;T&gt;"));
+        assert!(!index.contains("<T>") && index.contains("&lt;T&gt;") && !index.contains("<H>"));
+        // The page's own data, which is no program, and nothing else.
+        assert_eq!((index.matches("<script").count(), index.matches("</script").count()), (1, 1), "{index}");
         let form = renderer
             .page_subscribe(&SubscribeContext {
                 frame: frame.clone(),

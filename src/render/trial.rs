@@ -1,12 +1,14 @@
 //! Every template rendered with samples, so that a fault in an operator's file
 //! is found before a reader's mail or page needs it.
 
+mod archive;
+
 use super::digest::MAIL_BYTES;
 use super::sample::{sample_digest, small_digest};
 use super::{
-    CadenceChoice, ConfirmPageContext, DataContext, EmbeddedContext, Frame, Headline, IndexContext, IndexFeed,
-    IndexItem, LeaveContext, LeftContext, LessOften, LinkContext, NewsletterChoice, NewsletterChoices, NoticeContext,
-    OtherPage, PreferencesContext, ReaderLetterContext, RenderError, Rendered, Renderer, SubscribeContext, TopicChoice,
+    CadenceChoice, ConfirmPageContext, DataContext, EmbeddedContext, Frame, Headline, LeaveContext, LeftContext,
+    LessOften, LinkContext, NewsletterChoice, NewsletterChoices, NoticeContext, OtherPage, PreferencesContext,
+    ReaderLetterContext, RenderError, Rendered, Renderer, SubscribeContext, TopicChoice,
 };
 use crate::domain::digest::token;
 use crate::domain::language::Language;
@@ -45,8 +47,8 @@ impl Renderer {
                 }
             }
             let frame = Frame { language, site: "S".to_owned(), base: "https://news.example.com".to_owned() };
-            let pages = self.pages(language, &frame).into_iter().chain(self.sign_up_pages(language, &frame));
-            let pages = pages.chain(self.own_pages(language, &frame));
+            let pages = self.notices(&frame).into_iter().chain(self.sign_up_pages(language, &frame));
+            let pages = pages.chain(self.own_pages(language, &frame)).chain(self.archive_pages(&frame));
             faults.extend(pages.filter_map(Result::err).map(|error| error.to_string()));
         }
         let mut known = Vec::new();
@@ -59,23 +61,7 @@ impl Renderer {
         faults
     }
 
-    fn pages(&self, language: Language, frame: &Frame) -> Vec<Result<String, RenderError>> {
-        let feed = || IndexFeed {
-            name: "RSS",
-            media_type: "application/rss+xml",
-            url: "https://news.example.com/t.rss".to_owned(),
-        };
-        let item = |description: &str, subscribe: &str| IndexItem {
-            language,
-            title: "T".to_owned(),
-            description: description.to_owned(),
-            subscribe: subscribe.to_owned(),
-            by_mail: "M".to_owned(),
-            by_reader: "R".to_owned(),
-            feeds: vec![feed()],
-        };
-        let index =
-            |newsletters, sources| self.page_index(&IndexContext { frame: frame.clone(), newsletters, sources });
+    fn notices(&self, frame: &Frame) -> Vec<Result<String, RenderError>> {
         let notice = |action: Option<&str>, link: Option<&str>| {
             self.page_notice(&NoticeContext {
                 frame: frame.clone(),
@@ -88,13 +74,7 @@ impl Renderer {
                 link: link.map(str::to_owned),
             })
         };
-        vec![
-            index(vec![item("D", "/subscribe/t")], vec![item("", "")]),
-            index(Vec::new(), Vec::new()),
-            notice(None, None),
-            notice(Some("/confirm/x"), None),
-            notice(None, Some("/subscribe/t")),
-        ]
+        vec![notice(None, None), notice(Some("/confirm/x"), None), notice(None, Some("/subscribe/t"))]
     }
 
     /// The pages of signing up.

@@ -23,6 +23,17 @@ pub struct Neighbour {
     pub date: Timestamp,
 }
 
+/// A label, and of which posts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelStamp {
+    /// What is named.
+    pub kind: LabelKind,
+    /// How it is compared.
+    pub key: LabelKey,
+    /// The same as long as its posts are.
+    pub stamp: String,
+}
+
 /// A digest that readers were sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SentDigest {
@@ -205,6 +216,55 @@ impl Store {
         // Each engine has an order of its own for letters.
         cloud.sort_by(|(key, _, posts), (other, _, others)| others.cmp(posts).then_with(|| key.cmp(other)));
         Ok(cloud)
+    }
+
+    /// The posts of a source behind one by their numbers.
+    pub async fn post_ids_of(
+        &self,
+        source: &Slug,
+        behind: Option<PostId>,
+        limit: u32,
+    ) -> Result<Vec<PostId>, StoreError> {
+        let rows: Vec<(i64,)> = each!(&self.reader, |db| {
+            sqlx::query_as(
+                "SELECT id FROM post
+                 WHERE source_id = (SELECT id FROM source WHERE name = $1 AND NOT removed) AND id > $2
+                   AND standing <> 'held' AND filtered_by IS NULL
+                 ORDER BY id LIMIT $3",
+            )
+            .bind(source.as_str())
+            .bind(behind.map_or(0, |id| id.0))
+            .bind(i64::from(limit))
+            .fetch_all(db)
+            .await
+        })?;
+        Ok(rows.into_iter().map(|(id,)| PostId(id)).collect())
+    }
+
+    /// Every label of a kind with a text that changes when one of its posts does: one walk along all of them.
+    pub async fn label_stamps(&self, kind: LabelKind) -> Result<Vec<LabelStamp>, StoreError> {
+        let rows: Vec<(String, i64, i64, i64)> = each!(&self.reader, |db| {
+            sqlx::query_as(
+                "SELECT l.key, COUNT(*), CAST(SUM(p.id) AS BIGINT), MAX(p.changed_at)
+                 FROM post_label l JOIN post p ON p.id = l.post_id JOIN source s ON s.id = p.source_id
+                 WHERE l.kind = $1 AND p.standing <> 'held' AND p.filtered_by IS NULL AND NOT s.removed
+                 GROUP BY l.key ORDER BY l.key",
+            )
+            .bind(kind.as_str())
+            .fetch_all(db)
+            .await
+        })?;
+        let stamp = |(key, count, sum, changed): (String, i64, i64, i64)| {
+            Some(LabelStamp { kind, key: LabelKey::of(&key)?, stamp: format!("{count} {sum} {changed}") })
+        };
+        Ok(rows.into_iter().filter_map(stamp).collect())
+    }
+
+    /// The highest number of a post, hidden ones included.
+    pub async fn last_post_id(&self) -> Result<Option<PostId>, StoreError> {
+        let (last,): (Option<i64>,) =
+            each!(&self.reader, |db| { sqlx::query_as("SELECT MAX(id) FROM post").fetch_one(db).await })?;
+        Ok(last.map(PostId))
     }
 
     /// Posts behind one by their numbers, with when their texts last changed: for whoever walks along all of them.

@@ -1,4 +1,4 @@
-//! What the world sees: feeds, the front page, the form, the links in mails.
+//! What the world sees: feeds, the archive, the form, the links in mails.
 //!
 //! Invariants: GET and HEAD change nothing (P17; the one exception is a hub's,
 //! see `websub`); every answer, errors included,
@@ -7,12 +7,14 @@
 
 mod choices;
 mod confirm;
-mod feeds;
+mod documents;
 mod goodbye;
 mod hooks;
+mod icons;
 mod limits;
 mod own;
 mod preferences;
+mod search;
 mod server;
 mod sign_up;
 mod sign_up_json;
@@ -24,7 +26,7 @@ use crate::clock::Clock;
 use crate::config::Live;
 use crate::domain::token::Purpose;
 use crate::flow::bounce::{Bounces, HOOKS};
-use crate::flow::publish::Publisher;
+use crate::flow::publish::{Publisher, PublisherError};
 use crate::flow::subscribe::Subscriptions;
 use crate::flow::websub::{CALLBACK, Hubs};
 use crate::lifecycle::Tasks;
@@ -93,6 +95,17 @@ impl From<StoreError> for Failure {
     }
 }
 
+impl From<PublisherError> for Failure {
+    fn from(error: PublisherError) -> Self {
+        match error {
+            PublisherError::Store(error) => error.into(),
+            PublisherError::Write(_) | PublisherError::Render(_) | PublisherError::Compress(_) => {
+                Self::Broken(error.to_string())
+            }
+        }
+    }
+}
+
 impl From<RenderError> for Failure {
     fn from(error: RenderError) -> Self {
         Self::Broken(error.to_string())
@@ -119,7 +132,7 @@ impl Web {
     pub fn router(self) -> Router {
         let routes = routes().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
         routes
-            .fallback(|State(web): State<Self>| async move { web.failure(Failure::NotFound) })
+            .fallback(documents::serve)
             .method_not_allowed_fallback(|State(web): State<Self>| async move {
                 web.notice_page(StatusCode::METHOD_NOT_ALLOWED, "", "error_heading", "error_method")
             })
@@ -211,16 +224,9 @@ impl Web {
 
 /// Every route: its address, and what is done there.
 fn routes() -> Vec<(&'static str, MethodRouter<Web>)> {
-    vec![
-        ("/", get(feeds::index)),
-        ("/feeds/{file}", get(feeds::feed)),
-        ("/sources/{file}", get(feeds::feed)),
-        ("/tags/{file}", get(feeds::feed)),
-        ("/authors/{file}", get(feeds::feed)),
-        ("/languages/{file}", get(feeds::feed)),
-        ("/feed.rss", get(feeds::feed)),
-        ("/feed.atom", get(feeds::feed)),
-        ("/feed.json", get(feeds::feed)),
+    let documents = documents::PATHS.map(|path| (path, get(documents::serve)));
+    let others = vec![
+        ("/search", get(search::search)),
         ("/subscribe", get(sign_up::form_of_first).post(sign_up::request_any)),
         ("/subscribe/{newsletter}", get(sign_up::form).post(sign_up::request)),
         ("/subscribe.json", get(sign_up_json::offer).post(sign_up_json::request).options(sign_up_json::preflight)),
@@ -240,8 +246,12 @@ fn routes() -> Vec<(&'static str, MethodRouter<Web>)> {
         ("/style.css", get(async |State(web): State<Web>| file(&web, "style.css", "text/css; charset=utf-8"))),
         ("/subscribe.js", get(async |State(web): State<Web>| file(&web, "subscribe.js", SCRIPT))),
         ("/leave.js", get(async |State(web): State<Web>| file(&web, "leave.js", SCRIPT))),
+        ("/icon.svg", get(async |State(web): State<Web>| file(&web, "icon.svg", "image/svg+xml"))),
+        ("/icon.png", get(icons::png)),
+        ("/favicon.ico", get(icons::ico)),
         ("/healthz", get(async || "ok\n")),
-    ]
+    ];
+    documents.into_iter().chain(others).collect()
 }
 
 /// The address of every route, as the router has it: so that a test can walk them all (P17).
@@ -304,11 +314,21 @@ const SECURITY: [(HeaderName, &str); 2] =
 fn policy(script: bool, form_to: Option<&str>) -> HeaderValue {
     let script = if script { "script-src 'self'; " } else { "" };
     let form_to = form_to.map(|origin| format!(" {origin}")).unwrap_or_default();
-    let policy = format!(
-        "default-src 'none'; {script}img-src 'self'; style-src 'self'; form-action 'self'{form_to}; base-uri 'none'; frame-ancestors 'none'"
-    );
+    let policy =
+        format!("default-src 'none'; {script}img-src 'self'; style-src 'self'; form-action 'self'{form_to}; {NOBODY}");
     HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 }
+
+/// Who may change where a page's links lead, and who may show it in a frame.
+const NOBODY: &str = "base-uri 'none'; frame-ancestors 'none'";
+
+/// The policy of pages that show posts: their pictures and recordings are where their blogs have them.
+static PICTURES_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let policy = format!(
+        "default-src 'none'; img-src 'self' http: https: data:; media-src http: https:; style-src 'self'; form-action 'self'; {NOBODY}"
+    );
+    HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+});
 
 /// The policy of nearly every answer.
 static USUAL_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| policy(false, None));

@@ -1,7 +1,7 @@
 //! The accept loop. `axum::serve` installs no timer, so that its header timeout
 //! has no effect; this one has deadlines, caps and a graceful end.
 
-use super::{Peer, Web, feeds};
+use super::{Peer, Web, documents};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
@@ -61,7 +61,7 @@ pub async fn serve(listener: TcpListener, web: Web) {
 
 async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, web: &Web) {
     let service = hyper::service::service_fn(|request: Request<Incoming>| {
-        if let Some(response) = feeds::at_once(web, &request) {
+        if let Some(response) = documents::at_once(web, &request) {
             return Either::Left(ready(Ok(response)));
         }
         let mut request = request.map(Body::new);

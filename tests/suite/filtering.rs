@@ -60,7 +60,8 @@ async fn mailed(stage: &Stage) -> Vec<String> {
 /// The titles in a feed, newest first.
 async fn shown(stage: &Stage, of: FeedOf) -> Vec<String> {
     let key = FeedKey::new(of, Format::Json);
-    let publisher = Publisher::new(stage.store.clone(), stage.live.clone(), stage.clock.clone());
+    let publisher =
+        Publisher::new(stage.store.clone(), stage.live.clone(), crate::publishing::renderer(), stage.clock.clone());
     let feed: serde_json::Value = serde_json::from_str(&publisher.text(&key).await.unwrap().unwrap()).unwrap();
     feed["items"].as_array().unwrap().iter().map(|item| item["title"].as_str().unwrap().to_owned()).collect()
 }

@@ -43,7 +43,13 @@ pub(crate) async fn contents(bench: &Bench) -> Vec<String> {
 fn fillings(name: &str, tokens: &[String]) -> Vec<String> {
     match name {
         "file" => ["letter.rss", "letter.atom", "letter.json", "essays.rss", "no.rss"].map(str::to_owned).to_vec(),
-        "newsletter" => vec!["letter".to_owned(), "no".to_owned()],
+        "newsletter" | "label" => vec!["letter".to_owned(), "no".to_owned()],
+        "source" => vec!["essays".to_owned(), "no".to_owned()],
+        "document" => ["1.rss", "1.json", "0.atom", "x"].map(str::to_owned).to_vec(),
+        "page" => vec!["1".to_owned(), "2".to_owned(), "x".to_owned()],
+        "post" => vec!["1".to_owned(), "999".to_owned()],
+        "year" => vec!["2026".to_owned()],
+        "month" => vec!["11".to_owned(), "13".to_owned()],
         "token" => tokens.to_vec(),
         "relay" => vec!["postmark".to_owned(), "no".to_owned()],
         other => panic!("a route has {{{other}}}: say here what may stand in it"),
@@ -74,11 +80,15 @@ async fn no_get_or_head_of_any_route_writes_anything() {
         let daemon = Daemon::start(config, outside).await.unwrap();
         let web = daemon.web.unwrap();
 
-        // A post with labels of every kind.
+        // Posts of a month with labels of every kind, so many that each list has a second page; and digests likewise.
         for sql in [
             "INSERT INTO post (source_id, guid, title, authors, dated_at, categories, enclosures, also_at, fingerprint,
                  first_seen_at, changed_at, standing)
-             SELECT id, 'g', 't', '[]', 1, '[]', '[]', '[]', 'f', 1, 1, 'live' FROM source",
+             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)
+             SELECT id, 'g' || i, 't', '[]', 1795388400000, '[]', '[]', '[]', 'f' || i, 1, 1, 'live' FROM source, n",
+            "INSERT INTO digest (newsletter, cadence, slot, state, frozen_at, expires_at, subject, html, plain)
+             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)
+             SELECT 'letter', 'daily', 'post-' || i, 'done', 1, 1, 's', '<p>h</p>', 'p' FROM n",
             "INSERT INTO post_label (post_id, kind, key, name, dated_at)
              SELECT p.id, v.column1, 'letter', 'Letter', 1 FROM post p, (VALUES ('tag'), ('author'), ('language')) AS v",
         ] {

@@ -78,6 +78,7 @@ mod serving;
 mod sign_ups;
 mod signing;
 mod sink;
+mod site;
 mod stage;
 mod state_changes;
 mod store_of_truth;

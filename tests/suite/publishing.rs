@@ -25,10 +25,16 @@ use syndicated::domain::token::SecretKey;
 use syndicated::domain::url::HttpUrl;
 use syndicated::flow::publish::{Coding, FeedKey, FeedOf, Publisher};
 use syndicated::publish::{Channel, Format, Item, Origin, updated, write};
+use syndicated::render::Renderer;
 use syndicated::store::{Arrival, Arriving, Store};
 
 /// 2026-11-23T07:00:00Z.
 const MONDAY: i64 = 1_795_417_200_000;
+
+/// Templates for those who publish.
+pub(crate) fn renderer() -> Arc<Renderer> {
+    Arc::new(Renderer::new().unwrap())
+}
 
 pub(crate) fn at(minutes: i64) -> Timestamp {
     Timestamp::from_millis(MONDAY + minutes * 60_000)
@@ -503,7 +509,7 @@ async fn a_feed_is_rendered_once_per_change() {
         let (store, config) = (bench.open().await, config(&bench));
         store.sync_sources(&config.sources, at(0)).await.unwrap();
         let live: Live = Arc::new(ArcSwap::from_pointee(config));
-        let publisher = Arc::new(Publisher::new(store.clone(), live.clone(), Clock::manual(at(0))));
+        let publisher = Arc::new(Publisher::new(store.clone(), live.clone(), renderer(), Clock::manual(at(0))));
         arrive(&store, "one", at(0), vec![dated("one", "b", -20), dated("one", "a", -40)]).await;
         arrive(&store, "two", at(0), vec![dated("two", "d", -10), dated("two", "c", -30)]).await;
         publisher.invalidate();
@@ -526,7 +532,7 @@ async fn a_feed_is_rendered_once_per_change() {
         // publisher the same bytes.
         publisher.invalidate();
         assert!(Arc::ptr_eq(&first, &publisher.get(&all).await.unwrap().unwrap()), "{}", bench.engine);
-        let again = Publisher::new(store.clone(), live.clone(), Clock::manual(at(0)));
+        let again = Publisher::new(store.clone(), live.clone(), renderer(), Clock::manual(at(0)));
         for format in Format::ALL {
             let key = newsletter("all", format);
             let (one, two) = (publisher.get(&key).await.unwrap().unwrap(), again.get(&key).await.unwrap().unwrap());
@@ -573,7 +579,8 @@ async fn feeds_stay_when_the_database_is_away() {
         let (store, config) = (bench.open().await, config(&bench));
         store.sync_sources(&config.sources, at(0)).await.unwrap();
         arrive(&store, "one", at(0), vec![dated("one", "a", -20)]).await;
-        let publisher = Publisher::new(store.clone(), Arc::new(ArcSwap::from_pointee(config)), Clock::manual(at(0)));
+        let publisher =
+            Publisher::new(store.clone(), Arc::new(ArcSwap::from_pointee(config)), renderer(), Clock::manual(at(0)));
         let all = newsletter("all", Format::Rss);
         let before = publisher.get(&all).await.unwrap().unwrap();
         store.close().await;

@@ -1,15 +1,16 @@
 //! Which feeds there are, and where they stand.
 
+use super::page::label_path;
 use crate::config::Config;
 use crate::domain::label::{LabelKey, LabelKind};
 use crate::domain::slug::Slug;
 use crate::domain::url::HttpUrl;
 use crate::publish::Format;
 use crate::store::Chosen;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 
 /// What a path segment need not encode (RFC 3986 section 2.3).
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(super) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Which feed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -20,7 +21,7 @@ pub struct FeedKey {
     pub format: Format,
     /// Whether posts stand in it in full; else only their beginnings (`?full=0`).
     pub full: bool,
-    /// Which document of its archive, from 1, the oldest (`?page=1`); the feed itself when left out.
+    /// Which document of its archive, from 1, the oldest (`/feed/1.rss`); the feed itself when left out.
     pub page: Option<u32>,
 }
 
@@ -45,7 +46,20 @@ impl FeedOf {
             Self::Site => "feed".to_owned(),
             Self::Newsletter(name) => format!("feeds/{name}"),
             Self::Source(name) => format!("sources/{name}"),
-            Self::Label(kind, key) => format!("{}/{}", kind.folder(), utf8_percent_encode(key.as_str(), SEGMENT)),
+            Self::Label(kind, key) => label_path(*kind, key.as_str()),
+        }
+    }
+
+    /// What is of `name`, decoded, in a folder of feeds.
+    pub(super) fn in_folder(folder: &str, name: &str) -> Option<Self> {
+        let label = |kind: LabelKind| Some(Self::Label(kind, LabelKey::of(name)?));
+        match folder {
+            "feeds" => Some(Self::Newsletter(name.parse().ok()?)),
+            "sources" => Some(Self::Source(name.parse().ok()?)),
+            "tags" => label(LabelKind::Tag),
+            "authors" => label(LabelKind::Author),
+            "languages" => label(LabelKind::Language),
+            _ => None,
         }
     }
 
@@ -69,41 +83,33 @@ impl FeedKey {
         Self { of, format, full: true, page: None }
     }
 
-    /// The feed in `file`, such as `NAME.rss`: `of` makes it of a name.
-    #[must_use]
-    pub fn in_file(file: &str, of: impl FnOnce(&str) -> Option<FeedOf>) -> Option<Self> {
-        let (name, ending) = file.rsplit_once('.')?;
-        Some(Self::new(of(name)?, ending.parse().ok()?))
+    /// The feed at a path without its leading slash, such as `tags/NAME.rss`; each segment is decoded.
+    pub(super) fn at(segments: &[&str]) -> Option<Self> {
+        let (file, folders) = segments.split_last()?;
+        let (stem, ending) = file.rsplit_once('.')?;
+        let format = ending.parse().ok()?;
+        let number = || stem.parse().ok().filter(|page| *page > 0 && !stem.starts_with('0'));
+        let (of, page) = match *folders {
+            [] if stem == "feed" => (FeedOf::Site, None),
+            ["feed"] => (FeedOf::Site, Some(number()?)),
+            [folder] => (FeedOf::in_folder(folder, stem)?, None),
+            [folder, name] => (FeedOf::in_folder(folder, name)?, Some(number()?)),
+            _ => return None,
+        };
+        Some(Self { page, ..Self::new(of, format) })
     }
 
-    /// Its address on the site.
+    /// Its address on the site, without the leading slash: `tags/NAME.rss`, and
+    /// `tags/NAME/3.rss` of the third document of its archive.
+    #[must_use]
+    pub fn path(&self) -> String {
+        let page = self.page.map(|page| format!("/{page}")).unwrap_or_default();
+        format!("{}{page}.{}{}", self.of.path(), self.format, if self.full { "" } else { "?full=0" })
+    }
+
+    /// Its address on the web.
     #[must_use]
     pub fn url(&self, base: &HttpUrl) -> String {
-        let mut url = format!("{}/{}.{}", base.as_str().trim_end_matches('/'), self.of.path(), self.format);
-        let page = self.page.map(|page| format!("page={page}"));
-        let words: Vec<String> = (!self.full).then(|| "full=0".to_owned()).into_iter().chain(page).collect();
-        if !words.is_empty() {
-            url.push('?');
-            url.push_str(&words.join("&"));
-        }
-        url
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_feed_has_one_address() {
-        let base = "https://example.org/news/".parse().unwrap();
-        let tag = |name: &str| FeedOf::Label(LabelKind::Tag, LabelKey::of(name).unwrap());
-        let url = |of, full, page| FeedKey { of, format: Format::Atom, full, page }.url(&base);
-        assert_eq!(url(FeedOf::Site, true, None), "https://example.org/news/feed.atom");
-        assert_eq!(url(tag("글 쓰기"), true, None), "https://example.org/news/tags/%EA%B8%80-%EC%93%B0%EA%B8%B0.atom");
-        assert_eq!(url(tag("C#"), false, Some(3)), "https://example.org/news/tags/c%23.atom?full=0&page=3");
-        let read = FeedKey::in_file("node.js.rss", |name| Some(tag(name))).unwrap();
-        assert_eq!(read, FeedKey::new(tag("Node.js"), Format::Rss));
-        assert!(FeedKey::in_file("letter.txt", |_| Some(FeedOf::Site)).is_none());
+        format!("{}/{}", base.as_str().trim_end_matches('/'), self.path())
     }
 }

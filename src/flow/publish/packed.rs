@@ -1,4 +1,4 @@
-//! A feed's bytes in every encoding, made once: a reader's copy is a pointer.
+//! A document's bytes in every encoding, made once: a reader's copy is a pointer.
 
 use crate::domain::time::Timestamp;
 use crate::domain::token::sha256_hex;
@@ -37,7 +37,7 @@ impl Coding {
     }
 }
 
-/// A feed, ready to serve.
+/// A document, ready to serve.
 #[derive(Debug)]
 pub struct Packed {
     identity: Bytes,
@@ -46,7 +46,7 @@ pub struct Packed {
     zstd: Bytes,
     /// A digest of the bytes, which its entity tags begin with.
     pub digest: String,
-    /// The last change in the feed.
+    /// The last change of its posts.
     pub modified: Timestamp,
     /// The same as a header has it (IMF-fixdate, RFC 9110 section 5.6.7).
     pub last_modified: Bytes,
