@@ -83,7 +83,10 @@ fn answer(feed: &Packed, format: Format, headers: &HeaderMap) -> Response {
             out.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
         }
     }
-    for (name, value) in [(header::ETAG, feed.etag(coding)), (header::LAST_MODIFIED, &feed.last_modified)] {
+    // Who is told that nothing has changed knows what it is linked with.
+    let links = Some((header::LINK, &feed.links)).filter(|(_, links)| !is_fresh && !links.is_empty());
+    let told = [(header::ETAG, feed.etag(coding)), (header::LAST_MODIFIED, &feed.last_modified)];
+    for (name, value) in told.into_iter().chain(links) {
         if let Ok(value) = HeaderValue::from_maybe_shared(value.clone()) {
             out.insert(name, value);
         }

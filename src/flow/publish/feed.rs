@@ -76,6 +76,13 @@ impl FeedKey {
         Some(Self::new(of(name)?, ending.parse().ok()?))
     }
 
+    /// Whether hubs are told when it changes (WebSub): of a feed as it is asked for
+    /// without more ado, but not of the words that posts carry, of which one post has many.
+    #[must_use]
+    pub fn is_announced(&self) -> bool {
+        self.full && self.page.is_none() && !matches!(self.of, FeedOf::Label(..))
+    }
+
     /// Its address on the site.
     #[must_use]
     pub fn url(&self, base: &HttpUrl) -> String {
