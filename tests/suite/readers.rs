@@ -243,7 +243,9 @@ async fn read_with(reader: &mut Command, formats: &[Format]) {
 
 fn compare(format: Format, read: &Value, wanted: &Value) {
     for (field, value) in read.as_object().unwrap().iter().filter(|(field, _)| *field != "entries") {
-        assert_eq!(value, &wanted[field], "{format}: {field} of {read}");
+        // An element that says nothing is shown as it is by some.
+        let value = value.as_str().map_or_else(|| value.clone(), |text| text.trim().into());
+        assert_eq!(value, wanted[field], "{format}: {field} of {read}");
     }
 }
 
