@@ -5,10 +5,12 @@
 //! says that something has, and the revisions of its sources then say whether a
 //! feed is concerned.
 
+mod announce;
 mod feed;
 mod kept;
 mod packed;
 
+pub use announce::Announcer;
 pub use feed::{FeedKey, FeedOf};
 pub use packed::{Coding, Packed};
 

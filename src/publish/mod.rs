@@ -259,7 +259,7 @@ fn tag(language: &str) -> Option<&str> {
 }
 
 /// The words that say something, as they may stand in a feed.
-fn named<'a>(words: &'a [String]) -> impl Iterator<Item = Cow<'a, str>> {
+fn named(words: &[String]) -> impl Iterator<Item = Cow<'_, str>> {
     words.iter().map(|word| legal(word)).filter(|word| !word.trim().is_empty())
 }
 

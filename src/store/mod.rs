@@ -15,6 +15,7 @@
 mod address_change;
 mod admit;
 mod ahead;
+mod announcing;
 mod asking;
 mod bounces;
 mod by_hand;
@@ -66,6 +67,7 @@ mod words;
 
 pub use address_change::Moving;
 pub use admit::{Admitted, Arrival, Arriving};
+pub use announcing::{TellClaim, Told, ToldHub};
 pub use asking::{Ask, Requested, Want};
 pub use bounces::{About, BounceFilter, BounceRow, Came, Heard, Patience};
 pub use by_hand::Meant;

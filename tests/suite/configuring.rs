@@ -191,7 +191,7 @@ fn every_key_comes_to_its_meaning() {
     assert_eq!(config.http.trusted_proxies.len(), 2);
     assert_eq!((config.fetch.concurrency, config.fetch.allow.len(), config.fetch.max_bytes), (8, 2, 1_000_000));
     assert_eq!(config.fetch.min_interval, Duration::from_mins(5));
-    let hubs: Vec<_> = config.feeds.hubs.iter().map(|hub| hub.as_str()).collect();
+    let hubs: Vec<_> = config.feeds.hubs.iter().map(syndicated::domain::url::HttpUrl::as_str).collect();
     assert_eq!(hubs, ["https://hub.example.com/", "http://push.example.net/publish?key=1"]);
     assert_eq!(config.feeds.image.as_ref().unwrap().as_str(), "https://news.example.com/logo.PNG");
     assert_eq!(config.feeds.copyright.as_deref(), Some("© 2026 좋은 소식"));
