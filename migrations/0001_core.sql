@@ -51,11 +51,40 @@ CREATE TABLE source (
     moved_to      TEXT,
     moved_since   BIGINT,
     -- Raised with every change that a feed of its posts could show.
-    revision      BIGINT  NOT NULL DEFAULT 0
+    revision      BIGINT  NOT NULL DEFAULT 0,
+    -- Up to which of those the hubs of our feeds have been given something to be told.
+    told_revision BIGINT  NOT NULL DEFAULT 0
 );
 CREATE INDEX source_due ON source (next_poll_at) WHERE state = 'active' AND NOT removed;
 -- Those that are polled now: a handful.
 CREATE INDEX source_held ON source (lease_until) WHERE lease_until > 0;
+-- Those with news for hubs: a handful.
+CREATE INDEX source_news ON source (id) WHERE revision <> told_revision;
+
+-- The hubs that are told when a feed of ours has changed (WebSub), and how that goes.
+CREATE TABLE told_hub (
+    hub         TEXT   NOT NULL PRIMARY KEY,
+    -- When it last took what it was told.
+    told_at     BIGINT,
+    -- Until when it is left alone.
+    next_at     BIGINT NOT NULL,
+    -- How often in a row it could not be told.
+    failures    BIGINT NOT NULL DEFAULT 0,
+    -- Why, or what it refused, in plain words; NULL when all is well.
+    trouble     TEXT,
+    lease_until BIGINT NOT NULL DEFAULT 0,
+    fence       BIGINT NOT NULL DEFAULT 0
+);
+
+-- What a hub is still to be told: that this feed has changed. The row goes when it was.
+CREATE TABLE news (
+    hub     TEXT   NOT NULL REFERENCES told_hub (hub),
+    -- The feed's address on the site without the ending that names its form: 'feeds/weekly'.
+    feed    TEXT   NOT NULL,
+    -- Raised when it changes again: who has told of an earlier change leaves the row.
+    version BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (hub, feed)
+);
 
 -- What hubs are asked to announce (WebSub): one row for each source, hub and topic.
 CREATE TABLE hub (

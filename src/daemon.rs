@@ -11,7 +11,7 @@ use crate::flow::bounce::{Bounces, Certificates};
 use crate::flow::deliver::Deliverer;
 use crate::flow::digest::Digester;
 use crate::flow::poll::Poller;
-use crate::flow::publish::Publisher;
+use crate::flow::publish::{Announcer, Publisher};
 use crate::flow::subscribe::Subscriptions;
 use crate::flow::websub::Hubs;
 use crate::lifecycle::{Asked, Progress, SOFT_STOP, Signals, Stop, Tasks, Word, feed_watchdog, tell};
@@ -83,6 +83,10 @@ impl Daemon {
         let poller = Poller::new(store.clone(), client.clone(), clock.clone(), chance.clone(), config.clone());
         let poller = Arc::new(poller);
         let wake = poller.wake();
+        // A node that serves feeds looks for what others stored once a minute.
+        let seen_within = if roles.web { Duration::ZERO } else { Duration::from_secs(65) };
+        let announcer =
+            Announcer::new(store.clone(), client.clone(), clock.clone(), chance.clone(), config.clone(), seen_within);
         let hubs = Hubs::new(store.clone(), client, clock.clone(), chance.clone(), config.clone(), wake);
         let hubs = Arc::new(hubs);
         let publisher = Arc::new(Publisher::new(store.clone(), config.clone(), renderer.clone(), clock.clone()));
@@ -109,6 +113,7 @@ impl Daemon {
         deliverer.recover().await?;
         poller.adopt_config().await?;
         store.sync_cadences(&config.load().newsletters, clock.now()).await?;
+        store.sync_told_hubs(&config.load().feeds.hubs, clock.now()).await?;
         let mut listening = None;
         if roles.web {
             let listener = TcpListener::bind(listen)
@@ -133,6 +138,7 @@ impl Daemon {
             poller: poller.clone(),
             hubs,
             publisher: publisher.clone(),
+            announcer,
             digester,
             deliverer,
             bounces,
@@ -170,6 +176,7 @@ impl Daemon {
         self.config.store(Arc::new(config));
         self.poller.adopt_config().await?;
         self.store.sync_cadences(&self.config.load().newsletters, self.clock.now()).await?;
+        self.store.sync_told_hubs(&self.config.load().feeds.hubs, self.clock.now()).await?;
         self.publisher.reconfigured();
         Ok(())
     }

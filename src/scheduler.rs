@@ -7,7 +7,7 @@ use crate::flow::bounce::Bounces;
 use crate::flow::deliver::Deliverer;
 use crate::flow::digest::Digester;
 use crate::flow::poll::{PollOutcome, PollReport, Poller};
-use crate::flow::publish::Publisher;
+use crate::flow::publish::{Announcer, Publisher};
 use crate::flow::subscribe::Subscriptions;
 use crate::flow::websub::Hubs;
 use crate::lifecycle::{Progress, Stop, Tasks};
@@ -44,6 +44,8 @@ pub struct Scheduler {
     pub hubs: Arc<Hubs>,
     /// Renders feeds.
     pub publisher: Arc<Publisher>,
+    /// Tells hubs when feeds have changed.
+    pub announcer: Announcer,
     /// Composes digests.
     pub digester: Arc<Digester>,
     /// Sends mails.
@@ -78,6 +80,15 @@ impl Scheduler {
     /// Starts the loops of `roles` as tasks; they end with the stop.
     pub fn start(&self, roles: Roles, tasks: &Tasks) {
         let (arrivals, news) = (self.arrivals.clone(), Arc::new(Notify::new()));
+        let changed = Arc::new(Notify::new());
+        if roles.poll {
+            let (scheduler, stop, changed) = (self.clone(), tasks.stop().token(), changed.clone());
+            tasks.spawn("announce", async move {
+                // What is announced is asked for at once: no feed may be what it was before.
+                let found = || scheduler.publisher.invalidate();
+                scheduler.announcer.run(&stop, &changed, found).await;
+            });
+        }
         if roles.poll {
             let (scheduler, arrivals, stop) = (self.clone(), arrivals.clone(), tasks.stop().token());
             tasks.spawn("poll", async move {
@@ -148,6 +159,7 @@ impl Scheduler {
                     () = stop.soft() => break,
                 }
                 scheduler.publisher.invalidate();
+                changed.notify_one();
                 told.notify_one();
             }
         });

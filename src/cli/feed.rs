@@ -1,13 +1,18 @@
-//! `feed`: print a feed as it would be served.
+//! `feed`: print a feed as it would be served, or how hubs are told of changes.
 
 use super::ending::Usage;
+use super::output::count;
+use super::setting::local;
 use super::{Out, Setting};
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::domain::label::{LabelKey, LabelKind};
 use crate::domain::slug::Slug;
+use crate::domain::time::Timestamp;
 use crate::flow::publish::{FeedKey, FeedOf, Publisher};
 use crate::publish::Format;
 use crate::render::Renderer;
+use crate::store::Store;
 use arc_swap::ArcSwap;
 use clap::Args;
 use std::sync::Arc;
@@ -38,10 +43,42 @@ pub struct Feed {
     /// A document of its archive, from 1, the oldest.
     #[arg(long)]
     page: Option<u32>,
+    /// Show the hubs that are told when a feed has changed, and how that goes.
+    #[arg(long, conflicts_with_all = ["newsletter", "of", "page", "summaries", "format"])]
+    hubs: bool,
+}
+
+async fn hubs(config: &Config, store: &Store, out: &mut Out) -> anyhow::Result<()> {
+    let shown = |at: Option<Timestamp>| at.map_or_else(|| "–".to_owned(), |at| local(config.site.timezone, at));
+    let known = store.told_hubs().await?;
+    let rows: Vec<_> = config
+        .feeds
+        .hubs
+        .iter()
+        .map(|hub| {
+            let known = known.iter().find(|known| known.hub == hub.as_str());
+            let waiting = known.filter(|known| known.waiting > 0);
+            [
+                hub.to_string(),
+                shown(known.and_then(|known| known.told_at)),
+                waiting.map_or_else(
+                    || "nothing".to_owned(),
+                    |known| count(usize::try_from(known.waiting).unwrap_or(usize::MAX), "feed", "feeds"),
+                ),
+                shown(waiting.map(|known| known.next_at)),
+                known.and_then(|known| known.trouble.clone()).unwrap_or_default(),
+            ]
+        })
+        .collect();
+    let head = ["HUB", "LAST TOLD", "TO BE TOLD", "NEXT", "TROUBLE"];
+    Ok(out.table(head, &rows, "no hub is told of changes: name one as `hubs` in [feeds]")?)
 }
 
 pub(super) async fn run(feed: Feed, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     let (config, store) = setting.open().await?;
+    if feed.hubs {
+        return hubs(&config, &store, out).await;
+    }
     let missing = |what: &str| Usage(format!("there is no {what} in {}", setting.path.display()));
     let label = |kind, name: &str| {
         let key = LabelKey::of(name).ok_or_else(|| Usage(format!("`{name}` names nothing")))?;

@@ -4,7 +4,7 @@
 use super::faults::{Collector, Faults, Spot, nearest};
 use super::raw::{File, Located, Table};
 use super::secrets::{self, Environment};
-use super::{Config, Database, bounces, mail, newsletter, parts, platforms, sign_up};
+use super::{Config, Database, bounces, feeds, mail, newsletter, parts, platforms, sign_up};
 use crate::clock::Chance;
 use crate::domain::newsletter::Newsletter;
 use crate::domain::source::Source;
@@ -121,11 +121,12 @@ fn expand(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
 }
 
 /// What may stand in the main file only.
-const MAIN_ONLY: [&str; 13] = [
+const MAIN_ONLY: [&str; 14] = [
     "site",
     "database",
     "http",
     "fetch",
+    "feeds",
     "mail",
     "bounces",
     "relay",
@@ -149,6 +150,7 @@ fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: 
     let (database, database_secret) = parts::database(main.table("database", &none), environment);
     let http = parts::http(main.table("http", &none));
     let fetch = parts::fetch(main.table("fetch", &none));
+    let feeds = feeds::feeds(main.table("feeds", &none));
     let sign_up = sign_up::sign_up(main.table("subscribe", &none));
     let retention = sign_up::retention(main.table("retention", &none));
     let tables = mail::Tables {
@@ -217,6 +219,7 @@ fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: 
         database,
         http,
         fetch,
+        feeds,
         mail,
         bounces,
         sign_up,

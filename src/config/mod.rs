@@ -6,6 +6,7 @@ mod addresses;
 mod bounces;
 pub mod edit;
 mod faults;
+mod feeds;
 mod load;
 mod mail;
 mod newsletter;
@@ -18,6 +19,7 @@ mod sign_up;
 
 pub use bounces::{Bounces, Hook, Imap};
 pub use faults::{Fault, Faults, Spot};
+pub use feeds::Feeds;
 pub use page_source::selector;
 pub use parts::zone;
 pub use platforms::platforms;
@@ -56,6 +58,8 @@ pub struct Config {
     pub http: Http,
     /// Fetching from other sites.
     pub fetch: Fetch,
+    /// What feeds say of themselves.
+    pub feeds: Feeds,
     /// Mailing.
     pub mail: Mail,
     /// What comes back.

@@ -2,6 +2,7 @@
 //! are put together, for all of its cadences and for each.
 
 use super::Site;
+use super::feeds::image;
 use super::parts::{DAY, HOUR, filter, length, path, spoken, zone};
 use super::raw::{Located, Table, TextOrTable};
 use crate::domain::composition::{Composition, Deliver, Topic};
@@ -56,6 +57,8 @@ pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<N
     }
     let feed_items = table.number("feed_items", 1..=500);
     let feed_age = length(&mut table, "feed_age", Duration::from_secs(DAY)..=Duration::from_secs(3650 * DAY));
+    let image = table.parsed("image", image);
+    let copyright = table.words("copyright");
     let commercial = commercial(&mut table);
     let welcome = table.flag("welcome").unwrap_or_default();
     let goodbye = table.flag("goodbye").unwrap_or(true);
@@ -80,6 +83,8 @@ pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<N
         settle_max,
         feed_items: feed_items.unwrap_or(50),
         feed_age,
+        image,
+        copyright,
         commercial,
         welcome,
         goodbye,

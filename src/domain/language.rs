@@ -43,6 +43,14 @@ impl Language {
     /// Those whose texts come with the program.
     pub const OURS: [Self; 2] = [Self::En, Self::Ko];
 
+    /// Whether two letters are the code of a language (ISO 639-1), in whatever case.
+    #[must_use]
+    pub fn is_code(code: &str) -> bool {
+        // Those that no page is written in, but posts may be.
+        const MORE: [&str; 6] = ["ae", "bh", "cu", "mo", "pi", "sh"];
+        TAGS.iter().chain(&MORE).any(|tag| tag.eq_ignore_ascii_case(code))
+    }
+
     /// The BCP 47 tag.
     #[must_use]
     pub fn tag(self) -> &'static str {

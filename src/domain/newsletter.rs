@@ -6,6 +6,7 @@ use super::language::Language;
 use super::schedule::Schedule;
 use super::slug::Slug;
 use super::time::Timestamp;
+use super::url::HttpUrl;
 use chrono_tz::Tz;
 use std::time::Duration;
 
@@ -39,6 +40,10 @@ pub struct Newsletter {
     pub feed_items: u32,
     /// How old a post may be that its feeds hold; its archive holds older ones.
     pub feed_age: Option<Duration>,
+    /// The picture that stands for its feeds; the site's when it has none of its own.
+    pub image: Option<HttpUrl>,
+    /// Whose its feeds are; as the site says when it says nothing of its own.
+    pub copyright: Option<String>,
     /// What it must say when the law takes it for advertising (Korea's Network Act, Article 50).
     pub commercial: Option<Commercial>,
     /// Whether a reader who confirms is mailed the newest posts.

@@ -12,6 +12,7 @@ use chrono_tz::Tz;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A five-field crontab line in a time zone.
 ///
@@ -198,6 +199,25 @@ impl Schedule {
     #[must_use]
     pub fn next_after(&self, after: Timestamp) -> Option<Slot> {
         self.slots_after(after).next()
+    }
+
+    /// The shortest time between two slots that follow each other, as a month at the
+    /// beginning of 2026 has it; `at_most` where they are further apart. It is looked
+    /// no further once it is down to `at_least`.
+    #[must_use]
+    pub fn shortest_distance(&self, at_least: Duration, at_most: Duration) -> Duration {
+        let start = Timestamp::from_millis(1_767_225_600_000);
+        let end = start.plus(Duration::from_hours(31 * 24));
+        let mut slots = self.slots_after(start).map(|slot| slot.due).take_while(|due| *due < end).take(500);
+        let (mut shortest, mut before) = (at_most, slots.next());
+        for due in slots {
+            shortest = before.map_or(shortest, |before| due.since(before).min(shortest));
+            before = Some(due);
+            if shortest <= at_least {
+                break;
+            }
+        }
+        shortest.max(at_least)
     }
 
     /// `at` on the schedule's own wall clock, with the zone's abbreviation, for people.

@@ -6,6 +6,7 @@
 //! says that something has, and the revisions of its sources then say whether a
 //! document is concerned.
 
+mod announce;
 mod archive;
 mod document;
 mod export;
@@ -14,6 +15,7 @@ mod kept;
 mod packed;
 mod page;
 
+pub use announce::Announcer;
 pub use document::Document;
 pub use export::{ExportError, Exported};
 pub use feed::{FeedKey, FeedOf};
@@ -24,6 +26,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Live};
 use crate::domain::post::Post;
 use crate::domain::slug::Slug;
+use crate::domain::source::Source;
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
 use crate::publish::{self, Channel, Item, Origin, Pages, PublishError};
@@ -88,6 +91,8 @@ struct Written {
     modified: Timestamp,
     /// When its oldest post is too old for it.
     good_until: Option<Timestamp>,
+    /// Its `Link` header.
+    links: String,
 }
 
 impl Publisher {
@@ -164,7 +169,7 @@ impl Publisher {
     /// A document whose changes no source counts, rendered anew each time.
     async fn unkept(&self, document: &Document) -> Result<Option<Arc<Packed>>, PublisherError> {
         let Some(text) = self.text(document.clone()).await? else { return Ok(None) };
-        let packed = tokio::task::spawn_blocking(move || Packed::new(text, Timestamp::EPOCH)).await;
+        let packed = tokio::task::spawn_blocking(move || Packed::new(text, Timestamp::EPOCH, String::new())).await;
         Ok(Some(Arc::new(packed.map_err(io::Error::other)??)))
     }
 
@@ -188,17 +193,20 @@ impl Publisher {
             old.generation.store(generation, Ordering::Release);
             return Ok(Some(old.packed.clone()));
         }
-        let Some(Written { text, modified, good_until }) = self.write(&config, document, &chosen).await? else {
+        let Some(Written { text, modified, good_until, links }) = self.write(&config, document, &chosen).await? else {
             self.kept.remove(document);
             return Ok(None);
         };
         // The same bytes keep their place, and so their entity tag and date.
-        let same = old.filter(|old| old.packed.digest == packed::digest(&text)).map(|old| old.packed.clone());
+        let is_same = |old: &&Ready| old.packed.digest == packed::digest(&text) && old.packed.links == links.as_bytes();
+        let same = old.filter(is_same).map(|old| old.packed.clone());
         let packed = match same {
             Some(packed) => packed,
             // Off the threads that serve: it takes as long as a thousand answers.
             None => Arc::new(
-                tokio::task::spawn_blocking(move || Packed::new(text, modified)).await.map_err(io::Error::other)??,
+                tokio::task::spawn_blocking(move || Packed::new(text, modified, links))
+                    .await
+                    .map_err(io::Error::other)??,
             ),
         };
         self.kept.put(
@@ -329,12 +337,15 @@ impl Publisher {
         let good_until = first_to_go.filter(|_| key.page.is_none());
         let pages = Pages::of(key.page, full_pages, &|page| FeedKey { page, ..key.clone() }.url(&config.site.base_url));
         let Some(channel) = self.channel(config, key, label).await? else { return Ok(None) };
-        let channel = Channel { full: key.full, pages, ..channel };
+        let hubs = if key.is_announced() { config.feeds.hubs.clone() } else { Vec::new() };
+        let channel = Channel { full: key.full, pages, hubs, ttl: Some(minutes_between(config, chosen)), ..channel };
         let origins = self.origins(&posts).await?;
         let items: Vec<Item<'_>> =
             posts.iter().map(|post| Item { post, origin: origins.get(&post.source_name) }).collect();
         let text = publish::write(key.format, &channel, &items)?;
-        Ok(Some(Written { text, modified: publish::updated(&items), good_until }))
+        let original = self.original(key).await?;
+        let links = publish::links(&channel, original.as_deref());
+        Ok(Some(Written { text, modified: publish::updated(&items), good_until, links }))
     }
 
     /// What the feed says of itself; `label` is a label as its posts write it.
@@ -347,12 +358,23 @@ impl Publisher {
         let base = &config.site.base_url;
         let Ok(self_url) = key.url(base).parse::<HttpUrl>() else { return Ok(None) };
         let site = &config.site;
-        let of_site = Channel::new(&site.title, site.language.tag(), base.clone(), self_url.clone());
+        let own = &config.feeds;
+        let of_site = Channel {
+            image: own.image.clone(),
+            icon: own.icon.clone(),
+            copyright: own.copyright.clone(),
+            ..Channel::new(&site.title, site.language.tag(), base.clone(), self_url.clone())
+        };
         Ok(Some(match &key.of {
             FeedOf::Site => of_site,
             FeedOf::Newsletter(name) => {
                 let Some(newsletter) = config.newsletter(name.as_str()) else { return Ok(None) };
-                let channel = Channel::new(&newsletter.title, newsletter.language.tag(), base.clone(), self_url);
+                let channel = Channel {
+                    image: newsletter.image.clone().or_else(|| own.image.clone()),
+                    icon: own.icon.clone(),
+                    copyright: newsletter.copyright.clone().or_else(|| own.copyright.clone()),
+                    ..Channel::new(&newsletter.title, newsletter.language.tag(), base.clone(), self_url)
+                };
                 match newsletter.description.as_str() {
                     "" => channel,
                     description => Channel { description: description.to_owned(), ..channel },
@@ -372,6 +394,12 @@ impl Publisher {
         }))
     }
 
+    /// Where the feed stands that a source's feed repeats.
+    async fn original(&self, key: &FeedKey) -> Result<Option<String>, StoreError> {
+        let FeedKey { of: FeedOf::Source(name), page: None, .. } = key else { return Ok(None) };
+        Ok(self.store.source_row(name).await?.map(|row| row.feed_url.unwrap_or(row.url)))
+    }
+
     async fn origins(&self, posts: &[Post]) -> Result<HashMap<Slug, Origin>, StoreError> {
         let names: HashSet<&Slug> = posts.iter().map(|post| &post.source_name).collect();
         let mut origins = HashMap::new();
@@ -383,4 +411,28 @@ impl Publisher {
         }
         Ok(origins)
     }
+}
+
+/// For how many minutes what was read of a feed will do: the shortest time between
+/// two looks at one of its sources, which bring what is new; no less than other
+/// programs may keep it anyhow (`Cache-Control`), and an hour at the most, since
+/// nobody knows when in that time a reader asked.
+fn minutes_between(config: &Config, chosen: &Chosen) -> u32 {
+    const LEAST: Duration = Duration::from_mins(5);
+    const MOST: Duration = Duration::from_hours(1);
+    let names: Option<HashSet<&Slug>> = match chosen {
+        Chosen::Sources(names) => Some(names.iter().collect()),
+        Chosen::All | Chosen::Labelled(..) => None,
+    };
+    let is_meant = |source: &&Source| names.as_ref().is_none_or(|names| names.contains(&source.name));
+    let mut known: HashMap<&str, Duration> = HashMap::new();
+    let mut shortest = MOST;
+    for source in config.sources.iter().filter(is_meant) {
+        let distance = || source.schedule.shortest_distance(LEAST, MOST);
+        shortest = shortest.min(*known.entry(source.schedule.line()).or_insert_with(distance));
+        if shortest <= LEAST {
+            break;
+        }
+    }
+    u32::try_from(shortest.max(config.fetch.min_interval.min(MOST)).as_secs() / 60).unwrap_or(60)
 }

@@ -3,14 +3,17 @@
 //! the same byte for byte.
 
 mod atom;
+mod files;
 mod json_feed;
 mod rss;
 mod sitemap;
+mod uris;
 
 pub use sitemap::{SitemapEntry, sitemap, sitemap_index};
 
 use crate::domain::html::CleanHtml;
-use crate::domain::post::{Enclosure, Post};
+use crate::domain::language::Language;
+use crate::domain::post::Post;
 use crate::domain::text::{cut, escape, plain_text};
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
@@ -105,6 +108,16 @@ pub struct Channel {
     pub full: bool,
     /// Where the rest of its posts are.
     pub pages: Pages,
+    /// For how many minutes what was read of it will do.
+    pub ttl: Option<u32>,
+    /// The picture that stands for it: GIF, JPEG or PNG.
+    pub image: Option<HttpUrl>,
+    /// A small one, for a row in a list.
+    pub icon: Option<HttpUrl>,
+    /// Whose it is.
+    pub copyright: Option<String>,
+    /// Who announces its changes (WebSub).
+    pub hubs: Vec<HttpUrl>,
 }
 
 impl Channel {
@@ -119,6 +132,11 @@ impl Channel {
             self_url,
             full: true,
             pages: Pages::default(),
+            ttl: None,
+            image: None,
+            icon: None,
+            copyright: None,
+            hubs: Vec::new(),
         }
     }
 }
@@ -195,6 +213,19 @@ pub fn write(format: Format, channel: &Channel, items: &[Item<'_>]) -> Result<St
     .map_err(|why| PublishError(format, why))
 }
 
+/// What a feed is linked with, as a `Link` header (RFC 8288): its hubs with its own
+/// name (WebSub section 4), and the feed that it repeats (RFC 6596). Empty for nothing.
+#[must_use]
+pub fn links(channel: &Channel, original: Option<&str>) -> String {
+    let mut links: Vec<(Cow<'_, str>, &str)> = channel.hubs.iter().map(|hub| (uris::address(hub), "hub")).collect();
+    if !links.is_empty() {
+        links.push((channel.self_url.as_str().into(), "self"));
+    }
+    links.extend(original.map(|url| (uris::address_of(url), "canonical")));
+    let links: Vec<String> = links.into_iter().map(|(url, rel)| format!("<{url}>; rel=\"{rel}\"")).collect();
+    links.join(", ")
+}
+
 /// When the feed last changed, by syndicated's clock: a post that is found late
 /// may be dated before others that were there. The epoch for an empty feed.
 #[must_use]
@@ -207,41 +238,37 @@ fn item_updated(post: &Post) -> Timestamp {
     if post.changed > post.first_seen { post.changed } else { post.date() }
 }
 
-/// An identity that is unique across sources and valid as an IRI (RFC 4287
-/// section 4.2.6): the feed's own where its scheme makes it so, else a tag
-/// (RFC 4151).
+/// The identity of a post.
 fn identity(channel: &Channel, post: &Post) -> String {
-    let guid = &post.entry.guid;
-    // What RFC 3987 allows in no part of an IRI.
-    let outside = |c: char| {
-        c.is_whitespace()
-            || c.is_control()
-            || matches!(c, '<' | '>' | '"' | '{' | '}' | '|' | '\\' | '^' | '`' | '\u{fffe}' | '\u{ffff}')
-    };
-    let global = url::Url::parse(guid).is_ok_and(|url| matches!(url.scheme(), "http" | "https" | "tag" | "urn"));
-    if global && !guid.contains(outside) {
-        return guid.clone();
-    }
-    let encoded: String = url::form_urlencoded::byte_serialize(guid.as_bytes()).collect();
-    format!("tag:{},2026:{}/{encoded}", channel.self_url.host(), post.source_name)
+    uris::identity(channel.self_url.host(), &post.source_name, &post.entry.guid)
 }
 
-/// The language, where it has the shape of a BCP 47 tag: feeds declare anything.
+/// The language, where it is a BCP 47 tag: feeds declare anything.
 fn language(channel: &Channel) -> Option<&str> {
     tag(&channel.language)
 }
 
-/// Likewise, of a post's own.
+/// Likewise, of a post's own. A language's code has two or three letters (RFC 5646
+/// section 2.2.1).
 fn tag(language: &str) -> Option<&str> {
     let part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
-    Some(language).filter(|tag| tag.split('-').all(part))
+    let code = language.split('-').next().unwrap_or_default();
+    let named = match code.len() {
+        2 => Language::is_code(code),
+        3 => code.bytes().all(|byte| byte.is_ascii_alphabetic()),
+        _ => false,
+    };
+    Some(language).filter(|tag| named && tag.split('-').all(part))
 }
 
-/// The media type of a file, where one is told that can stand in a feed.
-fn media_type(file: &Enclosure) -> Option<&str> {
-    file.media_type
-        .as_deref()
-        .filter(|kind| kind.contains('/') && kind.bytes().all(|b| b.is_ascii_graphic() || b == b' '))
+/// The words that say something, as they may stand in a feed.
+fn named(words: &[String]) -> impl Iterator<Item = Cow<'_, str>> {
+    words.iter().map(|word| legal(word)).filter(|word| !word.trim().is_empty())
+}
+
+/// A post's title; `None` when it has none.
+fn title(post: &Post) -> Option<Cow<'_, str>> {
+    Some(legal(&post.entry.title)).filter(|title| !title.trim().is_empty())
 }
 
 /// Text without the characters that XML 1.0 section 2.2 forbids, and without
@@ -257,17 +284,30 @@ fn legal(text: &str) -> Cow<'_, str> {
 }
 
 /// The text in full, or the short form where that is all there is.
-fn content(post: &Post) -> Option<&CleanHtml> {
-    post.entry.content.as_ref().or(post.entry.summary.as_ref())
+fn content(post: &Post) -> Option<Cow<'_, str>> {
+    let entry = &post.entry;
+    entry.content.as_ref().or(entry.summary.as_ref()).map(|html| at_home(html, post))
 }
 
 /// The short form: the post's own, or its beginning.
 fn short(post: &Post) -> Option<Cow<'_, str>> {
     if let Some(summary) = &post.entry.summary {
-        return Some(summary.as_str().into());
+        return Some(at_home(summary, post));
     }
     let text = plain_text(post.entry.content.as_ref()?.as_str());
-    Some(escape(&cut(&text, SHORT)).into())
+    Some(escape(&cut(&legal(&text), SHORT)).into())
+}
+
+/// A text whose links to places in itself have the post's own address before them:
+/// a reader's program would look for those places at the feed's, or at its own. One
+/// that shows a text as a page of its blog finds them in it.
+fn at_home<'a>(html: &'a CleanHtml, post: &Post) -> Cow<'a, str> {
+    const LINK: &str = " href=\"#";
+    let text = legal(html.as_str());
+    let Some(url) = post.entry.url.as_ref().filter(|_| text.contains(LINK)) else { return text };
+    let page = escape(&uris::address(url));
+    let page = page.split('#').next().unwrap_or_default();
+    Cow::Owned(text.replace(LINK, &format!(" href=\"{page}#")))
 }
 
 /// The namespace of what marks a document of an archive (RFC 5005 section 4).

@@ -1,19 +1,32 @@
 //! RSS 2.0 (rssboard.org/rss-specification), with `content`, `dc` and `atom`
-//! as the RSS Profile recommends.
+//! as the RSS Profile recommends (rssboard.org/rss-profile), and Media RSS.
 
-use super::{Channel, Format, HISTORY, Item, content, identity, language, legal, media_type, short, tag, updated};
-use crate::domain::html::CleanHtml;
-use rss::extension::Extension;
+use super::files::{self, MEDIA, media_type};
+use super::{
+    Channel, Format, HISTORY, Item, content, identity, language, legal, named, short, tag, title, updated, uris,
+};
+use crate::domain::post::Post;
 use rss::extension::atom::{AtomExtension, Link};
 use rss::extension::dublincore::DublinCoreExtension;
+use rss::extension::{Extension, ExtensionMap};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 pub(super) fn write(channel: &Channel, items: &[Item<'_>]) -> Result<String, String> {
     let mut out = rss::Channel {
         title: legal(&channel.title).into_owned(),
-        link: channel.home.to_string(),
+        link: uris::address(&channel.home).into_owned(),
         description: legal(&channel.description).into_owned(),
         language: language(channel).map(str::to_owned),
+        ttl: channel.ttl.map(|minutes| minutes.to_string()),
+        copyright: channel.copyright.as_deref().map(|text| legal(text).into_owned()),
+        // Title and link are those of the channel (RSS Profile, "image").
+        image: channel.image.as_ref().map(|image| rss::Image {
+            url: uris::address(image).into_owned(),
+            title: legal(&channel.title).into_owned(),
+            link: uris::address(&channel.home).into_owned(),
+            ..rss::Image::default()
+        }),
         generator: Some(concat!("syndicated ", env!("CARGO_PKG_VERSION")).to_owned()),
         items: items.iter().map(|item| write_item(channel, item)).collect(),
         namespaces: BTreeMap::from(
@@ -29,6 +42,9 @@ pub(super) fn write(channel: &Channel, items: &[Item<'_>]) -> Result<String, Str
     if !items.is_empty() {
         out.last_build_date = Some(updated(items).to_rfc2822());
     }
+    if out.items.iter().any(|item| !item.extensions.is_empty()) {
+        out.namespaces.insert("media".to_owned(), MEDIA.to_owned());
+    }
     let own = std::iter::once(("self", channel.self_url.as_str()));
     let links = own.chain(channel.pages.links()).map(|(rel, href)| Link {
         href: href.to_owned(),
@@ -36,59 +52,86 @@ pub(super) fn write(channel: &Channel, items: &[Item<'_>]) -> Result<String, Str
         mime_type: Some(Format::Rss.media_type().to_owned()),
         ..Link::default()
     });
-    out.atom_ext = Some(AtomExtension { links: links.collect() });
+    let hubs = channel.hubs.iter().map(|hub| Link {
+        href: uris::address(hub).into_owned(),
+        rel: "hub".to_owned(),
+        ..Link::default()
+    });
+    out.atom_ext = Some(AtomExtension { links: links.chain(hubs).collect() });
     if channel.pages.current.is_some() {
         out.namespaces.insert("fh".to_owned(), HISTORY.to_owned());
         let archive = Extension { name: "fh:archive".to_owned(), ..Extension::default() };
         out.extensions.entry("fh".to_owned()).or_default().insert("archive".to_owned(), vec![archive]);
     }
     let bytes = out.write_to(Vec::new()).map_err(|error| error.to_string())?;
-    String::from_utf8(bytes).map_err(|error| error.to_string())
+    String::from_utf8(bytes).map(|text| referred(&text)).map_err(|error| error.to_string())
+}
+
+/// The text with `&` and `<` as hexadecimal references, outside CDATA, where they
+/// stand as they are: so it is understood by programs that take a title for HTML,
+/// and by those that do not (RSS Profile, "Data Types: Character Data").
+fn referred(xml: &str) -> String {
+    const BEGIN: &str = "<![CDATA[";
+    const END: &str = "]]>";
+    let mut out = String::with_capacity(xml.len() + xml.len() / 64);
+    let mut rest = xml;
+    while !rest.is_empty() {
+        let (plain, behind) = rest.split_at(rest.find(BEGIN).unwrap_or(rest.len()));
+        out.push_str(&plain.replace("&amp;", "&#x26;").replace("&lt;", "&#x3C;"));
+        let (data, more) = behind.split_at(behind.find(END).map_or(behind.len(), |at| at + END.len()));
+        out.push_str(data);
+        rest = more;
+    }
+    out
 }
 
 fn write_item(channel: &Channel, item: &Item<'_>) -> rss::Item {
     let entry = &item.post.entry;
     let guid = identity(channel, item.post);
-    let permalink = entry.url.as_ref().is_some_and(|url| url.as_str() == guid);
+    let link = entry.url.as_ref().map(|url| uris::address(url).into_owned());
+    let permalink = link.as_ref().is_some_and(|url| *url == guid);
     let languages: Vec<String> = entry.language.as_deref().and_then(tag).map(str::to_owned).into_iter().collect();
-    let creators: Vec<String> = entry.authors.iter().map(|author| legal(author).into_owned()).collect();
-    let own = || entry.summary.as_ref().map(|summary| summary.as_str().into());
-    let summary = if channel.full { own() } else { short(item.post) };
+    let creators: Vec<String> = named(&entry.authors).map(Cow::into_owned).collect();
+    let title = title(item.post).map(Cow::into_owned);
     rss::Item {
-        title: (!entry.title.is_empty()).then(|| legal(&entry.title).into_owned()),
-        link: entry.url.as_ref().map(ToString::to_string),
-        // An item needs a title or a description (RSS 2.0, "Elements of <item>").
-        description: summary
-            .map(|summary| legal(&summary).into_owned())
-            .or_else(|| entry.title.is_empty().then(String::new)),
-        content: entry
-            .content
-            .as_ref()
-            .filter(|_| channel.full)
-            .and(content(item.post))
-            .map(CleanHtml::as_str)
-            .map(|html| legal(html).into_owned()),
+        // An item needs a title or a description (RSS 2.0, "Elements of <item>"), and a
+        // description where its text stands beside it (RSS Profile, "content:encoded").
+        description: short(item.post).map(Cow::into_owned).or_else(|| title.is_none().then(String::new)),
+        title,
+        link,
+        content: (channel.full && entry.content.is_some()).then(|| content(item.post)).flatten().map(Cow::into_owned),
         guid: Some(rss::Guid { value: guid, permalink }),
         pub_date: Some(item.post.date().to_rfc2822()),
-        categories: entry
-            .categories
-            .iter()
-            .map(|name| rss::Category { name: legal(name).into_owned(), domain: None })
+        categories: named(&entry.categories)
+            .map(|name| rss::Category { name: name.into_owned(), domain: None })
             .collect(),
         // RSS 2.0 allows one; readers take the first of several.
         enclosure: entry.enclosures.first().map(|file| rss::Enclosure {
-            url: file.url.to_string(),
+            url: uris::address(&file.url).into_owned(),
             length: file.length.unwrap_or(0).to_string(),
             mime_type: media_type(file).unwrap_or("application/octet-stream").to_owned(),
         }),
-        source: item
-            .origin
-            .map(|origin| rss::Source { url: origin.url.clone(), title: Some(legal(&origin.title).into_owned()) }),
+        source: item.origin.map(|origin| rss::Source {
+            url: uris::address_of(&origin.url).into_owned(),
+            title: Some(legal(&origin.title).into_owned()),
+        }),
         dublin_core_ext: (!creators.is_empty() || !languages.is_empty()).then(|| DublinCoreExtension {
             creators,
             languages,
             ..DublinCoreExtension::default()
         }),
+        extensions: media(item.post),
         ..rss::Item::default()
     }
+}
+
+/// The elements of Media RSS.
+fn media(post: &Post) -> ExtensionMap {
+    let mut elements: BTreeMap<String, Vec<Extension>> = BTreeMap::new();
+    for (name, attributes) in files::media(post) {
+        let attrs = attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let element = Extension { name: format!("media:{name}"), attrs, ..Extension::default() };
+        elements.entry(name.to_owned()).or_default().push(element);
+    }
+    if elements.is_empty() { ExtensionMap::new() } else { ExtensionMap::from([("media".to_owned(), elements)]) }
 }

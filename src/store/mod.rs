@@ -15,6 +15,7 @@
 mod address_change;
 mod admit;
 mod ahead;
+mod announcing;
 mod archive;
 mod asking;
 mod bounces;
@@ -68,6 +69,7 @@ mod words;
 
 pub use address_change::Moving;
 pub use admit::{Admitted, Arrival, Arriving};
+pub use announcing::{TellClaim, Told, ToldHub};
 pub use archive::{Neighbour, SentDigest};
 pub use asking::{Ask, Requested, Want};
 pub use bounces::{About, BounceFilter, BounceRow, Came, Heard, Patience};

@@ -149,6 +149,13 @@ fn answer(packed: &Packed, document: &Document, headers: &HeaderMap) -> Response
     {
         out.insert(header::LAST_MODIFIED, modified);
     }
+    // Who is told that nothing has changed knows what it is linked with.
+    if !is_fresh
+        && !packed.links.is_empty()
+        && let Ok(links) = HeaderValue::from_maybe_shared(packed.links.clone())
+    {
+        out.insert(header::LINK, links);
+    }
     out.insert(header::CACHE_CONTROL, HeaderValue::from_static(CACHE));
     let at_feeds_address = matches!(document, Document::Feed(_) | Document::Page(Page::Opened(_)));
     let vary = if at_feeds_address { "Accept, Accept-Encoding" } else { "Accept-Encoding" };

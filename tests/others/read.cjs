@@ -1,8 +1,9 @@
 // Reads the feeds at the given addresses with a reader from npm, and writes what
 // it understood as JSON: node read.cjs READER ADDRESS…, where NODE_PATH holds
-// READER. An error of its ends it. Instants are seconds since 1970.
+// READER. An error of its ends it. Instants are whole seconds since
+// 1970.
 
-const seconds = (text) => Date.parse(text) / 1000;
+const seconds = (text) => Math.floor(Date.parse(text) / 1000);
 const href = (links, rel) => links?.find((link) => link.rel === rel)?.href ?? null;
 
 // rss-parser knows no language and no second author or enclosure.

@@ -96,6 +96,9 @@ fn the_default_configuration_loads_and_its_comments_tell_the_defaults() {
                 "blocked_domains",
                 "privacy",
                 "dns",
+                "image",
+                "icon",
+                "copyright",
             ];
             let limits = ["tls", "per_minute", "per_day", "warm_up", "feed_age"];
             let doors = ["address", "maildir", "imap", "imap_password_file", "mailgun_key_file", "sendgrid_key"];
@@ -188,6 +191,10 @@ fn every_key_comes_to_its_meaning() {
     assert_eq!(config.http.trusted_proxies.len(), 2);
     assert_eq!((config.fetch.concurrency, config.fetch.allow.len(), config.fetch.max_bytes), (8, 2, 1_000_000));
     assert_eq!(config.fetch.min_interval, Duration::from_mins(5));
+    let hubs: Vec<_> = config.feeds.hubs.iter().map(syndicated::domain::url::HttpUrl::as_str).collect();
+    assert_eq!(hubs, ["https://hub.example.com/", "http://push.example.net/publish?key=1"]);
+    assert_eq!(config.feeds.image.as_ref().unwrap().as_str(), "https://news.example.com/logo.PNG");
+    assert_eq!(config.feeds.copyright.as_deref(), Some("© 2026 좋은 소식"));
     let Relay::Smtp { host, port, tls, login } = &config.mail.lanes[0].relay else { panic!() };
     assert_eq!((host.as_str(), *port, *tls), ("mail.example.com", 587, Tls::Required));
     assert_eq!(*login, Some(("user@example.com".to_owned(), Secret::new("hush".to_owned()))));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use syndicated::clock::{Chance, Clock};
 use syndicated::config::{
-    Bounces, Config, Database, Fetch, Http, Lane, Live, Mail, OnAmbiguous, Relay, Retention, SignUp, Site,
+    Bounces, Config, Database, Feeds, Fetch, Http, Lane, Live, Mail, OnAmbiguous, Relay, Retention, SignUp, Site,
 };
 use syndicated::domain::consent::{Given, Origin};
 use syndicated::domain::delivery::{Decision, DeliveryState};
@@ -92,6 +92,8 @@ fn config(relay: Relay) -> Config {
             settle_max: HOUR,
             feed_items: 10,
             feed_age: None,
+            image: None,
+            copyright: None,
             commercial: None,
             welcome: false,
             goodbye: true,
@@ -99,6 +101,7 @@ fn config(relay: Relay) -> Config {
         }],
         bounces: Bounces::default(),
         platforms: Platforms::default(),
+        feeds: Feeds::default(),
     }
 }
 

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
@@ -31,6 +32,8 @@ pub(crate) struct Hub {
 
 struct Script {
     status: StatusCode,
+    /// `Retry-After`, in seconds.
+    rest: Option<u64>,
     /// Ask back before the answer, and promise so many seconds.
     at_once: Option<u64>,
     wishes: Vec<Wish>,
@@ -50,7 +53,7 @@ impl Wish {
 impl Hub {
     pub(crate) async fn start(subscriber: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let script = Script { status: StatusCode::ACCEPTED, at_once: None, wishes: Vec::new() };
+        let script = Script { status: StatusCode::ACCEPTED, rest: None, at_once: None, wishes: Vec::new() };
         let url = format!("http://{}/hub", listener.local_addr().unwrap());
         let hub = Self { url, subscriber, state: Arc::new(Mutex::new(script)) };
         let router = Router::new().route("/hub", post(subscribe)).with_state(hub.clone());
@@ -60,6 +63,12 @@ impl Hub {
 
     pub(crate) fn answers(&self, status: u16) {
         self.state.lock().unwrap().status = StatusCode::from_u16(status).unwrap();
+    }
+
+    /// Answers so, and asks for a rest of so many seconds.
+    pub(crate) fn rests(&self, status: u16, seconds: u64) {
+        self.answers(status);
+        self.state.lock().unwrap().rest = Some(seconds);
     }
 
     pub(crate) fn asks_back_at_once(&self, lease: u64) {
@@ -104,17 +113,18 @@ impl Hub {
     }
 }
 
-async fn subscribe(State(hub): State<Hub>, body: Bytes) -> StatusCode {
+async fn subscribe(State(hub): State<Hub>, body: Bytes) -> Response {
     let wish = Wish { fields: url::form_urlencoded::parse(&body).into_owned().collect() };
-    let (status, at_once) = {
+    let (status, rest, at_once) = {
         let mut script = hub.state.lock().unwrap();
         script.wishes.push(wish.clone());
-        (script.status, script.at_once)
+        (script.status, script.rest.take(), script.at_once)
     };
     if let Some(lease) = at_once {
         assert!(hub.asks_back(&wish, lease).await);
     }
-    status
+    let rest = rest.map(|seconds| [("retry-after", seconds.to_string())]);
+    rest.map_or_else(|| status.into_response(), |rest| (status, rest).into_response())
 }
 
 fn sign(method: &str, secret: &str, body: &str) -> String {

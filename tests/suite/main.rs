@@ -12,6 +12,7 @@
     reason = "a test may panic, read the environment and spawn as it likes"
 )]
 
+mod announcing;
 mod architecture;
 mod archived;
 mod bouncing;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use syndicated::clock::{Chance, Clock};
 use syndicated::config::{
-    Allow, Bounces, Config, Database, Fetch, Http, Lane, Live, Mail, OnAmbiguous, Relay, Retention, SignUp, Site,
+    Allow, Bounces, Config, Database, Feeds, Fetch, Http, Lane, Live, Mail, OnAmbiguous, Relay, Retention, SignUp, Site,
 };
 use syndicated::domain::filter::Filter;
 use syndicated::domain::language::Language;
@@ -87,6 +87,7 @@ pub(crate) fn config(sources: Vec<Source>) -> Config {
         newsletters: Vec::new(),
         bounces: Bounces::default(),
         platforms: Platforms::default(),
+        feeds: Feeds::default(),
     }
 }
 

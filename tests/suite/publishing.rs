@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use syndicated::clock::Clock;
 use syndicated::config::{
-    Allow, Bounces, Config, Fetch, Http, Lane, Live, Mail, OnAmbiguous, Relay, Retention, SignUp, Site,
+    Allow, Bounces, Config, Feeds, Fetch, Http, Lane, Live, Mail, OnAmbiguous, Relay, Retention, SignUp, Site,
 };
 use syndicated::domain::filter::Filter;
 use syndicated::domain::html::CleanHtml;
@@ -24,7 +24,7 @@ use syndicated::domain::time::Timestamp;
 use syndicated::domain::token::SecretKey;
 use syndicated::domain::url::HttpUrl;
 use syndicated::flow::publish::{Coding, FeedKey, FeedOf, Publisher};
-use syndicated::publish::{Channel, Format, Item, Origin, updated, write};
+use syndicated::publish::{Channel, Format, Item, Origin, links, updated, write};
 use syndicated::render::Renderer;
 use syndicated::store::{Arrival, Arriving, Store};
 
@@ -109,21 +109,22 @@ fn rss_is_written_to_the_letter() {
     let text = text_of(Format::Rss, &[post(1, entry("https://blog.example.com/a?b=1&c=2", "One & <two> ]]> 셋"))]);
     let expected = concat!(
         r#"<?xml version="1.0" encoding="utf-8"?>"#,
-        r#"<rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom" xmlns:content="http://purl.org/rss/1.0/modules/content/" xmlns:dc="http://purl.org/dc/elements/1.1/">"#,
-        "<channel><title>Good News &amp; 좋은 소식</title><link>https://news.example.org/</link>",
-        "<description>What &lt;good&gt; people write</description><language>en</language>",
+        r#"<rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom" xmlns:content="http://purl.org/rss/1.0/modules/content/" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:media="http://search.yahoo.com/mrss/">"#,
+        "<channel><title>Good News &#x26; 좋은 소식</title><link>https://news.example.org/</link>",
+        "<description>What &#x3C;good&gt; people write</description><language>en</language>",
         "<lastBuildDate>Mon, 23 Nov 2026 07:00:00 +0000</lastBuildDate>",
         concat!("<generator>syndicated ", env!("CARGO_PKG_VERSION"), "</generator>"),
         r#"<atom:link href="https://news.example.org/feeds/weekly.rss" rel="self" type="application/rss+xml"/>"#,
-        "<item><title>One &amp; &lt;two&gt; ]]&gt; 셋</title><link>https://blog.example.com/a?b=1&amp;c=2</link>",
+        "<item><title>One &#x26; &#x3C;two&gt; ]]&gt; 셋</title><link>https://blog.example.com/a?b=1&#x26;c=2</link>",
         "<description><![CDATA[<p>In <b>short</b> &amp; sweet</p>]]></description>",
-        "<category>수필</category><category>R&amp;D</category>",
-        r#"<enclosure url="https://blog.example.com/a.mp3?x=1&amp;y=2" length="1234" type="audio/mpeg"/>"#,
-        "<guid>https://blog.example.com/a?b=1&amp;c=2</guid>",
+        "<category>수필</category><category>R&#x26;D</category>",
+        r#"<enclosure url="https://blog.example.com/a.mp3?x=1&#x26;y=2" length="1234" type="audio/mpeg"/>"#,
+        "<guid>https://blog.example.com/a?b=1&#x26;c=2</guid>",
         "<pubDate>Mon, 23 Nov 2026 06:00:00 +0000</pubDate>",
-        r#"<source url="https://blog.example.com/feed?a=1&amp;b=2">Essays &lt;of&gt; a day</source>"#,
+        r#"<source url="https://blog.example.com/feed?a=1&#x26;b=2">Essays &#x3C;of&gt; a day</source>"#,
         "<content:encoded><![CDATA[<p>In full: 안녕 👩‍💻</p>]]></content:encoded>",
-        "<dc:creator>김하늘</dc:creator><dc:creator>Ada &lt;Moss&gt; &amp; Sons</dc:creator>",
+        r#"<media:content fileSize="1234" medium="audio" type="audio/mpeg" url="https://blog.example.com/a.mp3?x=1&#x26;y=2"></media:content>"#,
+        "<dc:creator>김하늘</dc:creator><dc:creator>Ada &#x3C;Moss&gt; &#x26; Sons</dc:creator>",
         "</item></channel></rss>",
     );
     assert_eq!(text, expected);
@@ -181,8 +182,8 @@ fn atom_is_written_to_the_letter() {
     later.changed = at(5);
     let text = text_of(Format::Atom, &[later]);
     let expected = concat!(
-        r#"<?xml version="1.0"?>"#,
-        r#"<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="en"><title>Good News &amp; 좋은 소식</title>"#,
+        r#"<?xml version="1.0" encoding="utf-8"?>"#,
+        r#"<feed xmlns="http://www.w3.org/2005/Atom" xmlns:media="http://search.yahoo.com/mrss/" xml:lang="en"><title>Good News &amp; 좋은 소식</title>"#,
         "<id>https://news.example.org/feeds/weekly.atom</id><updated>2026-11-23T07:05:00+00:00</updated>",
         "<author><name>Good News &amp; 좋은 소식</name></author>",
         concat!(r#"<generator version=""#, env!("CARGO_PKG_VERSION"), r#"">syndicated</generator>"#),
@@ -190,7 +191,8 @@ fn atom_is_written_to_the_letter() {
         r#"<link href="https://news.example.org/" rel="alternate" type="text/html"/>"#,
         "<subtitle>What &lt;good&gt; people write</subtitle>",
         "<entry><title>One &amp; &lt;two&gt;</title><id>urn:uuid:60a76c80-d399-11d9-b91c-0003939e0af6</id>",
-        "<updated>2026-11-23T07:05:00+00:00</updated>",
+        // Each post has a moment of its own within the second.
+        "<updated>2026-11-23T07:05:00.001+00:00</updated>",
         "<author><name>김하늘</name></author><author><name>Ada &lt;Moss&gt; &amp; Sons</name></author>",
         r#"<category term="수필"/><category term="R&amp;D"/>"#,
         r#"<link href="https://blog.example.com/a?b=1&amp;c=2" rel="alternate" type="text/html"/>"#,
@@ -198,13 +200,131 @@ fn atom_is_written_to_the_letter() {
         r#"<link href="https://post.example.net/1" rel="related" title="The Post"/>"#,
         "<published>2026-11-23T06:00:00+00:00</published>",
         "<source><title>Essays &lt;of&gt; a day</title><id>https://blog.example.com/feed?a=1&amp;b=2</id>",
-        "<updated>2026-11-23T07:05:00+00:00</updated>",
+        "<updated>2026-11-23T07:05:00.001+00:00</updated>",
         r#"<link href="https://blog.example.com/feed?a=1&amp;b=2" rel="self"/></source>"#,
         r#"<summary type="html">&lt;p&gt;In &lt;b&gt;short&lt;/b&gt; &amp;amp; sweet&lt;/p&gt;</summary>"#,
         r#"<content type="html">&lt;p&gt;In full: 안녕 👩‍💻&lt;/p&gt;</content>"#,
+        r#"<media:content fileSize="1234" medium="audio" type="audio/mpeg" url="https://blog.example.com/a.mp3?x=1&amp;y=2"></media:content>"#,
         "</entry></feed>",
     );
     assert_eq!(text.replace('\n', ""), expected, "{text}");
+}
+
+#[test]
+fn a_feed_says_whose_it_is_how_it_looks_and_who_announces_it() {
+    let hubs = vec![url("https://hub.example.com/?a=1&b=2"), url("https://push.example.net/a|b")];
+    let bare = post(1, entry("g", "T"));
+    for format in Format::ALL {
+        let channel = Channel {
+            ttl: Some(15),
+            image: Some(url("https://news.example.org/logo.png?a=1&b=2")),
+            icon: Some(url("https://news.example.org/icon.svg")),
+            copyright: Some("© 2026 Good <News> & friends".to_owned()),
+            hubs: hubs.clone(),
+            ..channel(format)
+        };
+        let text = write(format, &channel, &[Item { post: &bare, origin: None }]).unwrap();
+        let expected: &[&str] = match format {
+            Format::Rss => &[
+                "<copyright>© 2026 Good &#x3C;News&gt; &#x26; friends</copyright>",
+                "<ttl>15</ttl>",
+                "<image><url>https://news.example.org/logo.png?a=1&#x26;b=2</url><title>Good News &#x26; 좋은 소식</title><link>https://news.example.org/</link></image>",
+                "<atom:link href=\"https://hub.example.com/?a=1&#x26;b=2\" rel=\"hub\"/>",
+                "<atom:link href=\"https://push.example.net/a%7Cb\" rel=\"hub\"/>",
+            ],
+            Format::Atom => &[
+                "<rights>© 2026 Good &lt;News&gt; &amp; friends</rights>",
+                "<icon>https://news.example.org/icon.svg</icon>",
+                "<logo>https://news.example.org/logo.png?a=1&amp;b=2</logo>",
+                "<link href=\"https://hub.example.com/?a=1&amp;b=2\" rel=\"hub\"/>",
+                "<link href=\"https://push.example.net/a%7Cb\" rel=\"hub\"/>",
+            ],
+            Format::Json => &[
+                "\"_copyright\": \"© 2026 Good <News> & friends\"",
+                "\"icon\": \"https://news.example.org/logo.png?a=1&b=2\"",
+                "\"favicon\": \"https://news.example.org/icon.svg\"",
+            ],
+        };
+        for piece in expected {
+            assert!(text.contains(piece), "{format}: {piece}\n{text}");
+        }
+        if format == Format::Json {
+            let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(
+                json["hubs"][1],
+                serde_json::json!({ "type": "WebSub", "url": "https://push.example.net/a%7Cb" })
+            );
+        }
+        let own = channel.self_url.as_str();
+        assert_eq!(
+            links(&channel, Some("https://blog.example.com/feed")),
+            format!(
+                "<https://hub.example.com/?a=1&b=2>; rel=\"hub\", <https://push.example.net/a%7Cb>; rel=\"hub\", \
+                 <{own}>; rel=\"self\", <https://blog.example.com/feed>; rel=\"canonical\""
+            )
+        );
+        assert_eq!(links(&Channel { hubs: Vec::new(), ..channel }, None), "");
+    }
+}
+
+#[test]
+fn a_feed_tells_of_all_files_and_of_the_picture_of_a_post() {
+    let file = |name: &str, kind: &str, length| Enclosure {
+        url: url(&format!("https://blog.example.com/{name}?a=1&b=2")),
+        media_type: (!kind.is_empty()).then(|| kind.to_owned()),
+        length,
+    };
+    let own = Entry {
+        enclosures: vec![
+            file("a.mp3", "audio/mpeg", Some(1234)),
+            file("b.mp4", "video/mp4; codecs=\"x y\"", None),
+            file("c", "", Some(0)),
+        ],
+        content: Some(CleanHtml::sanitise(
+            "<p><img src=\"https://blog.example.com/smile.png\" width=\"16\"><img src=\"https://blog.example.com/d.jpg?a=1&amp;b=2\"></p>",
+            None,
+        )),
+        ..entry("g", "T")
+    };
+    let posts = [post(1, own)];
+    let rss = text_of(Format::Rss, &posts);
+    for piece in [
+        "<enclosure url=\"https://blog.example.com/a.mp3?a=1&#x26;b=2\" length=\"1234\" type=\"audio/mpeg\"/>",
+        "<media:content fileSize=\"1234\" medium=\"audio\" type=\"audio/mpeg\" url=\"https://blog.example.com/a.mp3?a=1&#x26;b=2\">",
+        "<media:content medium=\"video\" type=\"video/mp4\" url=\"https://blog.example.com/b.mp4?a=1&#x26;b=2\">",
+        "<media:content url=\"https://blog.example.com/c?a=1&#x26;b=2\">",
+        "<media:thumbnail url=\"https://blog.example.com/d.jpg?a=1&#x26;b=2\">",
+    ] {
+        assert!(rss.contains(piece), "{piece}\n{rss}");
+    }
+    assert_eq!(rss.matches("<enclosure").count(), 1, "RSS has room for one");
+    let atom = text_of(Format::Atom, &posts);
+    for piece in [
+        "<link href=\"https://blog.example.com/b.mp4?a=1&amp;b=2\" rel=\"enclosure\" type=\"video/mp4\"/>",
+        "<link href=\"https://blog.example.com/c?a=1&amp;b=2\" rel=\"enclosure\"/>",
+        "<media:thumbnail url=\"https://blog.example.com/d.jpg?a=1&amp;b=2\">",
+    ] {
+        assert!(atom.contains(piece), "{piece}\n{atom}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&text_of(Format::Json, &posts)).unwrap();
+    assert_eq!(json["items"][0]["image"], "https://blog.example.com/d.jpg?a=1&b=2");
+    assert_eq!(json["items"][0]["attachments"].as_array().unwrap().len(), 3);
+    assert_eq!(json["items"][0]["attachments"][1]["mime_type"], "video/mp4");
+}
+
+/// Footnotes: in a feed there is no place that they could lead to but the post's own page.
+#[test]
+fn links_inside_a_text_lead_to_the_posts_own_page() {
+    let html = "<p>a<a href=\"#fn1\" id=\"back\">1</a></p><p id=\"fn1\">b <a href=\"#back\">back</a></p>";
+    let page = url("https://blog.example.com/a?b=1&c=2#d");
+    let clean = CleanHtml::sanitise(html, Some(&page));
+    let own = Entry { url: Some(page.clone()), content: Some(clean.clone()), ..entry("g", "T") };
+    for format in Format::ALL {
+        let back = read_back(&text_of(format, &[post(1, own.clone())]));
+        let text = content_of(&back.entries[0]);
+        assert!(text.contains("href=\"https://blog.example.com/a?b=1&amp;c=2#n") && !text.contains("href=\"#"));
+        assert_eq!(text.replace("https://blog.example.com/a?b=1&amp;c=2#", "#"), clean.as_str(), "{format}");
+    }
 }
 
 /// What people and machines put into posts.
@@ -301,7 +421,9 @@ fn characters_that_xml_forbids_are_left_out_of_every_place() {
         let allowed =
             |c: char| matches!(c, '\t' | '\n' | '\r') || !(c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}'));
         assert!(text.chars().all(allowed), "{format}: {text:?}");
-        assert!(!text.contains("\\u0000") && !text.contains("&#"), "{format}: {text}");
+        // No reference to a character, but to those that must be escaped.
+        let rest = text.replace("&#x26;", "").replace("&#x3C;", "");
+        assert!(!text.contains("\\u0000") && !rest.contains("&#"), "{format}: {text}");
         let back = read_back(&text);
         assert_eq!(back.entries[0].title.as_ref().unwrap().content, "abcdefghij\tk", "{format}");
         assert_eq!(back.language, None, "{format}");
@@ -345,7 +467,14 @@ fn a_feed_without_posts_and_a_post_without_anything_are_valid() {
 fn identities_are_valid_and_stable() {
     let cases = [
         ("https://blog.example.com/1", "https://blog.example.com/1"),
-        ("http://블로그.example/글", "http://블로그.example/글"),
+        // Not a URI, and no validator takes a long one for an IRI.
+        (
+            "http://블로그.example/글",
+            "tag:news.example.org,2026:essays/http%3A%2F%2F%EB%B8%94%EB%A1%9C%EA%B7%B8.example%2F%EA%B8%80",
+        ),
+        // Written in two ways, which RFC 4287 takes for two.
+        ("HTTPS://blog.example.com", "tag:news.example.org,2026:essays/HTTPS%3A%2F%2Fblog.example.com"),
+        ("https://blog.example.com/%ea", "tag:news.example.org,2026:essays/e629e750c9fa286605ee9e601577cd2c"),
         ("tag:blog.example.com,2005:1", "tag:blog.example.com,2005:1"),
         ("urn:isbn:0451450523", "urn:isbn:0451450523"),
         ("17", "tag:news.example.org,2026:essays/17"),
@@ -397,6 +526,8 @@ pub(crate) fn config(bench: &engines::Bench) -> Config {
         settle_max: Duration::ZERO,
         feed_items: 3,
         feed_age: None,
+        image: None,
+        copyright: None,
         commercial: None,
         welcome: false,
         goodbye: true,
@@ -440,6 +571,7 @@ pub(crate) fn config(bench: &engines::Bench) -> Config {
         newsletters: vec![newsletter("all", None), newsletter("half", Some(vec!["two".parse().unwrap()]))],
         bounces: Bounces::default(),
         platforms: Platforms::default(),
+        feeds: Feeds::default(),
     }
 }
 

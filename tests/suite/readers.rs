@@ -126,6 +126,8 @@ fn expected(format: Format) -> Value {
                 // There the short form is plain text.
                 (Format::Json, Some(_), Some(_)) => "In short & sweet: 1 < 2 ]]> 요약",
                 (_, Some(short), Some(_)) => short.as_str(),
+                // RSS wants a short form beside a text: its beginning, where it has none of its own.
+                (Format::Rss, None, Some(_)) => "Full, no title. &lt;/content:encoded&gt;&lt;/item&gt;",
                 _ => "",
             };
             let untold = (format != Format::Atom).then_some("application/octet-stream");
@@ -241,7 +243,9 @@ async fn read_with(reader: &mut Command, formats: &[Format]) {
 
 fn compare(format: Format, read: &Value, wanted: &Value) {
     for (field, value) in read.as_object().unwrap().iter().filter(|(field, _)| *field != "entries") {
-        assert_eq!(value, &wanted[field], "{format}: {field} of {read}");
+        // An element that says nothing is shown as it is by some.
+        let value = value.as_str().map_or_else(|| value.clone(), |text| text.trim().into());
+        assert_eq!(value, wanted[field], "{format}: {field} of {read}");
     }
 }
 
@@ -287,7 +291,8 @@ async fn newsboat_reads_what_was_published() {
         for (item, wanted) in items.iter().zip(wanted["entries"].as_array().unwrap()) {
             let (id, title, author, link, published, content, file, file_type) = item;
             let text = |field: &str| wanted[field].as_str().unwrap_or_default().to_owned();
-            assert_eq!((id, link, content), (&text("id"), &text("link"), &text("content")), "{format}");
+            // It shows an element that says nothing as it is.
+            assert_eq!((id, link, content.trim()), (&text("id"), &text("link"), text("content").as_str()), "{format}");
             assert_eq!(wanted["published"], *published, "{format}: {id}");
             // Where there is no title it makes one up, from the address.
             assert!(*title == text("title") || text("title").is_empty(), "{format}: {title}");

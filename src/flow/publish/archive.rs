@@ -85,7 +85,7 @@ impl Archive<'_> {
 impl Written {
     /// A document that is good until something changes.
     fn new(text: String, modified: Timestamp) -> Self {
-        Self { text, modified, good_until: None }
+        Self { text, modified, good_until: None, links: String::new() }
     }
 }
 

@@ -99,6 +99,13 @@ impl FeedKey {
         Some(Self { page, ..Self::new(of, format) })
     }
 
+    /// Whether hubs are told when it changes (WebSub): of a feed as it is asked for
+    /// without more ado, but not of the words that posts carry, of which one post has many.
+    #[must_use]
+    pub fn is_announced(&self) -> bool {
+        self.full && self.page.is_none() && !matches!(self.of, FeedOf::Label(..))
+    }
+
     /// Its address on the site, without the leading slash: `tags/NAME.rss`, and
     /// `tags/NAME/3.rss` of the third document of its archive.
     #[must_use]
