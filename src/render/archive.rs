@@ -20,7 +20,7 @@ pub struct Head {
     pub frame: Frame,
     /// What the page is called.
     pub heading: String,
-    /// One sentence on what stands on it; may be empty.
+    /// One sentence on what stands on it, for those who link to it.
     pub description: String,
     /// Its own address.
     pub url: String,
@@ -83,8 +83,10 @@ pub struct ListContext {
     /// Its head.
     #[serde(flatten)]
     pub head: Head,
-    /// The key of what is listed: `list_source`, `list_tag` and so on.
+    /// The key of what is listed, `list_source`, `list_tag` and so on; may be empty.
     pub what: &'static str,
+    /// What a newsletter says of itself; may be empty.
+    pub about: String,
     /// The blog itself, of a source's.
     pub home: Option<Link>,
     /// The form by which it comes by mail, of a newsletter's.
@@ -208,6 +210,8 @@ pub struct DigestsContext {
     /// Its head.
     #[serde(flatten)]
     pub head: Head,
+    /// What the newsletter says of itself; may be empty.
+    pub about: String,
     /// The form by which it comes by mail.
     pub subscribe: Option<String>,
     /// The digests, newest first.

@@ -14,7 +14,7 @@ use chrono::DateTime;
 const CACHE: &str = "public, max-age=300, stale-while-revalidate=3600";
 
 /// Where documents stand. Sitemaps beyond the first come by the way of what has no route.
-pub(super) const PATHS: [&str; 36] = [
+pub(super) const PATHS: [&str; 40] = [
     "/",
     "/feed.rss",
     "/feed.atom",
@@ -51,6 +51,10 @@ pub(super) const PATHS: [&str; 36] = [
     "/sitemap.xml",
     "/sitemap-1.xml",
     "/robots.txt",
+    "/style.css",
+    "/icon.svg",
+    "/subscribe.js",
+    "/leave.js",
 ];
 
 /// Whatever stands at an address. An address without its last slash leads to the page.
@@ -160,7 +164,7 @@ fn answer(packed: &Packed, document: &Document, headers: &HeaderMap) -> Response
     let at_feeds_address = matches!(document, Document::Feed(_) | Document::Page(Page::Opened(_)));
     let vary = if at_feeds_address { "Accept, Accept-Encoding" } else { "Accept-Encoding" };
     out.insert(header::VARY, HeaderValue::from_static(vary));
-    if matches!(document, Document::Page(_)) {
+    if document.content_type().starts_with("text/html") {
         out.insert(header::CONTENT_SECURITY_POLICY, PICTURES_POLICY.clone());
     }
     *response.headers_mut() = out;

@@ -243,10 +243,6 @@ fn routes() -> Vec<(&'static str, MethodRouter<Web>)> {
         ("/data/{token}/data.json", get(own::data_file)),
         ("/websub/{token}", get(websub::answer).post(websub::take).layer(DefaultBodyLimit::disable())),
         ("/hooks/{relay}/{token}", post(hooks::take).layer(DefaultBodyLimit::disable())),
-        ("/style.css", get(async |State(web): State<Web>| file(&web, "style.css", "text/css; charset=utf-8"))),
-        ("/subscribe.js", get(async |State(web): State<Web>| file(&web, "subscribe.js", SCRIPT))),
-        ("/leave.js", get(async |State(web): State<Web>| file(&web, "leave.js", SCRIPT))),
-        ("/icon.svg", get(async |State(web): State<Web>| file(&web, "icon.svg", "image/svg+xml"))),
         ("/icon.png", get(icons::png)),
         ("/favicon.ico", get(icons::ico)),
         ("/healthz", get(async || "ok\n")),
@@ -258,14 +254,6 @@ fn routes() -> Vec<(&'static str, MethodRouter<Web>)> {
 #[must_use]
 pub fn paths() -> Vec<&'static str> {
     routes().into_iter().map(|(path, _)| path).collect()
-}
-
-const SCRIPT: &str = "text/javascript; charset=utf-8";
-
-/// A stylesheet or script of the pages.
-fn file(web: &Web, name: &str, media_type: &'static str) -> Response {
-    let headers = [(header::CONTENT_TYPE, media_type), (header::CACHE_CONTROL, "public, max-age=3600")];
-    (headers, web.renderer.file(name)).into_response()
 }
 
 /// Around every request: its body arrives whole and in time, its handler runs
@@ -323,9 +311,10 @@ fn policy(script: bool, form_to: Option<&str>) -> HeaderValue {
 const NOBODY: &str = "base-uri 'none'; frame-ancestors 'none'";
 
 /// The policy of pages that show posts: their pictures and recordings are where their blogs have them.
+/// Nothing runs on them that could fetch; programs that check pages fetch robots.txt from within.
 static PICTURES_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     let policy = format!(
-        "default-src 'none'; img-src 'self' http: https: data:; media-src http: https:; style-src 'self'; form-action 'self'; {NOBODY}"
+        "default-src 'none'; img-src 'self' http: https: data:; media-src http: https:; connect-src 'self'; style-src 'self'; form-action 'self'; {NOBODY}"
     );
     HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 });

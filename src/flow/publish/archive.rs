@@ -41,6 +41,7 @@ impl Archive<'_> {
             Page::Contents => self.contents().await.map(Some),
             Page::Digests(name, number) => self.digests(name, number.unwrap_or(1)).await,
             Page::Sitemap(number) => self.sitemap(*number).await,
+            Page::File(name) => Ok(Some(Written::new(self.renderer.file(name), Timestamp::EPOCH))),
             Page::Robots => Ok(Some(Written::new(self.robots(), Timestamp::EPOCH))),
         }
     }
@@ -48,10 +49,12 @@ impl Archive<'_> {
     /// The head of a page in `language`. What it shows is at home on it, unless `head.canonical` says otherwise.
     fn head(&self, page: &Page, language: Language, heading: String, data: &Value) -> Head {
         let url = self.url(page);
+        let site = &self.config.site.title;
+        let key = if *page == Page::Front { "front_about" } else { "page_about" };
         Head {
-            frame: Frame { language, site: self.config.site.title.clone(), base: self.config.path("") },
+            frame: Frame { language, site: site.clone(), base: self.config.path("") },
+            description: self.renderer.filled(language, key, &[("title", heading.as_str()), ("site", site.as_str())]),
             heading,
-            description: String::new(),
             canonical: url.clone(),
             url,
             kind: "website",

@@ -74,6 +74,7 @@ impl Document {
             Self::Feed(key) | Self::Page(Page::Opened(key)) => key.of.chosen(config),
             Self::Page(Page::List(of, _)) => of.chosen(config),
             Self::Page(Page::Digests(name, _)) => FeedOf::Newsletter(name.clone()).chosen(config),
+            Self::Page(Page::Robots | Page::File(_)) => Some(Chosen::Sources(Vec::new())),
             Self::Page(_) => Some(Chosen::All),
         }
     }

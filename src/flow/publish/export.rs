@@ -192,8 +192,8 @@ impl Publisher {
                 number = Some(number.unwrap_or(1) + 1);
             }
         }
-        for name in ["style.css", "icon.svg"] {
-            folder.write(name, self.renderer.file(name).as_bytes())?;
+        for (name, _) in Page::FILES {
+            self.write_one(Page::File(name).into(), folder).await?;
         }
         for name in ["icon.png", "favicon.ico"] {
             folder.write(name, &self.renderer.icon(name))?;

@@ -28,19 +28,32 @@ pub enum Page {
     Sitemap(Option<u32>),
     /// What they may not: `/robots.txt`.
     Robots,
+    /// A stylesheet, a script or the sign of the pages: one of [`Page::FILES`].
+    File(&'static str),
 }
 
 /// Years that posts may be of.
 pub(super) const YEARS: std::ops::RangeInclusive<i32> = 1970..=2199;
 
 impl Page {
+    /// What pages are dressed with, and what it is.
+    pub(super) const FILES: [(&'static str, &'static str); 4] = [
+        ("style.css", "text/css; charset=utf-8"),
+        ("icon.svg", "image/svg+xml"),
+        ("subscribe.js", "text/javascript; charset=utf-8"),
+        ("leave.js", "text/javascript; charset=utf-8"),
+    ];
+
     /// The page at a path without its leading slash; each segment is decoded. The front page stands at none.
     pub(super) fn at(segments: &[&str]) -> Option<Self> {
         let number = |text: &str| text.parse::<u32>().ok().filter(|page| *page > 0 && !text.starts_with('0'));
         Some(match *segments {
             ["robots.txt"] => Self::Robots,
             ["sitemap.xml"] => Self::Sitemap(None),
-            [file] => Self::Sitemap(Some(number(file.strip_prefix("sitemap-")?.strip_suffix(".xml")?)?)),
+            [file] => match Self::FILES.iter().find(|(known, _)| *known == file) {
+                Some((known, _)) => Self::File(known),
+                None => Self::Sitemap(Some(number(file.strip_prefix("sitemap-")?.strip_suffix(".xml")?)?)),
+            },
             ["archive", ""] => Self::Contents,
             ["posts", ""] => Self::List(FeedOf::Site, None),
             ["posts", page, ""] => Self::List(FeedOf::Site, Some(number(page)?)),
@@ -91,6 +104,7 @@ impl Page {
             Self::Sitemap(None) => "sitemap.xml".to_owned(),
             Self::Sitemap(Some(page)) => format!("sitemap-{page}.xml"),
             Self::Robots => "robots.txt".to_owned(),
+            Self::File(name) => (*name).to_owned(),
         }
     }
 
@@ -100,6 +114,9 @@ impl Page {
         match self {
             Self::Sitemap(_) => "application/xml; charset=utf-8",
             Self::Robots => "text/plain; charset=utf-8",
+            Self::File(name) => {
+                Self::FILES.iter().find(|(known, _)| known == name).map_or("text/plain", |(_, kind)| kind)
+            }
             _ => "text/html; charset=utf-8",
         }
     }

@@ -99,7 +99,8 @@ fn index(frame: &Frame, full: bool) -> IndexContext {
 fn list(frame: &Frame, full: bool) -> ListContext {
     ListContext {
         head: head(frame, full),
-        what: "list_source",
+        what: if full { "list_source" } else { "" },
+        about: word(full),
         home: some(full, link()),
         subscribe: some(full, PAGE.to_owned()),
         digests: some(full, PAGE.to_owned()),
@@ -152,6 +153,7 @@ fn contents(frame: &Frame, full: bool) -> ContentsContext {
 fn digests(frame: &Frame, full: bool) -> DigestsContext {
     DigestsContext {
         head: head(frame, full),
+        about: word(full),
         subscribe: some(full, PAGE.to_owned()),
         digests: many(full, ListedDigest { title: "T".to_owned(), url: PAGE.to_owned(), date: moment() }),
         newer: some(full, PAGE.to_owned()),

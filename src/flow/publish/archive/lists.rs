@@ -72,7 +72,9 @@ impl Archive<'_> {
         let titles = self.titles(posts.iter()).await?;
         let language = about.language;
         let mut head = self.head(&own, language, about.title, &data::list(self, &own, &posts));
-        head.description = about.description;
+        if !about.description.is_empty() {
+            head.description.clone_from(&about.description);
+        }
         head.feeds = self.feeds(of);
         let mailed = match of {
             FeedOf::Newsletter(name) => self.config.mailed_newsletter(name.as_str()),
@@ -81,6 +83,7 @@ impl Archive<'_> {
         let context = ListContext {
             head,
             what: about.what,
+            about: about.description,
             home: about.home,
             subscribe: mailed.map(|newsletter| self.config.path(&format!("/subscribe/{}", newsletter.name))),
             digests: mailed.map(|newsletter| self.path(&Page::Digests(newsletter.name.clone(), None))),
@@ -194,6 +197,7 @@ impl Archive<'_> {
         let context = ListContext {
             head,
             what: "list_month",
+            about: String::new(),
             home: None,
             subscribe: None,
             digests: None,
@@ -233,7 +237,6 @@ impl Archive<'_> {
         let heading = self.renderer.filled(language, "digests_heading", &[("title", &newsletter.title)]);
         let mut head = self.head(&own, language, heading, &data::page(self, &own));
         head.feeds = self.feeds(&FeedOf::Newsletter(name.clone()));
-        head.description.clone_from(&newsletter.description);
         let listed = digests.iter().map(|digest| ListedDigest {
             title: digest.subject.clone(),
             url: self.config.path(&digest_path(&digest.edition)),
@@ -241,6 +244,7 @@ impl Archive<'_> {
         });
         let context = DigestsContext {
             head,
+            about: newsletter.description.clone(),
             subscribe: Some(self.config.path(&format!("/subscribe/{name}"))),
             digests: listed.collect(),
             newer: (number > 1).then(|| self.path(&page(number - 1))),

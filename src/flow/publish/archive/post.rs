@@ -38,7 +38,9 @@ impl Archive<'_> {
         let image = entry.content.as_ref().filter(|_| shown == Archived::Full).and_then(picture_of);
         let data = data::post(self, &post, &listed, image.as_deref());
         let mut head = self.head(&own, language, listed.title.clone(), &data);
-        head.description.clone_from(&listed.excerpt);
+        if !listed.excerpt.is_empty() {
+            head.description.clone_from(&listed.excerpt);
+        }
         head.kind = "article";
         head.image = image;
         head.feeds = self.feeds(&FeedOf::Source(post.source_name.clone()));
