@@ -18,7 +18,7 @@ mod trial;
 mod wrap;
 
 pub use article::pictures;
-pub use digest::{DigestContext, DigestPost, Headline, Section};
+pub use digest::{DigestContext, DigestPage, DigestPost, Headline, Section};
 pub use letters::{LinkContext, ReaderLetterContext};
 pub use own::{
     DataContext, LanguageChoice, LeaveContext, LeftContext, LessOften, NewsletterChoices, PreferencesContext,

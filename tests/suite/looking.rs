@@ -43,6 +43,8 @@ pub(crate) async fn contents(bench: &Bench) -> Vec<String> {
 fn fillings(name: &str, tokens: &[String]) -> Vec<String> {
     match name {
         "file" => ["letter.rss", "letter.atom", "letter.json", "essays.rss", "no.rss"].map(str::to_owned).to_vec(),
+        "cadence" => vec!["daily".to_owned(), "no".to_owned()],
+        "slot" => ["2026-11-22T07-00", "2026-11-22T07:00", "post-1", "no"].map(str::to_owned).to_vec(),
         "newsletter" => vec!["letter".to_owned(), "no".to_owned()],
         "token" => tokens.to_vec(),
         "relay" => vec!["postmark".to_owned(), "no".to_owned()],
@@ -79,6 +81,8 @@ async fn no_get_or_head_of_any_route_writes_anything() {
             "INSERT INTO post (source_id, guid, title, authors, dated_at, categories, enclosures, also_at, fingerprint,
                  first_seen_at, changed_at, standing)
              SELECT id, 'g', 't', '[]', 1, '[]', '[]', '[]', 'f', 1, 1, 'live' FROM source",
+            "INSERT INTO digest (newsletter, cadence, slot, state, frozen_at, expires_at, subject, html)
+             VALUES ('letter', 'daily', '2026-11-22T07:00', 'done', 1, 2, 's', '<p>words</p>')",
             "INSERT INTO post_label (post_id, kind, key, name, dated_at)
              SELECT p.id, v.column1, 'letter', 'Letter', 1 FROM post p, (VALUES ('tag'), ('author'), ('language')) AS v",
         ] {
