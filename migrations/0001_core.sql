@@ -382,10 +382,12 @@ CREATE TABLE picture (
     id         TEXT   NOT NULL PRIMARY KEY,
     address    TEXT   NOT NULL,
     media_type TEXT   NOT NULL,
+    -- '' when no mail can show it any more: then its address is all that is kept.
     base64     TEXT   NOT NULL,
     fetched_at BIGINT NOT NULL
 );
 CREATE INDEX picture_of ON picture (address);
+CREATE INDEX picture_kept ON picture (fetched_at) WHERE base64 <> '';
 
 -- A post is mailed at most once for a newsletter and cadence (P2).
 CREATE TABLE digest_post (

@@ -9,7 +9,7 @@ use crate::clock::{Chance, Clock};
 use crate::config::{Config, Live};
 use crate::flow::bounce::{Bounces, Certificates};
 use crate::flow::deliver::Deliverer;
-use crate::flow::digest::Digester;
+use crate::flow::digest::{Digester, WebDigests};
 use crate::flow::poll::Poller;
 use crate::flow::publish::{Announcer, Publisher};
 use crate::flow::subscribe::Subscriptions;
@@ -122,7 +122,7 @@ impl Daemon {
             listening = Some(listener.local_addr()?);
             let web = Web::new(
                 config.clone(),
-                publisher.clone(),
+                (publisher.clone(), WebDigests::new(store.clone(), config.clone(), renderer.clone())),
                 subscriptions.clone(),
                 (hubs.clone(), bounces.clone()),
                 renderer.clone(),

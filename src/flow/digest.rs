@@ -8,9 +8,11 @@ mod clocks;
 mod compose;
 mod pictures;
 mod sift;
+mod web;
 
 pub use compose::note;
 pub use sift::{Sifted, sift};
+pub use web::{DIGESTS, WebDigest, WebDigests, address};
 
 use crate::clock::Clock;
 use crate::config::{Config, Live};
@@ -156,11 +158,7 @@ impl Digester {
         let (newsletter, cadence) = find(&config, newsletter, cadence)?;
         let newsletter = &if self.urgent { newsletter.settled() } else { newsletter.clone() };
         let now = self.clock.now();
-        let edition = Edition {
-            newsletter: newsletter.name.clone(),
-            cadence: cadence.name.clone(),
-            slot: format!("now-{}", now.millis()),
-        };
+        let edition = by_hand(newsletter, cadence, now);
         self.store.sync_cadences(std::slice::from_ref(newsletter), now).await?;
         let since = self.since(newsletter, cadence).await?;
         let place = Place { config: &config, newsletter, cadence };
@@ -180,7 +178,9 @@ impl Digester {
         if posts.taken.is_empty() {
             return Ok(Preview { posts, mail: None, pictures: Vec::new() });
         }
-        let composer = self.composer(Place { config: &config, newsletter, cadence }, now);
+        // Sent by hand, it would have this name.
+        let edition = by_hand(newsletter, cadence, now);
+        let composer = self.composer(Place { config: &config, newsletter, cadence }, &edition, now);
         let (mail, mut pictures) = composer.whole(&posts.taken).await?;
         let shown = shown_in(&mail.html);
         pictures.retain(|found| shown.contains(&found.picture.id));
@@ -350,7 +350,8 @@ impl Digester {
         turn: Option<&Turn>,
     ) -> Result<Option<Outcome>, DigestError> {
         let now = self.clock.now();
-        let Composed { mail, variants, notes, topics, moved } = self.composer(place, now).compose(taken).await?;
+        let Composed { mail, variants, notes, topics, moved } =
+            self.composer(place, edition, now).compose(taken).await?;
         let review = place.cadence.composition.review.as_ref();
         let frozen = Frozen {
             posts: taken,
@@ -380,9 +381,14 @@ impl Digester {
         }
     }
 
-    fn composer<'a>(&'a self, Place { config, newsletter, cadence }: Place<'a>, now: Timestamp) -> Composer<'a> {
+    fn composer<'a>(
+        &'a self,
+        Place { config, newsletter, cadence }: Place<'a>,
+        edition: &'a Edition,
+        now: Timestamp,
+    ) -> Composer<'a> {
         let client = self.client.as_ref();
-        Composer { store: &self.store, renderer: &self.renderer, config, newsletter, cadence, now, client }
+        Composer { store: &self.store, renderer: &self.renderer, config, newsletter, cadence, edition, now, client }
     }
 
     async fn since(&self, newsletter: &Newsletter, cadence: &Cadence) -> Result<Timestamp, StoreError> {
@@ -397,6 +403,14 @@ struct Place<'a> {
     config: &'a Config,
     newsletter: &'a Newsletter,
     cadence: &'a Cadence,
+}
+
+fn by_hand(newsletter: &Newsletter, cadence: &Cadence, now: Timestamp) -> Edition {
+    Edition {
+        newsletter: newsletter.name.clone(),
+        cadence: cadence.name.clone(),
+        slot: format!("now-{}", now.millis()),
+    }
 }
 
 fn find<'a>(config: &'a Config, newsletter: &str, cadence: &str) -> Result<(&'a Newsletter, &'a Cadence), DigestError> {

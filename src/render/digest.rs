@@ -7,6 +7,9 @@
 //! number.
 
 mod view;
+mod web;
+
+pub use web::DigestPage;
 
 use super::article::prepare;
 use super::texts::Texts;
@@ -56,6 +59,8 @@ pub struct DigestContext {
     pub note_after: Option<CleanHtml>,
     /// Whether there is a page of each reader's own choices (`token::PREFERENCES_URL`).
     pub preferences: bool,
+    /// Where the same stands on the web, for everybody; `None` where it does not.
+    pub web: Option<String>,
     /// What must be said when it is advertising.
     pub advertising: Option<Advertising>,
     /// The pictures that come with the mail: their addresses with their Content-IDs.

@@ -24,7 +24,7 @@ pub use archive::{
     ListedPost, Moment, Piece, PlaceLink, PostContext, SearchContext, Year, data, picture_of,
 };
 pub use article::{pictures, runs_leftwards};
-pub use digest::{DigestContext, DigestPost, Headline, Section};
+pub use digest::{DigestContext, DigestPage, DigestPost, Headline, Section};
 pub use letters::{LinkContext, ReaderLetterContext};
 pub use own::{
     DataContext, LanguageChoice, LeaveContext, LeftContext, LessOften, NewsletterChoices, PreferencesContext,

@@ -86,6 +86,7 @@ pub fn sample_digest(language: Language) -> Option<DigestContext> {
         more_url: Some("https://news.example.com/archive".to_owned()),
         note_after: Some(CleanHtml::sanitise(&sample.note_after, None)),
         preferences: true,
+        web: Some("https://news.example.com/digests/weekly/weekly/2026-11-23T07-00/".to_owned()),
         ..DigestContext::default()
     })
 }

@@ -10,7 +10,8 @@ use crate::domain::time::Timestamp;
 use std::collections::{HashMap, HashSet};
 
 /// How many of a source's latest posts are compared in full; older ones are
-/// looked up by guid, address and text.
+/// looked up by guid, address and text. (The source stands in each branch of that
+/// `OR`: only so does SQLite look each up by its index, and not through all of the source's posts.)
 const RECENT: i64 = 1000;
 
 impl Store {
@@ -39,8 +40,8 @@ impl Store {
         for arriving in entries {
             let found: Option<(i64,)> = each!(&self.reader, |db| {
                 sqlx::query_as(
-                    "SELECT id FROM post
-                     WHERE source_id = $1 AND (guid = $2 OR url_key = $3 OR fingerprint = $4) LIMIT 1",
+                    "SELECT id FROM post WHERE (source_id = $1 AND guid = $2) OR (source_id = $1 AND url_key = $3)
+                     OR (source_id = $1 AND fingerprint = $4) LIMIT 1",
                 )
                 .bind(claim.id.0)
                 .bind(&arriving.entry.guid)
@@ -99,7 +100,8 @@ pub(super) async fn known_posts(tx: &mut Tx, source: SourceId, entries: &[Arrivi
             let older: Vec<KnownRow> = each!(&mut *tx, |db| {
                 sqlx::query_as(
                     "SELECT id, guid, url_key, fingerprint, title, published_at FROM post
-                     WHERE source_id = $1 AND (guid = $2 OR url_key = $3 OR fingerprint = $4) LIMIT 10",
+                     WHERE (source_id = $1 AND guid = $2) OR (source_id = $1 AND url_key = $3)
+                         OR (source_id = $1 AND fingerprint = $4) LIMIT 10",
                 )
                 .bind(source.0)
                 .bind(&arriving.entry.guid)

@@ -1,11 +1,13 @@
 //! The pictures that come with mails. A frozen mail names them by Content-ID, so
 //! that it is the same whenever it is sent (P5).
 //!
-//! Invariant: a picture stays while a digest that may show it is not over.
+//! Invariants: a picture stays while a digest that may show it is not over; its address
+//! stays, for the digest's page on the web.
 
 use super::{Store, StoreError, Tx, each};
 use crate::domain::picture::{Picture, shown_in};
 use crate::domain::time::Timestamp;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A picture is not asked for again for so long.
@@ -25,7 +27,7 @@ impl Store {
     pub async fn fresh_picture(&self, address: &str, now: Timestamp) -> Result<Option<Picture>, StoreError> {
         let row: Option<(String, String, String)> = each!(&self.reader, |db| {
             sqlx::query_as(
-                "SELECT id, media_type, base64 FROM picture WHERE address = $1 AND fetched_at > $2
+                "SELECT id, media_type, base64 FROM picture WHERE address = $1 AND fetched_at > $2 AND base64 <> ''
                  ORDER BY fetched_at DESC LIMIT 1",
             )
             .bind(address)
@@ -41,7 +43,7 @@ impl Store {
         let mut pictures = Vec::new();
         for id in shown_in(html) {
             let row: Option<(String, String)> = each!(&self.reader, |db| {
-                sqlx::query_as("SELECT media_type, base64 FROM picture WHERE id = $1")
+                sqlx::query_as("SELECT media_type, base64 FROM picture WHERE id = $1 AND base64 <> ''")
                     .bind(&id)
                     .fetch_optional(db)
                     .await
@@ -51,11 +53,23 @@ impl Store {
         Ok(pictures)
     }
 
-    /// Drops the pictures that no digest under way can show. Returns how many there were.
+    /// Where the pictures that a mail's HTML shows were found, by their Content-IDs.
+    pub async fn picture_addresses(&self, html: &str) -> Result<BTreeMap<String, String>, StoreError> {
+        let mut addresses = BTreeMap::new();
+        for id in shown_in(html) {
+            let row: Option<(String,)> = each!(&self.reader, |db| {
+                sqlx::query_as("SELECT address FROM picture WHERE id = $1").bind(&id).fetch_optional(db).await
+            })?;
+            addresses.extend(row.map(|(address,)| (id, address)));
+        }
+        Ok(addresses)
+    }
+
+    /// Drops the pictures that no digest under way can show, but for their addresses. Returns how many there were.
     pub async fn drop_pictures(&self, now: Timestamp) -> Result<u64, StoreError> {
         let dropped = each!(&self.writer, |db| {
             sqlx::query(
-                "DELETE FROM picture WHERE fetched_at < $1 AND NOT EXISTS (
+                "UPDATE picture SET base64 = '' WHERE fetched_at < $1 AND base64 <> '' AND NOT EXISTS (
                      SELECT 1 FROM digest WHERE state IN ('review', 'sending', 'paused')
                      AND frozen_at >= picture.fetched_at)",
             )
@@ -78,7 +92,7 @@ pub(super) async fn insert_picture(
     each!(tx, |db| {
         sqlx::query(
             "INSERT INTO picture (id, address, media_type, base64, fetched_at) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (id) DO UPDATE SET fetched_at = excluded.fetched_at",
+             ON CONFLICT (id) DO UPDATE SET fetched_at = excluded.fetched_at, base64 = excluded.base64",
         )
         .bind(&picture.id)
         .bind(address)

@@ -7,6 +7,7 @@
 
 mod choices;
 mod confirm;
+mod digests;
 mod documents;
 mod goodbye;
 mod hooks;
@@ -26,6 +27,7 @@ use crate::clock::Clock;
 use crate::config::Live;
 use crate::domain::token::Purpose;
 use crate::flow::bounce::{Bounces, HOOKS};
+use crate::flow::digest::WebDigests;
 use crate::flow::publish::{Publisher, PublisherError};
 use crate::flow::subscribe::Subscriptions;
 use crate::flow::websub::{CALLBACK, Hubs};
@@ -59,6 +61,8 @@ pub struct Web {
     pub publisher: Arc<Publisher>,
     /// Readers.
     pub subscriptions: Arc<Subscriptions>,
+    /// Digests.
+    pub digests: WebDigests,
     /// Hubs that call back.
     pub hubs: Arc<Hubs>,
     /// Relays that report.
@@ -117,7 +121,7 @@ impl Web {
     #[must_use]
     pub fn new(
         config: Live,
-        publisher: Arc<Publisher>,
+        (publisher, digests): (Arc<Publisher>, WebDigests),
         subscriptions: Arc<Subscriptions>,
         (hubs, bounces): (Arc<Hubs>, Bounces),
         renderer: Arc<Renderer>,
@@ -125,7 +129,7 @@ impl Web {
         clock: Clock,
     ) -> Self {
         let limits = Arc::new(FormLimits::new(clock.clone()));
-        Self { config, publisher, subscriptions, hubs, bounces, renderer, tasks, clock, limits }
+        Self { config, publisher, subscriptions, digests, hubs, bounces, renderer, tasks, clock, limits }
     }
 
     /// Everything that is served.
@@ -227,6 +231,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Web>)> {
     let documents = documents::PATHS.map(|path| (path, get(documents::serve)));
     let others = vec![
         ("/search", get(search::search)),
+        ("/digests/{newsletter}/{cadence}/{slot}/", get(digests::digest)),
         ("/subscribe", get(sign_up::form_of_first).post(sign_up::request_any)),
         ("/subscribe/{newsletter}", get(sign_up::form).post(sign_up::request)),
         ("/subscribe.json", get(sign_up_json::offer).post(sign_up_json::request).options(sign_up_json::preflight)),

@@ -168,6 +168,11 @@ async fn pages_of_the_archive_are_found_by_an_index() {
                  AND (p.standing = 'held' OR p.filtered_by IS NOT NULL)",
                 "USING INDEX post_hidden",
             ),
+            (
+                "SELECT id, title FROM post WHERE (source_id = 1 AND guid = 'a') OR (source_id = 1 AND url_key = 'b')
+                 OR (source_id = 1 AND fingerprint = 'c') LIMIT 10",
+                "USING INDEX post_by_text (source_id=? AND fingerprint=?)",
+            ),
             ("SELECT COUNT(*) FROM post WHERE dated_at >= 1 AND dated_at < 5", "USING COVERING INDEX post_newest"),
             (
                 "SELECT key, COUNT(*) FROM post_label WHERE kind = 'tag' GROUP BY key",

@@ -50,6 +50,8 @@ fn fillings(name: &str, tokens: &[String]) -> Vec<String> {
         "post" => vec!["1".to_owned(), "999".to_owned()],
         "year" => vec!["2026".to_owned()],
         "month" => vec!["11".to_owned(), "13".to_owned()],
+        "cadence" => vec!["daily".to_owned(), "no".to_owned()],
+        "slot" => ["2026-11-22T07-00", "2026-11-22T07:00", "post-1", "no"].map(str::to_owned).to_vec(),
         "token" => tokens.to_vec(),
         "relay" => vec!["postmark".to_owned(), "no".to_owned()],
         other => panic!("a route has {{{other}}}: say here what may stand in it"),

@@ -8,12 +8,13 @@ use crate::stage::{self, Stage, at};
 use mail_parser::{MessageParser, MimeHeaders as _};
 use std::collections::BTreeMap;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 use syndicated::clock::Clock;
 use syndicated::domain::composition::{Images, Shown};
 use syndicated::domain::html::CleanHtml;
 use syndicated::domain::language::Language;
-use syndicated::flow::digest::Outcome;
+use syndicated::flow::digest::{Outcome, WebDigests};
 use syndicated::net::{Client, Names};
 use syndicated::render::{DigestContext, Renderer, sample_digest};
 use syndicated::store::{Freeze, Frozen};
@@ -131,6 +132,12 @@ async fn pictures_come_along_where_a_newsletter_wants_it() {
         assert_eq!(stage.store.drop_pictures(stage.clock.now()).await.unwrap(), 0);
         stage.clock.advance(Duration::from_hours(15 * 24));
         assert_eq!(stage.store.drop_pictures(stage.clock.now()).await.unwrap(), 1);
+        assert_eq!(stage.store.drop_pictures(stage.clock.now()).await.unwrap(), 0);
+        assert_eq!(stage.store.fresh_picture(origin.url("/boat.png").as_str(), now).await.unwrap(), None);
+        // On the web it is shown from where it is.
+        let pages = WebDigests::new(stage.store.clone(), stage.live.clone(), Arc::new(Renderer::new().unwrap()));
+        let page = pages.page(&fired[0].edition).await.unwrap().unwrap().html;
+        assert_eq!((page.matches("cid:").count(), page.matches(origin.url("/boat.png").as_str()).count()), (0, 2));
     }
 }
 

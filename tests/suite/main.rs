@@ -88,4 +88,5 @@ mod templates;
 mod together;
 mod turns;
 mod watching;
+mod web_digests;
 mod websub;

@@ -246,8 +246,8 @@ async fn a_hundred_thousand_posts_are_searched_at_once() {
                 for _ in 0..150 {
                     let word = next(4_000);
                     match word % 3 {
-                        0 => write!(text, "{} ", korean[word % korean.len()]).unwrap(),
-                        1 => write!(text, "{} ", english[word % english.len()]).unwrap(),
+                        0 => write!(text, "{} ", korean[word / 3 % korean.len()]).unwrap(),
+                        1 => write!(text, "{} ", english[word / 3 % english.len()]).unwrap(),
                         _ => write!(text, "w{word} 말{}글{} ", word % 97, word % 89).unwrap(),
                     }
                 }
@@ -264,9 +264,9 @@ async fn a_hundred_thousand_posts_are_searched_at_once() {
             println!("{}: {typed}: {} found, more: {}, {took:.1} ms", bench.engine, found.total, found.has_more);
         }
         let sizes = if bench.engine == "sqlite" {
-            "SELECT name || ' ' || SUM(pgsize) / 1000 || ' KB' FROM dbstat GROUP BY name ORDER BY SUM(pgsize) DESC LIMIT 8"
+            "SELECT name || ' ' || (SUM(pgsize) / 1000) || ' KB' FROM dbstat GROUP BY name ORDER BY SUM(pgsize) DESC LIMIT 8"
         } else {
-            "SELECT relname || ' ' || pg_total_relation_size(oid) / 1000 || ' KB' FROM pg_class WHERE relkind = 'r' \
+            "SELECT relname || ' ' || (pg_total_relation_size(oid) / 1000) || ' KB' FROM pg_class WHERE relkind = 'r' \
              ORDER BY pg_total_relation_size(oid) DESC LIMIT 4"
         };
         println!("{}: {:?}", bench.engine, bench.texts(sizes).await);

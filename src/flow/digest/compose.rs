@@ -6,8 +6,10 @@
 
 use super::DigestError;
 use super::pictures::gather;
+use super::web::address;
 use crate::config::Config;
 use crate::domain::composition::{Composition, Filling, Images, Order, Sections, Shown, Wording};
+use crate::domain::digest::Edition;
 use crate::domain::html::CleanHtml;
 use crate::domain::id::PostId;
 use crate::domain::newsletter::{Cadence, Newsletter};
@@ -58,6 +60,7 @@ pub(super) struct Composer<'a> {
     pub(super) config: &'a Config,
     pub(super) newsletter: &'a Newsletter,
     pub(super) cadence: &'a Cadence,
+    pub(super) edition: &'a Edition,
     pub(super) now: Timestamp,
     /// What gets the pictures that come along.
     pub(super) client: Option<&'a Client>,
@@ -254,6 +257,7 @@ impl Composer<'_> {
             lead,
             sections,
             preferences: true,
+            web: self.newsletter.web.then(|| address(self.config, self.edition)),
             advertising: self.config.advertising(self.newsletter),
             ..DigestContext::default()
         }

@@ -12,6 +12,7 @@ use super::{Document, FeedKey, FeedOf, Page, Publisher, PublisherError};
 use crate::domain::label::LabelKind;
 use crate::domain::slug::Slug;
 use crate::domain::token::sha256_hex;
+use crate::flow::digest::WebDigests;
 use crate::publish::Format;
 use files::Folder;
 use made::Made;
@@ -204,6 +205,7 @@ impl Publisher {
     /// What was mailed, and the lists of it.
     async fn write_digests(&self, folder: &mut Folder) -> Result<(), ExportError> {
         let config = self.config.load_full();
+        let pages = WebDigests::new(self.store.clone(), self.config.clone(), self.renderer.clone());
         for newsletter in config.mailed().filter(|newsletter| newsletter.web) {
             let mut number = None;
             while self.write_one(Page::Digests(newsletter.name.clone(), number).into(), folder).await? {
@@ -217,6 +219,11 @@ impl Publisher {
                     break;
                 }
                 behind += u64::from(TOGETHER);
+                for digest in digests {
+                    if let Some(page) = pages.page(&digest.edition).await.map_err(PublisherError::from)? {
+                        folder.write(&format!("digests/{}/", digest.edition.path()), page.html.as_bytes())?;
+                    }
+                }
             }
         }
         Ok(())

@@ -39,6 +39,7 @@ pub(super) struct View<'a> {
     email: &'static str,
     unsubscribe: &'static str,
     preferences: &'static str,
+    web: &'a str,
     pub(super) advertising: Option<AdvertisingView>,
 }
 
@@ -143,6 +144,7 @@ impl DigestContext {
             email: token::EMAIL,
             unsubscribe: token::UNSUBSCRIBE_URL,
             preferences: if self.preferences { token::PREFERENCES_URL } else { "" },
+            web: self.web.as_deref().unwrap_or_default(),
             advertising: None,
         }
     }

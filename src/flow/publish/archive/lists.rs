@@ -7,6 +7,7 @@ use crate::domain::language::Language;
 use crate::domain::post::Post;
 use crate::domain::slug::Slug;
 use crate::domain::time::Timestamp;
+use crate::flow::digest::DIGESTS;
 use crate::flow::publish::feed::{FeedKey, FeedOf};
 use crate::flow::publish::{Page, PublisherError, Written};
 use crate::render::{DigestsContext, IndexFeed, Link, ListContext, ListedDigest};
@@ -16,7 +17,7 @@ use chrono::{Months, NaiveDate};
 /// How many posts a page lists.
 pub(super) const LISTED: u32 = 20;
 /// How many digests.
-const DIGESTS: u32 = 50;
+const MAILED: u32 = 50;
 
 /// What a list says of itself.
 struct About {
@@ -25,11 +26,6 @@ struct About {
     title: String,
     description: String,
     home: Option<Link>,
-}
-
-/// STANDIN
-pub(super) fn digest_path(edition: &crate::domain::digest::Edition) -> String {
-    format!("/digests/{}/{}/{}/", edition.newsletter, edition.cadence, edition.slot.replace(':', ""))
 }
 
 impl Archive<'_> {
@@ -224,13 +220,13 @@ impl Archive<'_> {
         let Some(newsletter) = self.config.mailed_newsletter(name.as_str()).filter(|newsletter| newsletter.web) else {
             return Ok(None);
         };
-        let behind = u64::from(number - 1) * u64::from(DIGESTS);
-        let mut digests = self.store.archive_digests(Some(name), DIGESTS + 1, behind).await?;
+        let behind = u64::from(number - 1) * u64::from(MAILED);
+        let mut digests = self.store.archive_digests(Some(name), MAILED + 1, behind).await?;
         if digests.is_empty() && number > 1 {
             return Ok(None);
         }
-        let more = digests.len() > usize::try_from(DIGESTS).unwrap_or(usize::MAX);
-        digests.truncate(usize::try_from(DIGESTS).unwrap_or(usize::MAX));
+        let more = digests.len() > usize::try_from(MAILED).unwrap_or(usize::MAX);
+        digests.truncate(usize::try_from(MAILED).unwrap_or(usize::MAX));
         let page = |number: u32| Page::Digests(name.clone(), Some(number).filter(|number| *number > 1));
         let own = page(number);
         let language = newsletter.language;
@@ -239,7 +235,7 @@ impl Archive<'_> {
         head.feeds = self.feeds(&FeedOf::Newsletter(name.clone()));
         let listed = digests.iter().map(|digest| ListedDigest {
             title: digest.subject.clone(),
-            url: self.config.path(&digest_path(&digest.edition)),
+            url: self.config.path(&format!("{DIGESTS}{}/", digest.edition.path())),
             date: self.moment(digest.frozen_at, language),
         });
         let context = DigestsContext {

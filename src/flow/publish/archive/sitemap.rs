@@ -5,6 +5,7 @@ use super::Archive;
 use crate::domain::id::PostId;
 use crate::domain::label::LabelKind;
 use crate::domain::time::Timestamp;
+use crate::flow::digest::address;
 use crate::flow::publish::feed::FeedOf;
 use crate::flow::publish::{Page, PublisherError, Written};
 use crate::publish::{SitemapEntry, sitemap, sitemap_index};
@@ -56,10 +57,8 @@ impl Archive<'_> {
             let page = Page::Digests(newsletter.name.clone(), None);
             entries.push(SitemapEntry { url: self.url(&page), changed: None });
             for digest in self.store.archive_digests(Some(&newsletter.name), DIGESTS, 0).await? {
-                entries.push(SitemapEntry {
-                    url: self.config.url(&super::lists::digest_path(&digest.edition)),
-                    changed: Some(digest.frozen_at),
-                });
+                entries
+                    .push(SitemapEntry { url: address(self.config, &digest.edition), changed: Some(digest.frozen_at) });
             }
         }
         Ok(entries)
