@@ -17,6 +17,7 @@ mod architecture;
 mod archived;
 mod bouncing;
 mod browsing;
+mod browsing_archive;
 mod browsing_sign_ups;
 mod cancelled;
 mod charsets;

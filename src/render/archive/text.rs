@@ -6,9 +6,19 @@
 use crate::domain::html::CleanHtml;
 use dom_query::{Document, NodeRef};
 
-/// What a page has once, and its texts never.
-const STAND_INS: [(&str, &str); 6] =
-    [("main", "div"), ("header", "div"), ("footer", "div"), ("nav", "div"), ("aside", "div"), ("center", "div")];
+/// What a page has once, and its texts never; and elements that HTML has no more.
+const STAND_INS: [(&str, &str); 10] = [
+    ("main", "div"),
+    ("header", "div"),
+    ("footer", "div"),
+    ("nav", "div"),
+    ("aside", "div"),
+    ("center", "div"),
+    ("tt", "code"),
+    ("strike", "s"),
+    ("acronym", "abbr"),
+    ("big", "span"),
+];
 
 /// Attributes of looks that HTML has no more (HTML, section 16.2).
 const OBSOLETE: [&str; 12] = [
@@ -37,15 +47,18 @@ pub(super) fn text_of(html: &CleanHtml) -> String {
         for attribute in OBSOLETE {
             node.remove_attr(attribute);
         }
+        if node.has_name("table") {
+            // A wide one is moved about in its own frame, by the keyboard too.
+            node.wrap_html("<div class=\"wide\" tabindex=\"0\"></div>");
+        }
         match name.as_ref() {
             "img" => picture(node),
             "a" => link(node),
-            // A wide one is moved about in its own frame, by the keyboard too.
-            "table" => node.wrap_html("<div class=\"wide\" tabindex=\"0\"></div>"),
             "pre" => node.set_attr("tabindex", "0"),
-            "td" | "th" | "col" | "colgroup" | "hr" => {
-                node.remove_attr("width");
-                node.remove_attr("height");
+            "table" | "td" | "th" | "col" | "colgroup" | "hr" => {
+                for attribute in ["width", "height", "size"] {
+                    node.remove_attr(attribute);
+                }
             }
             _ => {}
         }
