@@ -4,7 +4,10 @@
 
 mod atom;
 mod json_feed;
+mod opml;
 mod rss;
+
+pub use opml::{Followed, write_list};
 
 use crate::domain::html::CleanHtml;
 use crate::domain::post::{Enclosure, Post};

@@ -12,11 +12,13 @@ mod feeds;
 mod goodbye;
 mod hooks;
 mod limits;
+mod opml;
 mod own;
 mod preferences;
 mod server;
 mod sign_up;
 mod sign_up_json;
+mod tagged;
 mod websub;
 
 pub use server::serve;
@@ -26,6 +28,7 @@ use crate::config::Live;
 use crate::domain::token::Purpose;
 use crate::flow::bounce::{Bounces, HOOKS};
 use crate::flow::digest::WebDigests;
+use crate::flow::outlines::SourceList;
 use crate::flow::publish::Publisher;
 use crate::flow::subscribe::Subscriptions;
 use crate::flow::websub::{CALLBACK, Hubs};
@@ -61,6 +64,8 @@ pub struct Web {
     pub subscriptions: Arc<Subscriptions>,
     /// Digests.
     pub digests: WebDigests,
+    /// What is followed.
+    pub source_list: SourceList,
     /// Hubs that call back.
     pub hubs: Arc<Hubs>,
     /// Relays that report.
@@ -108,7 +113,7 @@ impl Web {
     #[must_use]
     pub fn new(
         config: Live,
-        (publisher, digests): (Arc<Publisher>, WebDigests),
+        (publisher, digests, source_list): (Arc<Publisher>, WebDigests, SourceList),
         subscriptions: Arc<Subscriptions>,
         (hubs, bounces): (Arc<Hubs>, Bounces),
         renderer: Arc<Renderer>,
@@ -116,7 +121,7 @@ impl Web {
         clock: Clock,
     ) -> Self {
         let limits = Arc::new(FormLimits::new(clock.clone()));
-        Self { config, publisher, subscriptions, digests, hubs, bounces, renderer, tasks, clock, limits }
+        Self { config, publisher, subscriptions, digests, source_list, hubs, bounces, renderer, tasks, clock, limits }
     }
 
     /// Everything that is served.
@@ -219,6 +224,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Web>)> {
         ("/", get(feeds::index)),
         ("/feeds/{file}", get(feeds::feed)),
         ("/sources/{file}", get(feeds::feed)),
+        ("/sources.opml", get(opml::sources)),
         ("/tags/{file}", get(feeds::feed)),
         ("/authors/{file}", get(feeds::feed)),
         ("/languages/{file}", get(feeds::feed)),
