@@ -1,6 +1,7 @@
 //! `source …`: what is followed. Adding and removing edit the configuration,
 //! which is the truth for what exists; pausing is the database's.
 
+mod list;
 mod show;
 
 use super::ending::Usage;
@@ -31,6 +32,10 @@ pub enum Source {
     },
     /// Look at a feed or page, and add it to the configuration.
     Add(Add),
+    /// Print the sources as a list for other readers (OPML).
+    Export,
+    /// Follow all feeds of such a list: a file for each of its folders, beside the configuration.
+    Import(list::Import),
     /// Stop polling a source; what it gave stays.
     Pause {
         /// The source.
@@ -75,6 +80,8 @@ pub(super) async fn run(command: Source, setting: &Setting, out: &mut Out) -> an
         Source::List(json) => show::list(json, setting, out).await,
         Source::Show { name, json } => show::show(&name, json, setting, out).await,
         Source::Add(add) => self::add(add, setting, out).await,
+        Source::Export => list::export(setting, out).await,
+        Source::Import(import) => list::import(import, setting, out).await,
         Source::Pause { name } => set(&name, SourceState::Paused, setting, out).await,
         Source::Resume { name } => set(&name, SourceState::Active, setting, out).await,
         Source::Remove { name } => remove(&name, setting, out),

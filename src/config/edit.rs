@@ -1,6 +1,10 @@
 //! Changing the configuration as a careful person would: only the lines that
 //! matter, every comment kept, nothing written that could not be loaded again.
 
+mod list;
+
+pub use list::{Group, Listed, add_sources, with_folder};
+
 use super::load::files;
 use super::{Config, Environment, Faults, secrets};
 use crate::clock::Chance;
@@ -98,7 +102,7 @@ pub fn remove_source(
     chance: &Chance,
 ) -> Result<PathBuf, EditError> {
     Config::load(path, environment, chance)?;
-    for file in files(path, None, &super::faults::Collector::default()) {
+    for file in files(path, &[], &super::faults::Collector::default()) {
         let mut document = parse(&file.path, &file.text)?;
         let Some(sources) = document.get_mut("source").and_then(Item::as_array_of_tables_mut) else { continue };
         let Some(index) = sources.iter().position(|table| named(table, name.as_str())) else { continue };
@@ -166,17 +170,28 @@ fn put_after_sources(document: &mut DocumentMut, kept: &str) {
 }
 
 /// Writes `text` to `target`, when the configuration at `path` then still loads.
-/// The file is replaced whole, so that a daemon never reads half of it.
 fn save(path: &Path, target: &Path, text: &str, environment: &Environment, chance: &Chance) -> Result<(), EditError> {
-    Config::load_draft(path, Some((target, text)), environment, chance)?;
+    Config::load_draft(path, &[(target.to_owned(), text.to_owned())], environment, chance)?;
+    write_whole(target, text, path)
+}
+
+/// Replaces a file whole, so that a daemon never reads half of it. One that is not there
+/// yet gets the mode of `like`, and its folder.
+fn write_whole(target: &Path, text: &str, like: &Path) -> Result<(), EditError> {
     let disk = |why: std::io::Error| EditError::Disk(target.to_owned(), secrets::plain(&why));
     // Through a link to the file itself, which then stays where it is.
-    let real = target.canonicalize().map_err(disk)?;
+    let real = match target.canonicalize() {
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(target.parent().unwrap_or(Path::new("."))).map_err(disk)?;
+            target.to_owned()
+        }
+        other => other.map_err(disk)?,
+    };
     let mut beside = real.clone().into_os_string();
     beside.push(".new");
     let beside = PathBuf::from(beside);
     let written = (|| {
-        let mode = std::fs::metadata(&real)?.permissions();
+        let mode = std::fs::metadata(&real).or_else(|_| std::fs::metadata(like))?.permissions();
         let mut file = File::create(&beside)?;
         file.set_permissions(mode)?;
         file.write_all(text.as_bytes())?;

@@ -12,24 +12,24 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
-/// A text that stands in for a file's own: what an edit is about to write.
-pub(super) type Draft<'a> = Option<(&'a Path, &'a str)>;
+/// Files with the texts that stand in for their own, or for none: what an edit is about to write.
+pub(super) type Drafts<'a> = &'a [(PathBuf, String)];
 
 impl Config {
     /// Reads the configuration at `path`. A secret key that is not there yet is
     /// made of `chance`; it counts once [`Config::keep_key`] has written it.
     pub fn load(path: &Path, environment: &Environment, chance: &Chance) -> Result<Self, Faults> {
-        Self::load_draft(path, None, environment, chance)
+        Self::load_draft(path, &[], environment, chance)
     }
 
     pub(super) fn load_draft(
         path: &Path,
-        draft: Draft<'_>,
+        drafts: Drafts<'_>,
         environment: &Environment,
         chance: &Chance,
     ) -> Result<Self, Faults> {
         let faults = Collector::default();
-        let files = files(path, draft, &faults);
+        let files = files(path, drafts, &faults);
         match assemble(&files, environment, chance, &faults) {
             Some(config) => faults.into_faults().map_or(Ok(config), Err),
             None => Err(faults.into_faults().unwrap_or_else(|| Faults::nothing(path))),
@@ -38,8 +38,8 @@ impl Config {
 }
 
 /// The file at `path` and those that it includes, in their order.
-pub(super) fn files(path: &Path, draft: Draft<'_>, faults: &Collector) -> Vec<File> {
-    let Some(main) = read(path, draft, 0, faults) else { return Vec::new() };
+pub(super) fn files(path: &Path, drafts: Drafts<'_>, faults: &Collector) -> Vec<File> {
+    let Some(main) = read(path, drafts, 0, faults) else { return Vec::new() };
     let patterns: Vec<Located<String>> = {
         // What is wrong with the rest of the file is said when it is read in earnest.
         let aside = Collector::default();
@@ -51,11 +51,11 @@ pub(super) fn files(path: &Path, draft: Draft<'_>, faults: &Collector) -> Vec<Fi
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut files = vec![main];
     for pattern in patterns {
-        match expand(folder, &pattern.value) {
+        match expand(folder, &pattern.value, drafts) {
             Ok(found) => {
                 for path in found {
                     if files.iter().all(|file| file.path != path) {
-                        files.extend(read(&path, draft, files.len(), faults));
+                        files.extend(read(&path, drafts, files.len(), faults));
                     }
                 }
             }
@@ -65,11 +65,9 @@ pub(super) fn files(path: &Path, draft: Draft<'_>, faults: &Collector) -> Vec<Fi
     files
 }
 
-pub(super) fn read(path: &Path, draft: Draft<'_>, order: usize, faults: &Collector) -> Option<File> {
+pub(super) fn read(path: &Path, drafts: Drafts<'_>, order: usize, faults: &Collector) -> Option<File> {
     let spot = Spot { file: path.to_owned(), order, line: 0, key: String::new() };
-    if let Some((drafted, text)) = draft
-        && drafted == path
-    {
+    if let Some((_, text)) = drafts.iter().find(|(drafted, _)| drafted == path) {
         return Some(File::new(path, order, text));
     }
     let bytes = match std::fs::read(path) {
@@ -94,7 +92,7 @@ pub(super) fn read(path: &Path, draft: Draft<'_>, order: usize, faults: &Collect
 
 /// The files that a pattern names: `*` stands for any part of a file's name, in
 /// the last part of the path only.
-fn expand(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
+fn expand(folder: &Path, pattern: &str, drafts: Drafts<'_>) -> Result<Vec<PathBuf>, String> {
     let path = folder.join(pattern);
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     if pattern.trim_end_matches(name).contains('*') {
@@ -107,16 +105,20 @@ fn expand(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
         return Err(format!("`{pattern}` has more than one `*`"));
     }
     // A folder that is not there yet holds no sources yet.
-    let Ok(entries) = std::fs::read_dir(path.parent().unwrap_or(Path::new("."))) else { return Ok(Vec::new()) };
+    let parent = path.parent().unwrap_or(Path::new("."));
+    let entries = std::fs::read_dir(parent).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let drafted = drafts.iter().map(|(path, _)| path.clone()).filter(|path| path.parent() == Some(parent));
     let mut found: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.is_file())
+        .chain(drafted)
         .filter(|path| {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let rest = name.strip_prefix(head).and_then(|rest| rest.strip_suffix(tail));
-            rest.is_some() && !name.starts_with('.') && path.is_file()
+            rest.is_some() && !name.starts_with('.')
         })
         .collect();
     found.sort();
+    found.dedup();
     Ok(found)
 }
 

@@ -30,7 +30,7 @@ pub(super) fn named(main: &mut Table<'_>, file: Option<&File>, faults: &Collecto
         return Platforms::default();
     }
     // Its faults come behind those of every other file.
-    read(&path, None, usize::MAX, faults).map(|file| of_file(&file, faults)).unwrap_or_default()
+    read(&path, &[], usize::MAX, faults).map(|file| of_file(&file, faults)).unwrap_or_default()
 }
 
 fn of_file(file: &File, faults: &Collector) -> Platforms {

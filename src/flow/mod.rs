@@ -4,6 +4,7 @@ pub mod bounce;
 pub mod deliver;
 pub mod digest;
 pub mod import;
+pub mod outlines;
 pub mod plan;
 pub mod poll;
 pub mod publish;

@@ -5,11 +5,14 @@
 mod atom;
 mod files;
 mod json_feed;
+mod opml;
 mod rss;
 mod sitemap;
 mod uris;
 
 pub use sitemap::{SitemapEntry, sitemap, sitemap_index};
+
+pub use opml::{Followed, write_list};
 
 use crate::domain::html::CleanHtml;
 use crate::domain::language::Language;

@@ -23,6 +23,7 @@ mod lenient_json;
 mod links;
 mod listing;
 mod names;
+pub mod opml;
 mod pace;
 mod packed;
 mod page;

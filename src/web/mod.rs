@@ -13,12 +13,14 @@ mod goodbye;
 mod hooks;
 mod icons;
 mod limits;
+mod opml;
 mod own;
 mod preferences;
 mod search;
 mod server;
 mod sign_up;
 mod sign_up_json;
+mod tagged;
 mod websub;
 
 pub use server::serve;
@@ -28,6 +30,7 @@ use crate::config::Live;
 use crate::domain::token::Purpose;
 use crate::flow::bounce::{Bounces, HOOKS};
 use crate::flow::digest::WebDigests;
+use crate::flow::outlines::SourceList;
 use crate::flow::publish::{Publisher, PublisherError};
 use crate::flow::subscribe::Subscriptions;
 use crate::flow::websub::{CALLBACK, Hubs};
@@ -63,6 +66,8 @@ pub struct Web {
     pub subscriptions: Arc<Subscriptions>,
     /// Digests.
     pub digests: WebDigests,
+    /// What is followed.
+    pub source_list: SourceList,
     /// Hubs that call back.
     pub hubs: Arc<Hubs>,
     /// Relays that report.
@@ -121,7 +126,7 @@ impl Web {
     #[must_use]
     pub fn new(
         config: Live,
-        (publisher, digests): (Arc<Publisher>, WebDigests),
+        (publisher, digests, source_list): (Arc<Publisher>, WebDigests, SourceList),
         subscriptions: Arc<Subscriptions>,
         (hubs, bounces): (Arc<Hubs>, Bounces),
         renderer: Arc<Renderer>,
@@ -129,7 +134,7 @@ impl Web {
         clock: Clock,
     ) -> Self {
         let limits = Arc::new(FormLimits::new(clock.clone()));
-        Self { config, publisher, subscriptions, digests, hubs, bounces, renderer, tasks, clock, limits }
+        Self { config, publisher, subscriptions, digests, source_list, hubs, bounces, renderer, tasks, clock, limits }
     }
 
     /// Everything that is served.
@@ -231,6 +236,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Web>)> {
     let documents = documents::PATHS.map(|path| (path, get(documents::serve)));
     let others = vec![
         ("/search", get(search::search)),
+        ("/sources.opml", get(opml::sources)),
         ("/digests/{newsletter}/{cadence}/{slot}/", get(digests::digest)),
         ("/subscribe", get(sign_up::form_of_first).post(sign_up::request_any)),
         ("/subscribe/{newsletter}", get(sign_up::form).post(sign_up::request)),

@@ -57,6 +57,7 @@ mod opening;
 mod opinions;
 mod origin;
 mod outage;
+mod outlines;
 mod outside;
 mod own_data;
 mod page_sources;

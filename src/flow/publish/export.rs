@@ -13,6 +13,7 @@ use crate::domain::label::LabelKind;
 use crate::domain::slug::Slug;
 use crate::domain::token::sha256_hex;
 use crate::flow::digest::WebDigests;
+use crate::flow::outlines::source_list;
 use crate::publish::Format;
 use files::Folder;
 use made::Made;
@@ -196,6 +197,8 @@ impl Publisher {
         for (name, _) in Page::FILES {
             self.write_one(Page::File(name).into(), folder).await?;
         }
+        let list = source_list(&config, &self.store).await.map_err(PublisherError::from)?;
+        folder.write("sources.opml", list.as_bytes())?;
         for name in ["icon.png", "favicon.ico"] {
             folder.write(name, &self.renderer.icon(name))?;
         }
