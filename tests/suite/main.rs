@@ -14,6 +14,7 @@
 
 mod announcing;
 mod architecture;
+mod awkward;
 mod bouncing;
 mod browsing;
 mod browsing_sign_ups;
@@ -71,6 +72,8 @@ mod reading;
 mod relays;
 mod reports;
 mod restarts;
+mod round_trip;
+mod rules;
 mod scanners;
 mod secure_relays;
 mod serving;
