@@ -174,7 +174,7 @@ fn post(number: usize, seeded: &mut Seeded) -> Entry {
         published: (number % 17 != 6)
             .then(|| at("2026-11-20T12:00:00Z").minus(Duration::from_secs(3_601 * (number as u64 / 2)))),
         updated: None,
-        summary: if number % 3 == 0 { html(&format!("<p>Short {number}: {word}</p>")) } else { None },
+        summary: if number.is_multiple_of(3) { html(&format!("<p>Short {number}: {word}</p>")) } else { None },
         content: if number % 19 == 8 { None } else { html(&text) },
         categories,
         enclosures: files.collect(),

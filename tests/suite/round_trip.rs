@@ -101,6 +101,7 @@ fn visible(text: &str) -> String {
 
 /// The corpus, as every reader should understand it, by what a post is called.
 fn corpus() -> BTreeMap<String, Told> {
+    let inside = regex::Regex::new(" href=\"#[^\"]*\"").unwrap();
     let mut corpus = BTreeMap::new();
     for (blog, entries) in blogs() {
         for entry in entries {
@@ -109,7 +110,7 @@ fn corpus() -> BTreeMap<String, Told> {
                 // Links to places in the text lead to the post's own page.
                 Some(url) => text.replace(" href=\"#", &format!(" href=\"{}#", url.as_str().replace('&', "&amp;"))),
                 // Where there is none, they lead nowhere.
-                None => regex::Regex::new(" href=\"#[^\"]*\"").unwrap().replace_all(text, "").into_owned(),
+                None => inside.replace_all(text, "").into_owned(),
             };
             // Which says the same in Unicode's words.
             let text =
@@ -303,6 +304,62 @@ async fn what_is_published_is_as_the_validators_want_it() {
         wrong.len(),
         wrong.iter().take(40).cloned().collect::<Vec<_>>().join("\n")
     );
+    assert!(served.daemon.stop().await);
+}
+
+/// The checklist is one: a feed that breaks a rule is told so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_that_breaks_a_rule_is_found_out() {
+    let served = Served::start().await;
+    let of = async |path: &str| (format!("http://news.example.org{path}"), served.text(path).await);
+    let ((rss_at, rss), (atom_at, atom)) = (of("/feed.rss?page=2").await, of("/feed.atom?page=2").await);
+    let (json_at, json) = of("/feed.json").await;
+    for (format, address, text, from, to) in [
+        (Format::Rss, &rss_at, &rss, "page=2\" rel=\"self\"", "page=3\" rel=\"self\""),
+        (Format::Rss, &rss_at, &rss, "rel=\"current\"", "rel=\"canonical\""),
+        (Format::Rss, &rss_at, &rss, "<ttl>", "<ttl>soon "),
+        (Format::Rss, &rss_at, &rss, "<link>https://blog.example.com/", "<link>/"),
+        (Format::Rss, &rss_at, &rss, "<guid>https://", "<guid>urn:x:"),
+        (Format::Rss, &rss_at, &rss, " +0000</pubDate>", " GMT+1</pubDate>"),
+        (Format::Rss, &rss_at, &rss, "<description><![CDATA[", "<description><![CDATA[<script>1</script>"),
+        (Format::Rss, &rss_at, &rss, "<content:encoded><![CDATA[", "<content:encoded><![CDATA[<p style=\"x\">"),
+        (Format::Rss, &rss_at, &rss, "<content:encoded><![CDATA[", "<content:encoded><![CDATA[<a href=\"/x\">"),
+        (Format::Rss, &rss_at, &rss, "<category>", "<category></category><category>"),
+        (Format::Rss, &rss_at, &rss, "type=\"audio/mpeg\"", "type=\"audio\""),
+        (Format::Rss, &rss_at, &rss, "length=\"", "length=\"about "),
+        (Format::Rss, &rss_at, &rss, "<image><url>", "<image><title>another</title><url>"),
+        (Format::Rss, &rss_at, &rss, "&#x26;", "&amp;"),
+        (Format::Rss, &rss_at, &rss, "</channel>", ""),
+        (Format::Atom, &atom_at, &atom, "<updated>", "<updated>once "),
+        (Format::Atom, &atom_at, &atom, "<entry><title>", "<entry><title></title><title>"),
+        (Format::Atom, &atom_at, &atom, "rel=\"alternate\"", "rel=\"canonical\""),
+        (Format::Atom, &atom_at, &atom, "<name>", "<name> </name><name>"),
+        (Format::Atom, &atom_at, &atom, "<id>tag:", "<id> tag:"),
+        (Format::Atom, &atom_at, &atom, "xml:lang=\"en\"", "xml:lang=\"english\""),
+        (
+            Format::Atom,
+            &atom_at,
+            &atom,
+            "xmlns:media=\"http://search.yahoo.com/mrss/\"",
+            "xmlns:media=\"http://search.yahoo.com/mrss\"",
+        ),
+        (Format::Json, &json_at, &json, "\"url\": \"https://blog", "\"url\": \"//blog"),
+        (Format::Json, &json_at, &json, "\"mime_type\": \"audio/mpeg\"", "\"mime_type\": \"mp3\""),
+    ] {
+        assert_eq!(rules::broken(format, address, text), [""; 0], "{format}");
+        assert!(text.contains(from), "{format}: {from}");
+        let broken = rules::broken(format, address, &text.replacen(from, to, 1));
+        assert!(!broken.is_empty(), "{format}: {to} is let through");
+    }
+    // Two of one moment, and two of one name.
+    for (format, address, text, begin, end) in
+        [(Format::Rss, &rss_at, &rss, "<item>", "</item>"), (Format::Atom, &atom_at, &atom, "<entry>", "</entry>")]
+    {
+        let (head, rest) = text.split_once(begin).unwrap();
+        let (item, tail) = rest.split_once(end).unwrap();
+        let twice = format!("{head}{begin}{item}{end}{begin}{item}{end}{tail}");
+        assert!(!rules::broken(format, address, &twice).is_empty(), "{format}");
+    }
     assert!(served.daemon.stop().await);
 }
 

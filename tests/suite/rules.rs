@@ -181,7 +181,7 @@ impl Wrong {
         for tag in html.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or_default()) {
             let name = tag.split(|c: char| c.is_whitespace() || c == '/').next().unwrap_or_default();
             // An attribute's value is in quotes: what stands between them is the author's.
-            let bare: String = tag.split('"').step_by(2).map(|part| format!("{part}\"")).collect();
+            let bare = tag.split('"').step_by(2).collect::<Vec<_>>().join("\"");
             let bad = |attribute: &str| if attribute.contains('"') { tag } else { &bare }.contains(attribute);
             if elements.contains(&name) || attributes.into_iter().any(bad) {
                 self.add(format!("a text has `<{tag}>`"));
@@ -333,6 +333,10 @@ fn atom(wrong: &mut Wrong, address: &str, document: &Element) {
     wrong.language(feed.attribute("xml:lang"));
     atom_head(wrong, feed);
     wrong.when(feed.first("atom:author").is_none(), "it has no author");
+    for author in feed.all("atom:author").chain(feed.all("atom:entry").flat_map(|entry| entry.all("atom:author"))) {
+        wrong.not_blank("an author", author.text_of("atom:name"));
+        wrong.when(author.children.len() != 1, "an author has not one name");
+    }
     let links: Vec<_> = feed.all("atom:link").collect();
     wrong.self_link(&links, address);
     wrong.archive(&links, feed.first("fh:archive").is_some());
@@ -363,9 +367,6 @@ fn atom(wrong: &mut Wrong, address: &str, document: &Element) {
                 link.attributes.get("title").is_some_and(|title| title.trim().is_empty()),
                 "a link's title is blank",
             );
-        }
-        for author in entry.all("atom:author") {
-            wrong.not_blank("an author", author.text_of("atom:name"));
         }
         for category in entry.all("atom:category") {
             wrong.not_blank("a category", category.attribute("term").trim());
