@@ -37,13 +37,7 @@ fuzz_target!(|bytes: &[u8]| {
             }
         })
         .collect();
-    let channel = Channel {
-        title: "Essays".to_owned(),
-        description: "Essays".to_owned(),
-        language: "en".to_owned(),
-        home: base.clone(),
-        self_url: base.clone(),
-    };
+    let channel = Channel::new("Essays", "en", base.clone(), base.clone());
     let items: Vec<Item<'_>> = posts.iter().map(|post| Item { post, origin: None }).collect();
     for format in Format::ALL {
         let written = write(format, &channel, &items).expect("whatever was read can be written");

@@ -366,6 +366,24 @@ mod tests {
     }
 
     #[test]
+    fn the_shortest_distance_is_that_of_two_slots_that_follow_each_other() {
+        let minutes = |count| Duration::from_mins(count);
+        for (line, expected) in [
+            ("* * * * *", 5),
+            ("*/7 * * * *", 5),
+            ("*/15 * * * *", 15),
+            ("0,20 * * * *", 20),
+            ("0 * * * *", 60),
+            ("0 7 * * MON", 60),
+            ("0,10 7 * * SUN", 10),
+            ("0 0 29 2 *", 60),
+        ] {
+            let schedule = Schedule::parse(line, chrono_tz::Asia::Seoul).unwrap();
+            assert_eq!(schedule.shortest_distance(minutes(5), minutes(60)), minutes(expected), "{line}");
+        }
+    }
+
+    #[test]
     fn a_crontab_line_names_the_times_that_cron_would() {
         // 2026-11-22 is a Sunday.
         for (line, expected) in [

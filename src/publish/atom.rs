@@ -2,8 +2,8 @@
 
 use super::files::{self, MEDIA, media_type};
 use super::{
-    Channel, Format, HISTORY, Item, content, identity, item_updated, language, legal, named, short, tag, title,
-    updated, uris,
+    Channel, Format, HISTORY, Item, content, identity, item_updated, language, legal, named, referred, short, tag,
+    title, updated, uris,
 };
 use crate::domain::post::Post;
 use crate::domain::text::escape;
@@ -61,7 +61,9 @@ pub(super) fn write(channel: &Channel, items: &[Item<'_>]) -> Result<String, Str
     let config = WriteConfig { write_document_declaration: false, indent_size: None };
     let declared = b"<?xml version=\"1.0\" encoding=\"utf-8\"?>\n".to_vec();
     let bytes = feed.write_with_config(declared, config).map_err(|error| error.to_string())?;
-    String::from_utf8(bytes).map_err(|error| error.to_string())
+    // In HTML the references that everybody knows are the shorter ones.
+    let html = [("<summary ", "</summary>"), ("<content ", "</content>")];
+    String::from_utf8(bytes).map(|text| referred(&text, &html)).map_err(|error| error.to_string())
 }
 
 fn write_entry(channel: &Channel, item: &Item<'_>) -> Entry {
@@ -98,8 +100,8 @@ fn write_entry(channel: &Channel, item: &Item<'_>) -> Entry {
         // 4.1.2). Of one without a type no reader shows anything.
         content: Some(Content {
             content_type: html.is_some().then(|| "html".to_owned()),
+            lang: entry.language.as_deref().filter(|_| html.is_some()).and_then(tag).map(str::to_owned),
             value: Some(html.map_or_else(|| NOTHING.to_owned(), Cow::into_owned)),
-            lang: entry.language.as_deref().and_then(tag).map(str::to_owned),
             ..Content::default()
         }),
         source: item.origin.map(|origin| Source {

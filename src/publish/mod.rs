@@ -303,14 +303,63 @@ fn short(post: &Post) -> Option<Cow<'_, str>> {
 
 /// A text whose links to places in itself have the post's own address before them:
 /// a reader's program would look for those places at the feed's, or at its own. One
-/// that shows a text as a page of its blog finds them in it.
+/// that shows a text as a page of its blog finds them in it. Where there is no
+/// address, they lead nowhere.
 fn at_home<'a>(html: &'a CleanHtml, post: &Post) -> Cow<'a, str> {
     const LINK: &str = " href=\"#";
-    let text = legal(html.as_str());
-    let Some(url) = post.entry.url.as_ref().filter(|_| text.contains(LINK)) else { return text };
-    let page = escape(&uris::address(url));
-    let page = page.split('#').next().unwrap_or_default();
-    Cow::Owned(text.replace(LINK, &format!(" href=\"{page}#")))
+    let text = directed(legal(html.as_str()));
+    if !text.contains(LINK) {
+        return text;
+    }
+    if let Some(url) = &post.entry.url {
+        let page = escape(&uris::address(url));
+        let page = page.split('#').next().unwrap_or_default();
+        return Cow::Owned(text.replace(LINK, &format!(" href=\"{page}#")));
+    }
+    let mut pieces = text.split(LINK);
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    pieces.for_each(|piece| out.push_str(piece.split_once('"').map_or(piece, |(_, behind)| behind)));
+    Cow::Owned(out)
+}
+
+/// A text whose direction is forced by Unicode's own marks instead of by `bdo`, which
+/// few feed readers know and validators warn of: HTML has the two mean the same.
+fn directed(text: Cow<'_, str>) -> Cow<'_, str> {
+    const BEGIN: &str = "<bdo";
+    if !text.contains(BEGIN) {
+        return text;
+    }
+    let text = text.replace("</bdo>", "\u{202c}</span>");
+    let mut pieces = text.split(BEGIN);
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (tag, behind) = piece.split_once('>').unwrap_or((piece, ""));
+        let mark = if tag.contains("dir=\"rtl\"") { '\u{202e}' } else { '\u{202d}' };
+        out.push_str("<span");
+        out.push_str(tag);
+        out.push('>');
+        out.push(mark);
+        out.push_str(behind);
+    }
+    Cow::Owned(out)
+}
+
+/// XML with `&` and `<` as hexadecimal references, so that a title is understood by
+/// programs that take it for HTML and by those that do not (RSS Profile, "Data Types:
+/// Character Data"). What stands between the marks in `literal` stays as it is.
+fn referred(xml: &str, literal: &[(&str, &str)]) -> String {
+    let mut out = String::with_capacity(xml.len() + xml.len() / 64);
+    let mut rest = xml;
+    while !rest.is_empty() {
+        let next = literal.iter().filter_map(|(begin, end)| Some((rest.find(begin)?, *end))).min();
+        let (at, end) = next.unwrap_or((rest.len(), ""));
+        let (plain, behind) = rest.split_at(at);
+        out.push_str(&plain.replace("&amp;", "&#x26;").replace("&lt;", "&#x3C;"));
+        let (data, more) = behind.split_at(behind.find(end).map_or(behind.len(), |at| at + end.len()));
+        out.push_str(data);
+        rest = more;
+    }
+    out
 }
 
 /// The namespace of what marks a document of an archive (RFC 5005 section 4).

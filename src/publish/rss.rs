@@ -3,7 +3,8 @@
 
 use super::files::{self, MEDIA, media_type};
 use super::{
-    Channel, Format, HISTORY, Item, content, identity, language, legal, named, short, tag, title, updated, uris,
+    Channel, Format, HISTORY, Item, content, identity, language, legal, named, referred, short, tag, title, updated,
+    uris,
 };
 use crate::domain::post::Post;
 use rss::extension::atom::{AtomExtension, Link};
@@ -64,25 +65,7 @@ pub(super) fn write(channel: &Channel, items: &[Item<'_>]) -> Result<String, Str
         out.extensions.entry("fh".to_owned()).or_default().insert("archive".to_owned(), vec![archive]);
     }
     let bytes = out.write_to(Vec::new()).map_err(|error| error.to_string())?;
-    String::from_utf8(bytes).map(|text| referred(&text)).map_err(|error| error.to_string())
-}
-
-/// The text with `&` and `<` as hexadecimal references, outside CDATA, where they
-/// stand as they are: so it is understood by programs that take a title for HTML,
-/// and by those that do not (RSS Profile, "Data Types: Character Data").
-fn referred(xml: &str) -> String {
-    const BEGIN: &str = "<![CDATA[";
-    const END: &str = "]]>";
-    let mut out = String::with_capacity(xml.len() + xml.len() / 64);
-    let mut rest = xml;
-    while !rest.is_empty() {
-        let (plain, behind) = rest.split_at(rest.find(BEGIN).unwrap_or(rest.len()));
-        out.push_str(&plain.replace("&amp;", "&#x26;").replace("&lt;", "&#x3C;"));
-        let (data, more) = behind.split_at(behind.find(END).map_or(behind.len(), |at| at + END.len()));
-        out.push_str(data);
-        rest = more;
-    }
-    out
+    String::from_utf8(bytes).map(|text| referred(&text, &[("<![CDATA[", "]]>")])).map_err(|error| error.to_string())
 }
 
 fn write_item(channel: &Channel, item: &Item<'_>) -> rss::Item {

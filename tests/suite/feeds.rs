@@ -11,6 +11,7 @@ use syndicated::clock::Clock;
 use syndicated::config::{Config, Live};
 use syndicated::domain::label::{LabelKey, LabelKind};
 use syndicated::domain::post::Entry;
+use syndicated::domain::schedule::Schedule;
 use syndicated::flow::publish::{Coding, FeedKey, FeedOf, Publisher};
 use syndicated::publish::Format;
 use syndicated::store::Store;
@@ -194,6 +195,43 @@ async fn posts_leave_a_feed_when_they_are_too_old_for_it() {
         assert_eq!(world.titles(&all).await.unwrap(), ["new"], "{}", bench.engine);
         let archive = FeedKey { page: Some(1), ..all };
         assert_eq!(world.titles(&archive).await.unwrap(), ["new", "old", "older"], "{}", bench.engine);
+    }
+}
+
+#[tokio::test]
+async fn feeds_of_the_site_and_of_newsletters_are_dressed_as_the_configuration_says() {
+    let url = |text: &str| Some(text.parse().unwrap());
+    for bench in engines::all().await {
+        let world = World::new(&bench, |config| {
+            config.feeds.image = url("https://news.example.org/site.png");
+            config.feeds.icon = url("https://news.example.org/icon.ico");
+            config.feeds.copyright = Some("© the site".to_owned());
+            config.newsletters[1].image = url("https://news.example.org/half.png");
+            config.newsletters[1].copyright = Some("© half".to_owned());
+            config.fetch.min_interval = Duration::ZERO;
+            config.sources[0].schedule = Schedule::parse("*/20 * * * *", chrono_tz::Tz::UTC).unwrap();
+        })
+        .await;
+        world.arrive("one", 0, vec![about("one", "a", -20, &["Rust"], "Ada")]).await;
+        world.arrive("two", 0, vec![about("two", "b", -20, &["Rust"], "Ada")]).await;
+        let newsletter = |name: &str| FeedKey::new(FeedOf::Newsletter(name.parse().unwrap()), Format::Rss);
+        for (key, image, copyright, ttl) in [
+            (FeedKey::new(FeedOf::Site, Format::Rss), "site.png", "© the site", 20),
+            (newsletter("all"), "site.png", "© the site", 20),
+            (newsletter("half"), "half.png", "© half", 60),
+            (label(LabelKind::Tag, "rust", Format::Rss), "site.png", "© the site", 20),
+            // A blog's own feed is the blog's.
+            (source("one", Format::Rss), "", "", 20),
+            (source("two", Format::Rss), "", "", 60),
+        ] {
+            let text = world.text(&key).await.unwrap();
+            let feed = rss::Channel::read_from(text.as_bytes()).unwrap();
+            let shown = feed.image().map_or("", |image| image.url().rsplit('/').next().unwrap());
+            assert_eq!((shown, feed.copyright().unwrap_or_default()), (image, copyright), "{}", key.of.path());
+            assert_eq!(feed.ttl(), Some(ttl.to_string().as_str()), "{}", key.of.path());
+            let json = world.text(&FeedKey { format: Format::Json, ..key.clone() }).await.unwrap();
+            assert_eq!(json.contains("icon.ico"), !image.is_empty(), "{}", key.of.path());
+        }
     }
 }
 

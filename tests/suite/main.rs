@@ -15,6 +15,7 @@
 mod announcing;
 mod architecture;
 mod archived;
+mod awkward;
 mod bouncing;
 mod browsing;
 mod browsing_archive;
@@ -74,6 +75,8 @@ mod reading;
 mod relays;
 mod reports;
 mod restarts;
+mod round_trip;
+mod rules;
 mod scanners;
 mod searching;
 mod secure_relays;

@@ -183,28 +183,28 @@ fn atom_is_written_to_the_letter() {
     let text = text_of(Format::Atom, &[later]);
     let expected = concat!(
         r#"<?xml version="1.0" encoding="utf-8"?>"#,
-        r#"<feed xmlns="http://www.w3.org/2005/Atom" xmlns:media="http://search.yahoo.com/mrss/" xml:lang="en"><title>Good News &amp; 좋은 소식</title>"#,
+        r#"<feed xmlns="http://www.w3.org/2005/Atom" xmlns:media="http://search.yahoo.com/mrss/" xml:lang="en"><title>Good News &#x26; 좋은 소식</title>"#,
         "<id>https://news.example.org/feeds/weekly.atom</id><updated>2026-11-23T07:05:00+00:00</updated>",
-        "<author><name>Good News &amp; 좋은 소식</name></author>",
+        "<author><name>Good News &#x26; 좋은 소식</name></author>",
         concat!(r#"<generator version=""#, env!("CARGO_PKG_VERSION"), r#"">syndicated</generator>"#),
         r#"<link href="https://news.example.org/feeds/weekly.atom" rel="self" type="application/atom+xml"/>"#,
         r#"<link href="https://news.example.org/" rel="alternate" type="text/html"/>"#,
-        "<subtitle>What &lt;good&gt; people write</subtitle>",
-        "<entry><title>One &amp; &lt;two&gt;</title><id>urn:uuid:60a76c80-d399-11d9-b91c-0003939e0af6</id>",
+        "<subtitle>What &#x3C;good&gt; people write</subtitle>",
+        "<entry><title>One &#x26; &#x3C;two&gt;</title><id>urn:uuid:60a76c80-d399-11d9-b91c-0003939e0af6</id>",
         // Each post has a moment of its own within the second.
         "<updated>2026-11-23T07:05:00.001+00:00</updated>",
-        "<author><name>김하늘</name></author><author><name>Ada &lt;Moss&gt; &amp; Sons</name></author>",
-        r#"<category term="수필"/><category term="R&amp;D"/>"#,
-        r#"<link href="https://blog.example.com/a?b=1&amp;c=2" rel="alternate" type="text/html"/>"#,
-        r#"<link href="https://blog.example.com/a.mp3?x=1&amp;y=2" rel="enclosure" type="audio/mpeg" length="1234"/>"#,
+        "<author><name>김하늘</name></author><author><name>Ada &#x3C;Moss&gt; &#x26; Sons</name></author>",
+        r#"<category term="수필"/><category term="R&#x26;D"/>"#,
+        r#"<link href="https://blog.example.com/a?b=1&#x26;c=2" rel="alternate" type="text/html"/>"#,
+        r#"<link href="https://blog.example.com/a.mp3?x=1&#x26;y=2" rel="enclosure" type="audio/mpeg" length="1234"/>"#,
         r#"<link href="https://post.example.net/1" rel="related" title="The Post"/>"#,
         "<published>2026-11-23T06:00:00+00:00</published>",
-        "<source><title>Essays &lt;of&gt; a day</title><id>https://blog.example.com/feed?a=1&amp;b=2</id>",
+        "<source><title>Essays &#x3C;of&gt; a day</title><id>https://blog.example.com/feed?a=1&#x26;b=2</id>",
         "<updated>2026-11-23T07:05:00.001+00:00</updated>",
-        r#"<link href="https://blog.example.com/feed?a=1&amp;b=2" rel="self"/></source>"#,
+        r#"<link href="https://blog.example.com/feed?a=1&#x26;b=2" rel="self"/></source>"#,
         r#"<summary type="html">&lt;p&gt;In &lt;b&gt;short&lt;/b&gt; &amp;amp; sweet&lt;/p&gt;</summary>"#,
         r#"<content type="html">&lt;p&gt;In full: 안녕 👩‍💻&lt;/p&gt;</content>"#,
-        r#"<media:content fileSize="1234" medium="audio" type="audio/mpeg" url="https://blog.example.com/a.mp3?x=1&amp;y=2"></media:content>"#,
+        r#"<media:content fileSize="1234" medium="audio" type="audio/mpeg" url="https://blog.example.com/a.mp3?x=1&#x26;y=2"></media:content>"#,
         "</entry></feed>",
     );
     assert_eq!(text.replace('\n', ""), expected, "{text}");
@@ -233,10 +233,10 @@ fn a_feed_says_whose_it_is_how_it_looks_and_who_announces_it() {
                 "<atom:link href=\"https://push.example.net/a%7Cb\" rel=\"hub\"/>",
             ],
             Format::Atom => &[
-                "<rights>© 2026 Good &lt;News&gt; &amp; friends</rights>",
+                "<rights>© 2026 Good &#x3C;News&gt; &#x26; friends</rights>",
                 "<icon>https://news.example.org/icon.svg</icon>",
-                "<logo>https://news.example.org/logo.png?a=1&amp;b=2</logo>",
-                "<link href=\"https://hub.example.com/?a=1&amp;b=2\" rel=\"hub\"/>",
+                "<logo>https://news.example.org/logo.png?a=1&#x26;b=2</logo>",
+                "<link href=\"https://hub.example.com/?a=1&#x26;b=2\" rel=\"hub\"/>",
                 "<link href=\"https://push.example.net/a%7Cb\" rel=\"hub\"/>",
             ],
             Format::Json => &[
@@ -300,9 +300,9 @@ fn a_feed_tells_of_all_files_and_of_the_picture_of_a_post() {
     assert_eq!(rss.matches("<enclosure").count(), 1, "RSS has room for one");
     let atom = text_of(Format::Atom, &posts);
     for piece in [
-        "<link href=\"https://blog.example.com/b.mp4?a=1&amp;b=2\" rel=\"enclosure\" type=\"video/mp4\"/>",
-        "<link href=\"https://blog.example.com/c?a=1&amp;b=2\" rel=\"enclosure\"/>",
-        "<media:thumbnail url=\"https://blog.example.com/d.jpg?a=1&amp;b=2\">",
+        "<link href=\"https://blog.example.com/b.mp4?a=1&#x26;b=2\" rel=\"enclosure\" type=\"video/mp4\"/>",
+        "<link href=\"https://blog.example.com/c?a=1&#x26;b=2\" rel=\"enclosure\"/>",
+        "<media:thumbnail url=\"https://blog.example.com/d.jpg?a=1&#x26;b=2\">",
     ] {
         assert!(atom.contains(piece), "{piece}\n{atom}");
     }

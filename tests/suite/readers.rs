@@ -207,7 +207,7 @@ async fn admit(store: &Store, entries: Vec<Entry>, now: Timestamp) {
 }
 
 /// The value of a reader's variable; without it the reader is skipped.
-fn reader(variable: &str) -> Option<String> {
+pub(crate) fn reader(variable: &str) -> Option<String> {
     let place = std::env::var(variable).ok();
     if place.is_none() {
         println!("skipped: {variable} is not set");
@@ -215,7 +215,7 @@ fn reader(variable: &str) -> Option<String> {
     place
 }
 
-async fn run(command: &mut Command) -> Output {
+pub(crate) async fn run(command: &mut Command) -> Output {
     let command = command.kill_on_drop(true);
     let output = tokio::time::timeout(Duration::from_mins(1), command.output()).await.unwrap().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -249,7 +249,7 @@ fn compare(format: Format, read: &Value, wanted: &Value) {
     }
 }
 
-fn script(name: &str) -> String {
+pub(crate) fn script(name: &str) -> String {
     format!("{}/tests/others/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
