@@ -22,7 +22,7 @@ pub fn sitemap(entries: &[SitemapEntry]) -> String {
     let mut text = format!("{HEAD}<urlset {NAMES}>\n");
     for SitemapEntry { url, changed } in entries {
         let changed = changed.map(|at| format!("<lastmod>{}</lastmod>", at.to_rfc3339())).unwrap_or_default();
-        text.push_str(&format!("<url><loc>{}</loc>{changed}</url>\n", escape(url)));
+        text.extend(["<url><loc>", &escape(url), "</loc>", &changed, "</url>\n"]);
     }
     text.push_str("</urlset>\n");
     text
@@ -31,8 +31,8 @@ pub fn sitemap(entries: &[SitemapEntry]) -> String {
 /// A list of sitemaps.
 #[must_use]
 pub fn sitemap_index(urls: &[String]) -> String {
-    let listed: String = urls.iter().map(|url| format!("<sitemap><loc>{}</loc></sitemap>\n", escape(url))).collect();
-    format!("{HEAD}<sitemapindex {NAMES}>\n{listed}</sitemapindex>\n")
+    let listed: Vec<String> = urls.iter().map(|url| format!("<sitemap><loc>{}</loc></sitemap>", escape(url))).collect();
+    format!("{HEAD}<sitemapindex {NAMES}>\n{}\n</sitemapindex>\n", listed.join("\n"))
 }
 
 #[cfg(test)]

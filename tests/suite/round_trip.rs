@@ -78,7 +78,7 @@ impl Served {
 
     /// The paths of all documents in which the whole corpus stands: the feed, then its archive.
     fn documents(format: Format) -> Vec<String> {
-        let pages = (1..=PAGES).map(|page| format!("/feed.{format}?page={page}"));
+        let pages = (1..=PAGES).map(|page| format!("/feed/{page}.{format}"));
         std::iter::once(format!("/feed.{format}")).chain(pages).collect()
     }
 
@@ -275,7 +275,7 @@ fn every_document() -> Vec<(Format, String)> {
             all.push(format!("/{feed}.{format}"));
         }
         all.push(format!("/feed.{format}?full=0"));
-        all.push(format!("/sources/essays.{format}?full=0&page=2"));
+        all.push(format!("/sources/essays/2.{format}?full=0"));
     }
     let format = |path: &String| {
         let ending = path.split('?').next().unwrap().rsplit('.').next().unwrap();
@@ -312,10 +312,10 @@ async fn what_is_published_is_as_the_validators_want_it() {
 async fn a_feed_that_breaks_a_rule_is_found_out() {
     let served = Served::start().await;
     let of = async |path: &str| (format!("http://news.example.org{path}"), served.text(path).await);
-    let ((rss_at, rss), (atom_at, atom)) = (of("/feed.rss?page=2").await, of("/feed.atom?page=2").await);
+    let ((rss_at, rss), (atom_at, atom)) = (of("/feed/2.rss").await, of("/feed/2.atom").await);
     let (json_at, json) = of("/feed.json").await;
     for (format, address, text, from, to) in [
-        (Format::Rss, &rss_at, &rss, "page=2\" rel=\"self\"", "page=3\" rel=\"self\""),
+        (Format::Rss, &rss_at, &rss, "2.rss\" rel=\"self\"", "3.rss\" rel=\"self\""),
         (Format::Rss, &rss_at, &rss, "rel=\"current\"", "rel=\"canonical\""),
         (Format::Rss, &rss_at, &rss, "<ttl>", "<ttl>soon "),
         (Format::Rss, &rss_at, &rss, "<link>https://blog.example.com/", "<link>/"),

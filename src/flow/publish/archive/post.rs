@@ -60,7 +60,7 @@ impl Archive<'_> {
                 .map(|place| PlaceLink { name: place.name.clone(), url: place.url.as_ref().map(HttpUrl::to_string) })
                 .collect(),
             tags: self.labels(LabelKind::Tag, &entry.categories),
-            files: entry.enclosures.iter().map(|file| self.file(file)).collect(),
+            files: entry.enclosures.iter().map(file).collect(),
             older: neighbour(older),
             newer: neighbour(newer),
             newsletters: self.newsletters_of(&post, language),
@@ -81,19 +81,18 @@ impl Archive<'_> {
         };
         self.config.mailed().filter(mails).take(3).map(link).collect()
     }
+}
 
-    fn file(&self, file: &Enclosure) -> FileLink {
-        let url = file.url.to_string();
-        let last = file.url.as_url().path_segments().and_then(|mut segments| segments.next_back().map(str::to_owned));
-        let name = percent_decode_str(&last.unwrap_or_default()).decode_utf8_lossy().into_owned();
-        let kind = file.media_type.as_deref().unwrap_or_default();
-        FileLink {
-            name: if name.is_empty() { file.url.host().to_owned() } else { name },
-            plays: ["audio", "video"].into_iter().find(|plays| kind.starts_with(&format!("{plays}/"))).unwrap_or(""),
-            media_type: file.media_type.clone().filter(|kind| kind.is_ascii()),
-            size: file.length.filter(|length| *length > 0).map(size),
-            url,
-        }
+fn file(file: &Enclosure) -> FileLink {
+    let last = file.url.as_url().path_segments().and_then(|mut segments| segments.next_back().map(str::to_owned));
+    let name = percent_decode_str(&last.unwrap_or_default()).decode_utf8_lossy().into_owned();
+    let kind = file.media_type.as_deref().unwrap_or_default();
+    FileLink {
+        name: if name.is_empty() { file.url.host().to_owned() } else { name },
+        url: file.url.to_string(),
+        plays: ["audio", "video"].into_iter().find(|plays| kind.starts_with(&format!("{plays}/"))).unwrap_or(""),
+        media_type: file.media_type.clone().filter(|kind| kind.is_ascii()),
+        size: file.length.filter(|length| *length > 0).map(size),
     }
 }
 

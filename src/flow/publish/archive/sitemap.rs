@@ -67,7 +67,7 @@ impl Archive<'_> {
     /// The pages of a reader's own are nobody's to look at, and a search is made for people.
     pub(super) fn robots(&self) -> String {
         let closed = ["/search", "/confirm/", "/u/", "/back/", "/p/", "/address/", "/data/", "/websub/", "/hooks/"];
-        let closed: String = closed.iter().map(|path| format!("Disallow: {}\n", self.config.path(path))).collect();
-        format!("User-agent: *\n{closed}\nSitemap: {}\n", self.url(&Page::Sitemap(None)))
+        let closed: Vec<String> = closed.iter().map(|path| format!("Disallow: {}", self.config.path(path))).collect();
+        format!("User-agent: *\n{}\n\nSitemap: {}\n", closed.join("\n"), self.url(&Page::Sitemap(None)))
     }
 }

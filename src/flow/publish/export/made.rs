@@ -84,9 +84,9 @@ impl Made {
     pub(super) fn write(&self, folder: &Path) -> Result<(), ExportError> {
         let mut text = String::new();
         for (name, Part { stamp, files }) in &self.now {
-            text.push_str(&format!("{stamp} {name}\n"));
+            text.extend([stamp, " ", name, "\n"]);
             for file in files {
-                text.push_str(&format!("\t{file}\n"));
+                text.extend(["\t", file, "\n"]);
             }
         }
         let path = folder.join(LIST);
