@@ -9,8 +9,7 @@ use crate::clock::{Chance, Clock};
 use crate::config::{Config, Live};
 use crate::flow::bounce::{Bounces, Certificates};
 use crate::flow::deliver::Deliverer;
-use crate::flow::digest::{Digester, WebDigests};
-use crate::flow::outlines::SourceList;
+use crate::flow::digest::Digester;
 use crate::flow::poll::Poller;
 use crate::flow::publish::{Announcer, Publisher};
 use crate::flow::subscribe::Subscriptions;
@@ -121,10 +120,9 @@ impl Daemon {
                 .await
                 .with_context(|| format!("cannot listen on {listen} (http.listen): is another program there?"))?;
             listening = Some(listener.local_addr()?);
-            let digests = WebDigests::new(store.clone(), config.clone(), renderer.clone());
             let web = Web::new(
                 config.clone(),
-                (publisher.clone(), digests, SourceList::new(store.clone(), config.clone())),
+                publisher.clone(),
                 subscriptions.clone(),
                 (hubs.clone(), bounces.clone()),
                 renderer.clone(),

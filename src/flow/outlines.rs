@@ -4,8 +4,8 @@
 //! Invariants: what is followed already is not followed twice; every name is new and its
 //! own; nothing is fetched and nothing written here.
 
+use crate::config::Config;
 use crate::config::edit::{Group, Listed};
-use crate::config::{Config, Live};
 use crate::domain::slug::Slug;
 use crate::domain::source::Kind;
 use crate::domain::url::HttpUrl;
@@ -21,26 +21,6 @@ const NO_FOLDER: &str = "imported";
 const LONGEST_NAME: usize = 60;
 /// A title that becomes a name is no longer.
 const LONGEST_TITLE: usize = 40;
-
-/// The sources as a list.
-#[derive(Debug, Clone)]
-pub struct SourceList {
-    store: Store,
-    config: Live,
-}
-
-impl SourceList {
-    /// Of what is configured at each moment, as far as `store` knows it.
-    #[must_use]
-    pub fn new(store: Store, config: Live) -> Self {
-        Self { store, config }
-    }
-
-    /// The list as OPML, in the order of the configuration.
-    pub async fn opml(&self) -> Result<String, StoreError> {
-        source_list(&self.config.load_full(), &self.store).await
-    }
-}
 
 /// What is followed, as OPML.
 pub async fn source_list(config: &Config, store: &Store) -> Result<String, StoreError> {

@@ -14,6 +14,7 @@ mod feed;
 mod kept;
 mod packed;
 mod page;
+mod write_feed;
 
 pub use announce::Announcer;
 pub use document::Document;
@@ -24,18 +25,16 @@ pub use page::Page;
 
 use crate::clock::Clock;
 use crate::config::{Config, Live};
-use crate::domain::post::Post;
 use crate::domain::slug::Slug;
-use crate::domain::source::Source;
 use crate::domain::time::Timestamp;
-use crate::domain::url::HttpUrl;
-use crate::publish::{self, Channel, Item, Origin, Pages, PublishError};
+use crate::flow::digest::WebDigests;
+use crate::publish::PublishError;
 use crate::render::{RenderError, Renderer};
 use crate::store::{Chosen, Store, StoreError};
 use archive::Archive;
 use kept::{Kept, Ready};
+use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{HashMap, HashSet};
 use std::hash::{Hash as _, Hasher as _};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,15 +45,13 @@ use tokio::time::timeout;
 /// How long a reader waits for another one's rendering when there is an older one.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// How many posts a feed holds that no newsletter limits, and each document of its archive.
-const ITEMS: u32 = 50;
-
 /// Renders feeds and pages, and keeps them.
 #[derive(Debug)]
 pub struct Publisher {
     store: Store,
     config: Live,
     renderer: Arc<Renderer>,
+    digests: WebDigests,
     clock: Clock,
     /// Raised when posts or the configuration may have changed.
     generation: AtomicU64,
@@ -100,6 +97,7 @@ impl Publisher {
     #[must_use]
     pub fn new(store: Store, config: Live, renderer: Arc<Renderer>, clock: Clock) -> Self {
         Self {
+            digests: WebDigests::new(store.clone(), config.clone(), renderer.clone()),
             store,
             config,
             renderer,
@@ -285,7 +283,7 @@ impl Publisher {
     }
 
     fn archive<'a>(&'a self, config: &'a Config) -> Archive<'a> {
-        Archive { store: &self.store, config, renderer: &self.renderer }
+        Archive { store: &self.store, config, renderer: &self.renderer, digests: &self.digests }
     }
 
     async fn write(
@@ -299,144 +297,4 @@ impl Publisher {
             Document::Page(page) => self.archive(config).write(page, chosen).await,
         }
     }
-
-    /// Writes a feed; `None` when there is none, or no such page of it.
-    async fn write_feed(
-        &self,
-        config: &Config,
-        key: &FeedKey,
-        chosen: &Chosen,
-    ) -> Result<Option<Written>, PublisherError> {
-        let (limit, max_age, filter) = match &key.of {
-            FeedOf::Newsletter(name) => match config.newsletter(name.as_str()) {
-                Some(found) => (found.feed_items, found.feed_age, Some(&found.filter)),
-                None => return Ok(None),
-            },
-            FeedOf::Site | FeedOf::Source(_) | FeedOf::Label(..) => (ITEMS, None, None),
-        };
-        // What a source's filter hides, the store leaves out; a newsletter's is asked anew each time.
-        let now = self.clock.now();
-        let oldest = max_age.filter(|_| key.page.is_none()).map_or(Timestamp::EPOCH, |age| now.minus(age));
-        let take = |post: &Post| filter.is_none_or(|filter| post.left_out_by(filter).is_none());
-        // Each document of the archive is full, once there is one behind it.
-        let full_pages = u32::try_from(self.store.count_posts(chosen).await? / u64::from(limit)).unwrap_or(u32::MAX);
-        let mut label = None;
-        let mut posts = match (key.page, chosen) {
-            (Some(page), _) if page > full_pages => return Ok(None),
-            (Some(page), chosen) => {
-                let mut posts = self.store.post_block(chosen, u64::from(page - 1) * u64::from(limit), limit).await?;
-                posts.retain(take);
-                posts
-            }
-            (None, Chosen::All) => self.store.posts_of(None, limit, &take).await?,
-            (None, Chosen::Sources(names)) => self.store.posts_of(Some(names), limit, &take).await?,
-            (None, Chosen::Labelled(kind, name)) => {
-                let Some((name, posts)) = self.store.labelled_posts(*kind, name, limit).await? else { return Ok(None) };
-                label = Some(name);
-                posts
-            }
-        };
-        posts.retain(|post| post.date() >= oldest);
-        let first_to_go = posts.last().and_then(|post| Some(post.date().plus(max_age?)));
-        let good_until = first_to_go.filter(|_| key.page.is_none());
-        let pages = Pages::of(key.page, full_pages, &|page| FeedKey { page, ..key.clone() }.url(&config.site.base_url));
-        let Some(channel) = self.channel(config, key, label).await? else { return Ok(None) };
-        let hubs = if key.is_announced() { config.feeds.hubs.clone() } else { Vec::new() };
-        let channel = Channel { full: key.full, pages, hubs, ttl: Some(minutes_between(config, chosen)), ..channel };
-        let origins = self.origins(&posts).await?;
-        let items: Vec<Item<'_>> =
-            posts.iter().map(|post| Item { post, origin: origins.get(&post.source_name) }).collect();
-        let text = publish::write(key.format, &channel, &items)?;
-        let original = self.original(key).await?;
-        let links = publish::links(&channel, original.as_deref());
-        Ok(Some(Written { text, modified: publish::updated(&items), good_until, links }))
-    }
-
-    /// What the feed says of itself; `label` is a label as its posts write it.
-    async fn channel(
-        &self,
-        config: &Config,
-        key: &FeedKey,
-        label: Option<String>,
-    ) -> Result<Option<Channel>, PublisherError> {
-        let base = &config.site.base_url;
-        let Ok(self_url) = key.url(base).parse::<HttpUrl>() else { return Ok(None) };
-        let site = &config.site;
-        let own = &config.feeds;
-        let of_site = Channel {
-            image: own.image.clone(),
-            icon: own.icon.clone(),
-            copyright: own.copyright.clone(),
-            ..Channel::new(&site.title, site.language.tag(), base.clone(), self_url.clone())
-        };
-        Ok(Some(match &key.of {
-            FeedOf::Site => of_site,
-            FeedOf::Newsletter(name) => {
-                let Some(newsletter) = config.newsletter(name.as_str()) else { return Ok(None) };
-                let channel = Channel {
-                    image: newsletter.image.clone().or_else(|| own.image.clone()),
-                    icon: own.icon.clone(),
-                    copyright: newsletter.copyright.clone().or_else(|| own.copyright.clone()),
-                    ..Channel::new(&newsletter.title, newsletter.language.tag(), base.clone(), self_url)
-                };
-                match newsletter.description.as_str() {
-                    "" => channel,
-                    description => Channel { description: description.to_owned(), ..channel },
-                }
-            }
-            FeedOf::Source(name) => {
-                let row = self.store.source_row(name).await?;
-                let title = row.as_ref().and_then(|row| row.title.clone()).unwrap_or_else(|| name.to_string());
-                let home = row.as_ref().and_then(|row| row.link.as_ref()?.parse().ok()).unwrap_or_else(|| base.clone());
-                let language = row.and_then(|row| row.language).unwrap_or_else(|| site.language.tag().to_owned());
-                Channel::new(&title, &language, home, self_url)
-            }
-            FeedOf::Label(_, name) => {
-                let label = label.unwrap_or_else(|| name.to_string());
-                Channel { title: format!("{label} · {}", site.title), ..of_site }
-            }
-        }))
-    }
-
-    /// Where the feed stands that a source's feed repeats.
-    async fn original(&self, key: &FeedKey) -> Result<Option<String>, StoreError> {
-        let FeedKey { of: FeedOf::Source(name), page: None, .. } = key else { return Ok(None) };
-        Ok(self.store.source_row(name).await?.map(|row| row.feed_url.unwrap_or(row.url)))
-    }
-
-    async fn origins(&self, posts: &[Post]) -> Result<HashMap<Slug, Origin>, StoreError> {
-        let names: HashSet<&Slug> = posts.iter().map(|post| &post.source_name).collect();
-        let mut origins = HashMap::new();
-        for name in names {
-            if let Some(row) = self.store.source_row(name).await? {
-                let title = row.title.unwrap_or_else(|| name.to_string());
-                origins.insert(name.clone(), Origin { title, url: row.feed_url.unwrap_or(row.url) });
-            }
-        }
-        Ok(origins)
-    }
-}
-
-/// For how many minutes what was read of a feed will do: the shortest time between
-/// two looks at one of its sources, which bring what is new; no less than other
-/// programs may keep it anyhow (`Cache-Control`), and an hour at the most, since
-/// nobody knows when in that time a reader asked.
-fn minutes_between(config: &Config, chosen: &Chosen) -> u32 {
-    const LEAST: Duration = Duration::from_mins(5);
-    const MOST: Duration = Duration::from_hours(1);
-    let names: Option<HashSet<&Slug>> = match chosen {
-        Chosen::Sources(names) => Some(names.iter().collect()),
-        Chosen::All | Chosen::Labelled(..) => None,
-    };
-    let is_meant = |source: &&Source| names.as_ref().is_none_or(|names| names.contains(&source.name));
-    let mut known: HashMap<&str, Duration> = HashMap::new();
-    let mut shortest = MOST;
-    for source in config.sources.iter().filter(is_meant) {
-        let distance = || source.schedule.shortest_distance(LEAST, MOST);
-        shortest = shortest.min(*known.entry(source.schedule.line()).or_insert_with(distance));
-        if shortest <= LEAST {
-            break;
-        }
-    }
-    u32::try_from(shortest.max(config.fetch.min_interval.min(MOST)).as_secs() / 60).unwrap_or(60)
 }

@@ -13,8 +13,13 @@ use chrono::DateTime;
 /// Readers may keep a document for five minutes, and show it while they ask again.
 const CACHE: &str = "public, max-age=300, stale-while-revalidate=3600";
 
+/// A mail brings its styles along, and shows pictures from other sites; it runs nothing.
+const MAIL_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; img-src http: https: data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+);
+
 /// Where documents stand. Sitemaps beyond the first come by the way of what has no route.
-pub(super) const PATHS: [&str; 40] = [
+pub(super) const PATHS: [&str; 42] = [
     "/",
     "/feed.rss",
     "/feed.atom",
@@ -44,6 +49,8 @@ pub(super) const PATHS: [&str; 40] = [
     "/languages/{label}/",
     "/languages/{label}/{page}/",
     "/archive/",
+    "/digests/{newsletter}/{cadence}/{slot}/",
+    "/sources.opml",
     "/digests/{newsletter}/",
     "/digests/{newsletter}/{page}/",
     "/{year}/{month}/",
@@ -164,7 +171,9 @@ fn answer(packed: &Packed, document: &Document, headers: &HeaderMap) -> Response
     let at_feeds_address = matches!(document, Document::Feed(_) | Document::Page(Page::Opened(_)));
     let vary = if at_feeds_address { "Accept, Accept-Encoding" } else { "Accept-Encoding" };
     out.insert(header::VARY, HeaderValue::from_static(vary));
-    if document.content_type().starts_with("text/html") {
+    if matches!(document, Document::Page(Page::Digest(_))) {
+        out.insert(header::CONTENT_SECURITY_POLICY, MAIL_POLICY);
+    } else if document.content_type().starts_with("text/html") {
         out.insert(header::CONTENT_SECURITY_POLICY, PICTURES_POLICY.clone());
     }
     *response.headers_mut() = out;

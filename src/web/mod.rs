@@ -7,20 +7,17 @@
 
 mod choices;
 mod confirm;
-mod digests;
 mod documents;
 mod goodbye;
 mod hooks;
 mod icons;
 mod limits;
-mod opml;
 mod own;
 mod preferences;
 mod search;
 mod server;
 mod sign_up;
 mod sign_up_json;
-mod tagged;
 mod websub;
 
 pub use server::serve;
@@ -29,8 +26,6 @@ use crate::clock::Clock;
 use crate::config::Live;
 use crate::domain::token::Purpose;
 use crate::flow::bounce::{Bounces, HOOKS};
-use crate::flow::digest::WebDigests;
-use crate::flow::outlines::SourceList;
 use crate::flow::publish::{Publisher, PublisherError};
 use crate::flow::subscribe::Subscriptions;
 use crate::flow::websub::{CALLBACK, Hubs};
@@ -64,10 +59,6 @@ pub struct Web {
     pub publisher: Arc<Publisher>,
     /// Readers.
     pub subscriptions: Arc<Subscriptions>,
-    /// Digests.
-    pub digests: WebDigests,
-    /// What is followed.
-    pub source_list: SourceList,
     /// Hubs that call back.
     pub hubs: Arc<Hubs>,
     /// Relays that report.
@@ -126,7 +117,7 @@ impl Web {
     #[must_use]
     pub fn new(
         config: Live,
-        (publisher, digests, source_list): (Arc<Publisher>, WebDigests, SourceList),
+        publisher: Arc<Publisher>,
         subscriptions: Arc<Subscriptions>,
         (hubs, bounces): (Arc<Hubs>, Bounces),
         renderer: Arc<Renderer>,
@@ -134,7 +125,7 @@ impl Web {
         clock: Clock,
     ) -> Self {
         let limits = Arc::new(FormLimits::new(clock.clone()));
-        Self { config, publisher, subscriptions, digests, source_list, hubs, bounces, renderer, tasks, clock, limits }
+        Self { config, publisher, subscriptions, hubs, bounces, renderer, tasks, clock, limits }
     }
 
     /// Everything that is served.
@@ -236,8 +227,6 @@ fn routes() -> Vec<(&'static str, MethodRouter<Web>)> {
     let documents = documents::PATHS.map(|path| (path, get(documents::serve)));
     let others = vec![
         ("/search", get(search::search)),
-        ("/sources.opml", get(opml::sources)),
-        ("/digests/{newsletter}/{cadence}/{slot}/", get(digests::digest)),
         ("/subscribe", get(sign_up::form_of_first).post(sign_up::request_any)),
         ("/subscribe/{newsletter}", get(sign_up::form).post(sign_up::request)),
         ("/subscribe.json", get(sign_up_json::offer).post(sign_up_json::request).options(sign_up_json::preflight)),

@@ -16,6 +16,8 @@ use crate::config::Config;
 use crate::domain::language::Language;
 use crate::domain::post::Post;
 use crate::domain::time::Timestamp;
+use crate::flow::digest::WebDigests;
+use crate::flow::outlines::source_list;
 use crate::publish::Format;
 use crate::render::{Frame, Head, IndexFeed, Renderer, data as as_data};
 use crate::store::{Chosen, Store};
@@ -27,6 +29,7 @@ pub(super) struct Archive<'a> {
     pub(super) store: &'a Store,
     pub(super) config: &'a Config,
     pub(super) renderer: &'a Renderer,
+    pub(super) digests: &'a WebDigests,
 }
 
 impl Archive<'_> {
@@ -42,6 +45,11 @@ impl Archive<'_> {
             Page::Digests(name, number) => self.digests(name, number.unwrap_or(1)).await,
             Page::Sitemap(number) => self.sitemap(*number).await,
             Page::File(name) => Ok(Some(Written::new(self.renderer.file(name), Timestamp::EPOCH))),
+            Page::Sources => Ok(Some(Written::new(source_list(self.config, self.store).await?, Timestamp::EPOCH))),
+            Page::Digest(edition) => {
+                let page = self.digests.page(edition).await?;
+                Ok(page.map(|page| Written::new(page.html, page.date)))
+            }
             Page::Robots => Ok(Some(Written::new(self.robots(), Timestamp::EPOCH))),
         }
     }

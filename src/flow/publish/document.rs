@@ -3,6 +3,7 @@
 use super::feed::{FeedKey, FeedOf};
 use super::page::Page;
 use crate::config::Config;
+use crate::domain::digest::Edition;
 use crate::domain::url::HttpUrl;
 use crate::store::Chosen;
 use percent_encoding::percent_decode_str;
@@ -65,7 +66,7 @@ impl Document {
 
     /// Whether it shows what was mailed, which no source's revision tells of.
     pub(super) fn is_of_digests(&self) -> bool {
-        matches!(self, Self::Page(Page::Digests(..)))
+        matches!(self, Self::Page(Page::Digests(..) | Page::Digest(_)))
     }
 
     /// Whose posts it shows; `None` when the configuration has no such thing.
@@ -73,7 +74,9 @@ impl Document {
         match self {
             Self::Feed(key) | Self::Page(Page::Opened(key)) => key.of.chosen(config),
             Self::Page(Page::List(of, _)) => of.chosen(config),
-            Self::Page(Page::Digests(name, _)) => FeedOf::Newsletter(name.clone()).chosen(config),
+            Self::Page(Page::Digest(Edition { newsletter: name, .. }) | Page::Digests(name, _)) => {
+                FeedOf::Newsletter(name.clone()).chosen(config)
+            }
             Self::Page(Page::Robots | Page::File(_)) => Some(Chosen::Sources(Vec::new())),
             Self::Page(_) => Some(Chosen::All),
         }
@@ -129,6 +132,11 @@ mod tests {
             (Page::Post(crate::domain::id::PostId(12)).into(), "post/12/"),
             (Page::Digests(name(), None).into(), "digests/good.news/"),
             (Page::Digests(name(), Some(2)).into(), "digests/good.news/2/"),
+            (
+                Page::Digest(Edition::at_path("good.news", "daily", "post-7").unwrap()).into(),
+                "digests/good.news/daily/post-7/",
+            ),
+            (Page::Sources.into(), "sources.opml"),
             (Page::Sitemap(None).into(), "sitemap.xml"),
             (Page::Sitemap(Some(2)).into(), "sitemap-2.xml"),
             (Page::Robots.into(), "robots.txt"),

@@ -12,8 +12,6 @@ use super::{Document, FeedKey, FeedOf, Page, Publisher, PublisherError};
 use crate::domain::label::LabelKind;
 use crate::domain::slug::Slug;
 use crate::domain::token::sha256_hex;
-use crate::flow::digest::WebDigests;
-use crate::flow::outlines::source_list;
 use crate::publish::Format;
 use files::Folder;
 use made::Made;
@@ -180,7 +178,7 @@ impl Publisher {
 
     /// What there is once: the front page, the table of contents, the months, sitemaps and assets.
     async fn write_site(&self, folder: &mut Folder) -> Result<(), ExportError> {
-        for page in [Page::Front, Page::Contents, Page::Robots, Page::Sitemap(None)] {
+        for page in [Page::Front, Page::Contents, Page::Robots, Page::Sitemap(None), Page::Sources] {
             self.write_one(page.into(), folder).await?;
         }
         let mut number = 1;
@@ -197,8 +195,6 @@ impl Publisher {
         for (name, _) in Page::FILES {
             self.write_one(Page::File(name).into(), folder).await?;
         }
-        let list = source_list(&config, &self.store).await.map_err(PublisherError::from)?;
-        folder.write("sources.opml", list.as_bytes())?;
         for name in ["icon.png", "favicon.ico"] {
             folder.write(name, &self.renderer.icon(name))?;
         }
@@ -208,7 +204,6 @@ impl Publisher {
     /// What was mailed, and the lists of it.
     async fn write_digests(&self, folder: &mut Folder) -> Result<(), ExportError> {
         let config = self.config.load_full();
-        let pages = WebDigests::new(self.store.clone(), self.config.clone(), self.renderer.clone());
         for newsletter in config.mailed().filter(|newsletter| newsletter.web) {
             let mut number = None;
             while self.write_one(Page::Digests(newsletter.name.clone(), number).into(), folder).await? {
@@ -223,9 +218,7 @@ impl Publisher {
                 }
                 behind += u64::from(TOGETHER);
                 for digest in digests {
-                    if let Some(page) = pages.page(&digest.edition).await.map_err(PublisherError::from)? {
-                        folder.write(&format!("digests/{}/", digest.edition.path()), page.html.as_bytes())?;
-                    }
+                    self.write_one(Page::Digest(digest.edition).into(), folder).await?;
                 }
             }
         }

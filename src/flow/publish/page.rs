@@ -1,6 +1,7 @@
 //! Which pages the archive has, and where they stand.
 
 use super::feed::{FeedKey, FeedOf, SEGMENT};
+use crate::domain::digest::Edition;
 use crate::domain::id::PostId;
 use crate::domain::label::LabelKind;
 use crate::domain::slug::Slug;
@@ -22,12 +23,16 @@ pub enum Page {
     Contents,
     /// A newsletter's digests: `/digests/NAME/`, and its numbered pages.
     Digests(Slug, Option<u32>),
+    /// A digest: `/digests/NAME/CADENCE/2026-11-23T07-00/`.
+    Digest(Edition),
     /// What a feed is, for somebody who opened one in a browser. It stands at the feed's own address.
     Opened(FeedKey),
     /// What search engines may look at: `/sitemap.xml`, and `/sitemap-1.xml` with the posts from the first on.
     Sitemap(Option<u32>),
     /// What they may not: `/robots.txt`.
     Robots,
+    /// The sources as a list for other readers: `/sources.opml`.
+    Sources,
     /// A stylesheet, a script or the sign of the pages: one of [`Page::FILES`].
     File(&'static str),
 }
@@ -48,12 +53,14 @@ impl Page {
     pub(super) fn at(segments: &[&str]) -> Option<Self> {
         let number = |text: &str| text.parse::<u32>().ok().filter(|page| *page > 0 && !text.starts_with('0'));
         Some(match *segments {
+            ["sources.opml"] => Self::Sources,
             ["robots.txt"] => Self::Robots,
             ["sitemap.xml"] => Self::Sitemap(None),
             [file] => match Self::FILES.iter().find(|(known, _)| *known == file) {
                 Some((known, _)) => Self::File(known),
                 None => Self::Sitemap(Some(number(file.strip_prefix("sitemap-")?.strip_suffix(".xml")?)?)),
             },
+            ["digests", newsletter, cadence, slot, ""] => Self::Digest(Edition::at_path(newsletter, cadence, slot)?),
             ["archive", ""] => Self::Contents,
             ["posts", ""] => Self::List(FeedOf::Site, None),
             ["posts", page, ""] => Self::List(FeedOf::Site, Some(number(page)?)),
@@ -100,6 +107,8 @@ impl Page {
             Self::Post(id) => format!("post/{}/", id.0),
             Self::Contents => "archive/".to_owned(),
             Self::Digests(name, page) => format!("digests/{name}/{}", numbered(page)),
+            Self::Digest(edition) => format!("digests/{}/", edition.path()),
+            Self::Sources => "sources.opml".to_owned(),
             Self::Opened(key) => key.path(),
             Self::Sitemap(None) => "sitemap.xml".to_owned(),
             Self::Sitemap(Some(page)) => format!("sitemap-{page}.xml"),
@@ -114,6 +123,8 @@ impl Page {
         match self {
             Self::Sitemap(_) => "application/xml; charset=utf-8",
             Self::Robots => "text/plain; charset=utf-8",
+            // It was never registered, and programs go by it.
+            Self::Sources => "text/x-opml; charset=utf-8",
             Self::File(name) => {
                 Self::FILES.iter().find(|(known, _)| known == name).map_or("text/plain", |(_, kind)| kind)
             }
