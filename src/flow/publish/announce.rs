@@ -171,16 +171,16 @@ impl Announcer {
                 }
             };
             match answer {
-                Ok(()) => told.taken = true,
-                Err(
-                    FetchError::Temporary { retry_after: wanted, why } | FetchError::NotAsked { rest: wanted, why },
-                ) => {
+                Ok(refused) => {
+                    told.taken |= refused.len() < Format::ALL.len();
+                    told.trouble = refused.into_iter().next().or(told.trouble);
+                }
+                Err((why, wanted)) => {
                     rest = self.retry(claim.failures).max(wanted.unwrap_or_default().min(LONGEST_REST));
                     told.trouble = Some(why);
                     told.failed = true;
                     break;
                 }
-                Err(error) => told.trouble = Some(format!("it refuses /{}: {error}", news.0)),
             }
             told.done.push(news.clone());
         }
@@ -201,15 +201,29 @@ impl Announcer {
         self.store.finish_telling(claim, &told, now.plus(rest), now).await
     }
 
-    /// Tells a hub that a feed has changed, in each of its forms. Hubs differ in how
-    /// they call it (`hub.url` in the days of `PubSubHubbub`, `hub.topic` in WebSub).
-    async fn tell_of(&self, config: &Config, claim: &TellClaim, feed: &str) -> Result<(), FetchError> {
+    /// Tells a hub that a feed has changed, in each of its forms; which of them it
+    /// refuses, or why it cannot be told now and how long it wants to rest. Hubs differ
+    /// in what they call a feed (`hub.url` in the days of `PubSubHubbub`, `hub.topic` in
+    /// WebSub).
+    async fn tell_of(
+        &self,
+        config: &Config,
+        claim: &TellClaim,
+        feed: &str,
+    ) -> Result<Vec<String>, (String, Option<Duration>)> {
+        let mut refused = Vec::new();
         for format in Format::ALL {
             let topic = config.url(&format!("/{feed}.{format}"));
             let fields = [("hub.mode", "publish"), ("hub.url", topic.as_str()), ("hub.topic", topic.as_str())];
-            self.client.send_form(&claim.hub, &fields).await?;
+            match self.client.send_form(&claim.hub, &fields).await {
+                Ok(()) => {}
+                Err(FetchError::Temporary { retry_after: rest, why } | FetchError::NotAsked { rest, why }) => {
+                    return Err((why, rest));
+                }
+                Err(error) => refused.push(format!("it refuses /{feed}.{format}: {error}")),
+            }
         }
-        Ok(())
+        Ok(refused)
     }
 
     fn retry(&self, failures: u32) -> Duration {
