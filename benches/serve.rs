@@ -4,6 +4,10 @@
 //! (Debian's packages `nginx` and `wrk`), in turn, by the same wrk: as it is,
 //! gzipped, and 304 to who has it already. Then 10,000 feeds within the memory
 //! that they may take.
+//!
+//! `cargo bench --bench serve -- readers`: 9,990 readers' programs connected at once, nine of ten with
+//! an entity tag, each asking every two seconds or so, while a digest goes out to
+//! Postfix's smtp-sink; how long all but one in a hundred answers take, and the slowest (R19).
 
 #![allow(
     clippy::unwrap_used,
@@ -22,14 +26,16 @@ use std::time::Duration;
 use syndicated::clock::{Chance, Clock};
 use syndicated::config::{Config, Environment};
 use syndicated::daemon::{Daemon, Outside};
+use syndicated::domain::email_address::EmailAddress;
 use syndicated::domain::filter::Filter;
 use syndicated::domain::html::CleanHtml;
+use syndicated::domain::language::Language;
 use syndicated::domain::pace::Pace;
 use syndicated::domain::post::Entry;
 use syndicated::domain::source::Seed;
 use syndicated::domain::time::Timestamp;
 use syndicated::scheduler::Roles;
-use syndicated::store::{Arrival, Arriving, Store};
+use syndicated::store::{Arrival, Arriving, Own, Store, Wish};
 
 /// How often each is measured; the best of its rounds counts, since others may be at work beside it.
 const ROUNDS: usize = 3;
@@ -37,14 +43,22 @@ const SECONDS: u32 = 4;
 const CONNECTIONS: u32 = 64;
 const FEEDS: usize = 10_000;
 
+/// As many as there are seats, less a few for whoever else comes by.
+const READERS: u32 = 9_990;
+/// So many are mailed meanwhile.
+const MAILED: usize = 150_000;
+
 #[tokio::main]
 async fn main() {
     let folder = tempfile::tempdir().unwrap();
-    let config = config(folder.path());
+    if std::env::args().any(|word| word == "readers") {
+        return readers(folder.path()).await;
+    }
+    let config = config(folder.path(), 9, "");
     let store = Store::open(&config.database).await.unwrap();
     let now = Clock::system().now();
     store.sync_sources(&config.sources, now).await.unwrap();
-    fill(&store, now).await;
+    fill(&store, now, 0).await;
     store.close().await;
     let outside = Outside {
         clock: Clock::system(),
@@ -74,12 +88,92 @@ async fn main() {
     daemon.stop().await;
 }
 
-fn config(folder: &Path) -> Config {
+/// A crowd of readers' programs while a digest goes out.
+async fn readers(folder: &Path) {
+    // Each connection is a file, on both ends.
+    if std::env::var_os("BENCH_MANY_FILES").is_none() {
+        let again = "ulimit -n 65536 && BENCH_MANY_FILES=1 exec \"$0\" readers";
+        let own = std::env::current_exe().unwrap();
+        let done = Command::new("sh").args(["-c", again]).arg(own).status().unwrap();
+        assert!(done.success());
+        return;
+    }
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let sink = Command::new("smtp-sink").args(["-u", "nobody", &format!("127.0.0.1:{port}"), "1024"]).spawn();
+    let mut sink = sink.unwrap();
+    let config = config(folder, port, "cadences = { daily = \"* * * * *\" }\nsettle = \"0s\"\n");
+    let store = Store::open(&config.database).await.unwrap();
+    store.sync_sources(&config.sources, Clock::system().now()).await.unwrap();
+    fill(&store, Clock::system().now(), 0).await;
+    store.close().await;
+    let outside = Outside {
+        clock: Clock::system(),
+        chance: Chance::seeded(1),
+        roles: Roles { poll: false, send: true, web: true },
+    };
+    let daemon = Daemon::start(config, outside).await.unwrap();
+    let web = daemon.web.unwrap();
+    subscribe(&daemon.store).await;
+    // The first were there before, and are nobody's news.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    fill(&daemon.store, Clock::system().now(), FEEDS).await;
+    let digest = loop {
+        let digests = daemon.store.digests(None, 1).await.unwrap();
+        match digests.first() {
+            Some(digest) if daemon.store.balance(digest.id).await.unwrap().sent > 0 => break digest.id,
+            _ => tokio::time::sleep(Duration::from_millis(200)).await,
+        }
+    };
+    let answer = String::from_utf8_lossy(&get(web, "/feeds/daily.rss", &[])).into_owned();
+    let etag = answer.lines().find(|line| line.to_ascii_lowercase().starts_with("etag: ")).unwrap();
+    let script = folder.join("readers.lua");
+    let text = format!(
+        "local turn = 0\n\
+         function delay() return math.random(0, 4000) end\n\
+         function request()\n  turn = turn + 1\n  local headers = {{ ['Accept-Encoding'] = 'gzip' }}\n\
+           if turn % 10 > 0 then headers['If-None-Match'] = '{}' end\n\
+           return wrk.format('GET', '/feeds/daily.rss', headers)\nend\n",
+        &etag["etag: ".len()..]
+    );
+    std::fs::write(&script, text).unwrap();
+    let before = daemon.store.balance(digest).await.unwrap().sent;
+    let mut wrk = Command::new("wrk");
+    wrk.args(["-t1", &format!("-c{READERS}"), "-d20s", "--timeout", "10s", "--latency", "-s"])
+        .arg(&script)
+        .arg(format!("http://{web}"));
+    let said = tokio::task::block_in_place(|| String::from_utf8(wrk.output().unwrap().stdout).unwrap());
+    let sent = daemon.store.balance(digest).await.unwrap().sent - before;
+    println!("{said}\n{sent} mails went out meanwhile");
+    assert!(!said.contains("Non-2xx"), "{said}");
+    sink.kill().unwrap();
+    sink.wait().unwrap();
+    std::process::exit(0);
+}
+
+async fn subscribe(store: &Store) {
+    let name: syndicated::domain::slug::Slug = "daily".parse().unwrap();
+    for begin in (0..MAILED).step_by(10_000) {
+        let emails: Vec<EmailAddress> =
+            (begin..begin + 10_000).map(|n| format!("r{n}@example.com").parse().unwrap()).collect();
+        let wish = |email| Wish {
+            email,
+            newsletter: &name,
+            cadence: &name,
+            language: Language::En,
+            consent: "a bench",
+            own: Own::default(),
+        };
+        let wishes: Vec<Wish<'_>> = emails.iter().map(wish).collect();
+        store.add_confirmed(&wishes, Clock::system().now()).await.unwrap();
+    }
+}
+
+fn config(folder: &Path, relay: u16, more: &str) -> Config {
     let text = format!(
         "[site]\ntitle = \"Bench\"\nbase_url = \"http://127.0.0.1/\"\n[database]\nurl = \"sqlite:{}\"\n\
-         [http]\nlisten = \"127.0.0.1:0\"\n[mail]\nfrom = \"news@example.org\"\nrelay = \"smtp://127.0.0.1:9\"\n\
+         [http]\nlisten = \"127.0.0.1:0\"\ntrusted_proxies = [\"127.0.0.1\"]\n[mail]\nfrom = \"news@example.org\"\nrelay = \"smtp://127.0.0.1:{relay}\"\n\
          [[source]]\nname = \"blog\"\nurl = \"http://127.0.0.1:9/\"\nschedule = \"0 0 1 1 *\"\n\
-         [[newsletter]]\nname = \"daily\"\ntitle = \"Daily\"\n",
+         [[newsletter]]\nname = \"daily\"\ntitle = \"Daily\"\n{more}",
         folder.join("bench.db").display()
     );
     let path = folder.join("config.toml");
@@ -89,7 +183,7 @@ fn config(folder: &Path) -> Config {
 }
 
 /// Posts of 2 KB, each with as many tags as one may have, so that there are as many feeds as are wanted.
-async fn fill(store: &Store, now: Timestamp) {
+async fn fill(store: &Store, now: Timestamp, from: usize) {
     let entry = |number: usize| {
         let words = "Words that a reader would like to read, and some more of them. ".repeat(30);
         Entry {
@@ -113,7 +207,7 @@ async fn fill(store: &Store, now: Timestamp) {
     };
     let claim = store.claim_source(&"blog".parse().unwrap(), now, Duration::from_mins(1)).await.unwrap().unwrap();
     let arrival = Arrival {
-        entries: (0..FEEDS / 10).map(arriving).collect(),
+        entries: (from..from + FEEDS / 10).map(arriving).collect(),
         title: Some("Blog".to_owned()),
         link: None,
         language: None,

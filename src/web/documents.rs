@@ -201,15 +201,14 @@ fn accepted(headers: &HeaderMap) -> Coding {
     for value in headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()) {
         for item in value.split(',') {
             let mut parts = item.split(';');
-            let name = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
+            let name = parts.next().unwrap_or_default().trim();
             let weight = parts.find_map(|part| part.trim().strip_prefix("q=")?.trim().parse().ok()).unwrap_or(1.0);
-            match (name.strip_prefix("x-").unwrap_or(&name), &mut weights) {
-                ("*", _) => others = weight,
-                (name, weights) => {
-                    let known = weights.iter_mut().filter(|(coding, _)| coding.as_str() == name);
-                    known.for_each(|(_, stands)| *stands = Some(weight));
-                }
+            if name == "*" {
+                others = weight;
             }
+            let name = name.strip_prefix("x-").unwrap_or(name);
+            let known = weights.iter_mut().filter(|(coding, _)| coding.as_str().eq_ignore_ascii_case(name));
+            known.for_each(|(_, stands)| *stands = Some(weight));
         }
     }
     let welcome = weights.map(|(coding, weight)| (coding, weight.unwrap_or(others)));

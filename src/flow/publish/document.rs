@@ -26,17 +26,24 @@ impl Document {
         if path.is_empty() {
             return Some(Self::Page(Page::Front));
         }
+        if !path.contains('%') {
+            return Self::of(&path.split('/').collect::<Vec<_>>(), query);
+        }
         let decoded: Vec<_> =
             path.split('/').map(|segment| percent_decode_str(segment).decode_utf8().ok()).collect::<Option<_>>()?;
-        let segments: Vec<&str> = decoded.iter().map(AsRef::as_ref).collect();
-        match FeedKey::at(&segments) {
+        Self::of(&decoded.iter().map(AsRef::as_ref).collect::<Vec<_>>(), query)
+    }
+
+    /// The same of the path's segments, decoded.
+    fn of(segments: &[&str], query: Option<&str>) -> Option<Self> {
+        match FeedKey::at(segments) {
             Some(mut key) => {
                 let words = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
                 // Readers' programs add words of their own, against caches.
                 key.full = !words.into_iter().any(|(name, value)| name == "full" && value == "0");
                 Some(Self::Feed(key))
             }
-            None => Page::at(&segments).map(Self::Page),
+            None => Page::at(segments).map(Self::Page),
         }
     }
 
