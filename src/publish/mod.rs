@@ -297,7 +297,13 @@ fn short(post: &Post) -> Option<Cow<'_, str>> {
     if let Some(summary) = &post.entry.summary {
         return Some(at_home(summary, post));
     }
-    let text = plain_text(post.entry.content.as_ref()?.as_str());
+    let html = post.entry.content.as_ref()?.as_str();
+    // A long text need not be parsed for its first words, unless it begins with much else.
+    let head = html.get(..html.floor_char_boundary(ENOUGH)).unwrap_or(html);
+    let mut text = plain_text(head);
+    if head.len() < html.len() && text.chars().count() <= SHORT {
+        text = plain_text(html);
+    }
     Some(escape(&cut(&legal(&text), SHORT)).into())
 }
 
@@ -367,3 +373,5 @@ const HISTORY: &str = "http://purl.org/syndication/history/1.0";
 
 /// So many characters of a text stand in its short form.
 const SHORT: usize = 400;
+/// In so many bytes of HTML they are mostly found.
+const ENOUGH: usize = 16 * 1024;

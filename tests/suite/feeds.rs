@@ -119,6 +119,29 @@ async fn a_short_feed_holds_the_beginnings_of_its_posts() {
     }
 }
 
+/// A long text is not parsed for its beginning, unless much stands before that.
+#[tokio::test]
+async fn a_beginning_is_found_wherever_it_stands() {
+    let bench = engines::all().await.remove(0);
+    let world = World::new(&bench, |_| {}).await;
+    let far = format!("{}<p>far away {}</p>", "<hr><br>".repeat(4_000), "and on ".repeat(100));
+    let near = format!("<p>close by {}</p>{}", "and on ".repeat(100), "<p>much more</p>".repeat(4_000));
+    let posts = [("far", &far), ("near", &near)].map(|(title, html)| Entry {
+        summary: None,
+        content: Some(syndicated::domain::html::CleanHtml::sanitise(html, None)),
+        ..dated("one", title, -10)
+    });
+    world.arrive("one", 0, posts.to_vec()).await;
+    let text = world.text(&FeedKey { full: false, ..source("one", Format::Json) }).await.unwrap();
+    let feed: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for item in feed["items"].as_array().unwrap() {
+        let text = item["content_html"].as_str().unwrap();
+        let begin = if item["title"] == "far" { "far away and on and" } else { "close by and on and" };
+        assert!(text.starts_with(begin) && text.ends_with('…'), "{text}");
+        assert!((380..=401).contains(&text.chars().count()), "{text}");
+    }
+}
+
 /// RFC 5005 section 4: from the feed back to the first post, each post once.
 #[tokio::test]
 async fn an_archive_leads_back_to_the_first_post_and_keeps_its_bounds() {
