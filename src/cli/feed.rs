@@ -15,6 +15,7 @@ use crate::render::Renderer;
 use crate::store::Store;
 use arc_swap::ArcSwap;
 use clap::Args;
+use serde::Serialize;
 use std::sync::Arc;
 
 /// `feed [NEWSLETTER] --format FORMAT`.
@@ -46,28 +47,48 @@ pub struct Feed {
     /// Show the hubs that are told when a feed has changed, and how that goes.
     #[arg(long, conflicts_with_all = ["newsletter", "of", "page", "summaries", "format"])]
     hubs: bool,
+    /// The same as JSON.
+    #[arg(long, requires = "hubs")]
+    json: bool,
 }
 
-async fn hubs(config: &Config, store: &Store, out: &mut Out) -> anyhow::Result<()> {
-    let shown = |at: Option<Timestamp>| at.map_or_else(|| "–".to_owned(), |at| local(config.site.timezone, at));
+/// A hub, and how it goes with it.
+#[derive(Serialize)]
+struct HubLine {
+    hub: String,
+    told_at: Option<Timestamp>,
+    /// Of how many feeds it is still to be told, and when.
+    waiting: u64,
+    next_at: Option<Timestamp>,
+    trouble: Option<String>,
+}
+
+async fn hubs(config: &Config, store: &Store, json: bool, out: &mut Out) -> anyhow::Result<()> {
     let known = store.told_hubs().await?;
-    let rows: Vec<_> = config
-        .feeds
-        .hubs
-        .iter()
-        .map(|hub| {
-            let known = known.iter().find(|known| known.hub == hub.as_str());
-            let waiting = known.filter(|known| known.waiting > 0);
-            [
-                hub.to_string(),
-                shown(known.and_then(|known| known.told_at)),
-                waiting.map_or_else(
-                    || "nothing".to_owned(),
-                    |known| count(usize::try_from(known.waiting).unwrap_or(usize::MAX), "feed", "feeds"),
-                ),
-                shown(waiting.map(|known| known.next_at)),
-                known.and_then(|known| known.trouble.clone()).unwrap_or_default(),
-            ]
+    let lines = config.feeds.hubs.iter().map(|hub| {
+        let known = known.iter().find(|known| known.hub == hub.as_str());
+        let waiting = known.map_or(0, |known| known.waiting);
+        HubLine {
+            hub: hub.to_string(),
+            told_at: known.and_then(|known| known.told_at),
+            waiting,
+            next_at: known.filter(|_| waiting > 0).map(|known| known.next_at),
+            trouble: known.and_then(|known| known.trouble.clone()),
+        }
+    });
+    let lines: Vec<HubLine> = lines.collect();
+    if json {
+        return Ok(out.json(&lines)?);
+    }
+    let shown = |at: Option<Timestamp>| at.map_or_else(|| "–".to_owned(), |at| local(config.site.timezone, at));
+    let rows: Vec<_> = lines
+        .into_iter()
+        .map(|line| {
+            let waiting = match usize::try_from(line.waiting).unwrap_or(usize::MAX) {
+                0 => "nothing".to_owned(),
+                feeds => count(feeds, "feed", "feeds"),
+            };
+            [line.hub, shown(line.told_at), waiting, shown(line.next_at), line.trouble.unwrap_or_default()]
         })
         .collect();
     let head = ["HUB", "LAST TOLD", "TO BE TOLD", "NEXT", "TROUBLE"];
@@ -77,7 +98,7 @@ async fn hubs(config: &Config, store: &Store, out: &mut Out) -> anyhow::Result<(
 pub(super) async fn run(feed: Feed, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     let (config, store) = setting.open().await?;
     if feed.hubs {
-        return hubs(&config, &store, out).await;
+        return hubs(&config, &store, feed.json, out).await;
     }
     let missing = |what: &str| Usage(format!("there is no {what} in {}", setting.path.display()));
     let label = |kind, name: &str| {

@@ -7,7 +7,7 @@ use std::io::IsTerminal as _;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::layer::{Layered, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
@@ -41,14 +41,16 @@ pub fn start(format: Option<LogFormat>, usual: &str, environment: &Environment) 
         }
     });
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let layer: Box<dyn Layer<Registry> + Send + Sync> = match format {
+    let layer: Box<dyn Layer<Layered<EnvFilter, Registry>> + Send + Sync> = match format {
         LogFormat::Plain => {
             Box::new(lines.with_target(false).with_ansi(terminal && environment.get("NO_COLOR").is_none()))
         }
         LogFormat::Json => Box::new(lines.json().flatten_event(true)),
         LogFormat::Journald => Box::new(lines.with_ansi(false).event_format(Journal)),
     };
-    tracing_subscriber::registry().with(layer.with_filter(filter)).try_init()?;
+    // The filter stands before the layer and is not the layer's own: one of those remembers, for each
+    // thread, what it last said to a question without an event (sqlx asks such), and drops the next line.
+    tracing_subscriber::registry().with(filter).with(layer).try_init()?;
     Ok(())
 }
 

@@ -4,8 +4,10 @@
 use crate::engines::{self, Bench};
 use crate::hub::Hub;
 use crate::origin::{Answer, Item, Origin, rss};
+use crate::program::{Program, until};
 use crate::publishing::{arrive, at, config, dated};
 use crate::serving::get;
+use crate::stage;
 use arc_swap::ArcSwap;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -102,7 +104,9 @@ fn told(hub: &Hub) -> Vec<String> {
     let told = hub.wishes().into_iter().map(|wish| {
         assert_eq!(wish.field("hub.mode"), "publish");
         assert_eq!(wish.field("hub.url"), wish.field("hub.topic"));
-        wish.field("hub.url").strip_prefix("https://news.example.org").unwrap().to_owned()
+        let url = wish.field("hub.url");
+        let path = url.split_once("://news.example.org").unwrap_or_else(|| panic!("{url}")).1;
+        path.to_owned()
     });
     told.collect()
 }
@@ -333,5 +337,50 @@ async fn a_hub_hears_of_a_post_within_seconds_and_finds_it_in_the_feed() {
             assert!(!get(web, "GET", other).await.body.contains("rel=\"hub\""), "{other} is not announced");
         }
         assert!(daemon.stop().await);
+    }
+}
+
+/// Killed while its hub was down: what was to be told is told by the next life.
+#[tokio::test(flavor = "multi_thread")]
+async fn news_outlives_a_kill_and_a_command_shows_how_it_goes() {
+    for bench in engines::all().await {
+        let (hub, origin) = (hub().await, Origin::start().await);
+        origin.set("/feed", Answer::ok(rss(&[Item::number(1)], "")));
+        hub.answers(503);
+        let more = format!("[fetch]\nallow = [\"127.0.0.0/8:*\"]\n[feeds]\nhubs = [\"{}\"]\n", hub.url);
+        let text = stage::toml(&bench, "maildir:unused", "{ daily = \"0 7 * * *\" }", &more);
+        let path = bench.folder.path().join("config.toml");
+        std::fs::write(&path, text.replace("http://127.0.0.1:9/feed.xml", origin.url("/feed").as_str())).unwrap();
+        let program = Program::start(&path).await;
+        let shown = async |program: &Program| -> serde_json::Value {
+            let shown: serde_json::Value =
+                serde_json::from_str(&program.command(&["feed", "--hubs", "--json"]).await).unwrap();
+            shown[0].clone()
+        };
+        let line = until("the hub is spoken to", async || {
+            let line = shown(&program).await;
+            (!line["trouble"].is_null()).then_some(line)
+        });
+        let line = line.await;
+        assert_eq!((line["waiting"].as_u64(), line["told_at"].is_null()), (Some(3), true), "{line}");
+        assert!(line["trouble"].as_str().unwrap().contains("503") && !line["next_at"].is_null(), "{line}");
+        let table = program.command(&["feed", "--hubs"]).await;
+        assert!(table.contains(&hub.url) && table.contains("3 feeds") && table.contains("503"), "{table}");
+        program.signal("KILL").await;
+        program.ended().await;
+        told(&hub);
+        hub.answers(204);
+        let program = Program::start(&path).await;
+        let paths = until("the hub is told", async || {
+            let told = told(&hub);
+            (!told.is_empty()).then_some(told)
+        });
+        assert!(paths.await.contains(&"/feed.rss".to_owned()), "{}", bench.engine);
+        let line = until("it is written down", async || {
+            let line = shown(&program).await;
+            (line["waiting"] == 0).then_some(line)
+        });
+        let line = line.await;
+        assert!(line["trouble"].is_null() && !line["told_at"].is_null() && line["next_at"].is_null(), "{line}");
     }
 }

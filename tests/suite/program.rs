@@ -61,7 +61,8 @@ impl Program {
                 }
             }
         };
-        let web = tokio::time::timeout(PATIENCE, serving).await.unwrap();
+        let web = tokio::time::timeout(PATIENCE, serving).await;
+        let web = web.unwrap_or_else(|_| panic!("it does not serve: {:?}", log.lock().unwrap()));
         let kept = log.clone();
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
