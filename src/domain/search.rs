@@ -17,6 +17,8 @@ use unicode_normalization::UnicodeNormalization as _;
 
 /// Of one text, so many words are taken: PostgreSQL counts no further than 16,383 of them.
 const MOST_OF_TEXT: usize = 15_000;
+/// And so many bytes of words: a `tsvector` holds no more than a megabyte of them, with their places.
+const MOST_BYTES: usize = 640 * 1024;
 /// Of a title, and of all names together.
 const MOST_OF_NAMES: usize = 300;
 /// Of what is looked for, so many characters count,
@@ -54,7 +56,7 @@ impl Findable<'_> {
     pub fn columns(&self) -> [String; 3] {
         self.parts().map(|(text, most, _)| {
             let mut column = String::with_capacity(text.len() * 2);
-            for word in words(&text).take(most) {
+            for word in counted(&text, most) {
                 if !column.is_empty() {
                     column.push(' ');
                 }
@@ -71,7 +73,7 @@ impl Findable<'_> {
         let mut all: Vec<(&str, usize, char)> = Vec::new();
         let mut place = 0;
         for (text, most, weight) in &parts {
-            for word in words(text).take(*most) {
+            for word in counted(text, *most) {
                 place += 1;
                 all.push((word, place, *weight));
             }
@@ -325,6 +327,15 @@ impl Term {
         }
         marks.push(start..end);
     }
+}
+
+/// The words of a text as far as they are stored.
+fn counted(folded: &str, most: usize) -> impl Iterator<Item = &str> {
+    let mut bytes = 0;
+    words(folded).take(most).take_while(move |word| {
+        bytes += word.len();
+        bytes <= MOST_BYTES
+    })
 }
 
 fn pieces(text: &str, marks: &[Range<usize>]) -> Vec<Piece> {

@@ -12,7 +12,7 @@ use super::repair::Repairs;
 use super::shape::document_type;
 use super::tags::{name_of, tag_end};
 use crate::domain::slug::Slug;
-use crate::domain::text::plain_title;
+use crate::domain::text::{cut, plain_title};
 use crate::domain::url::HttpUrl;
 
 /// No list is longer, in bytes; one of 10,000 feeds has some three millions.
@@ -21,6 +21,9 @@ pub const LONGEST: usize = 32 * 1024 * 1024;
 const LONGEST_TAG: usize = 64 * 1024;
 /// So many feeds are taken of a list.
 const MOST: usize = 100_000;
+/// No address is longer, in bytes, and no title, in characters.
+const LONGEST_ADDRESS: usize = 4_096;
+const LONGEST_TITLE: usize = 300;
 /// Folders in folders; deeper ones are their parents.
 const DEEPEST: usize = 16;
 
@@ -196,10 +199,9 @@ impl Scan {
                 "type" => said.kind = words.unwrap_or_default().to_ascii_lowercase(),
                 "xmlurl" => said.feed = words,
                 "htmlurl" => said.site = words,
-                "url" => said.link = words,
+                "url" | "syndicated:url" => said.link = words,
                 "category" => said.category = words,
                 "syndicated:name" => said.name = words.and_then(|name| name.parse().ok()),
-                "syndicated:url" => said.link = words,
                 "syndicated:kind" => said.is_page = words.as_deref() == Some("page"),
                 _ => {}
             }
@@ -219,12 +221,13 @@ impl Scan {
         // The address that a source of ours was configured with says more than the feed that was found there.
         let address = name.as_ref().and(link.clone()).or(feed).or(link).or(site);
         let Some(address) = address else { return false };
-        let title = title.or(text).map(|title| plain_title(&title)).filter(|title| !title.is_empty());
+        let title =
+            title.or(text).map(|title| cut(&plain_title(&title), LONGEST_TITLE)).filter(|title| !title.is_empty());
         let skip = |why: &str| Skipped {
             what: title.clone().unwrap_or_else(|| address.chars().take(200).collect()),
             why: why.to_owned(),
         };
-        if kind == "include" || (kind == "link" && address.to_ascii_lowercase().ends_with(".opml")) {
+        if kind == "include" || (kind == "link" && name.is_none() && address.to_ascii_lowercase().ends_with(".opml")) {
             self.found.skipped.push(skip("another list of feeds: fetch it, and import it by itself"));
             return true;
         }
@@ -273,5 +276,8 @@ fn address_of(text: &str) -> Result<HttpUrl, String> {
         None if !text.contains(':') && text.contains('.') => format!("https://{}", text.trim_start_matches('/')),
         None => text.to_owned(),
     };
+    if meant.len() > LONGEST_ADDRESS {
+        return Err("no address is that long".to_owned());
+    }
     meant.parse::<HttpUrl>().map_err(|why| why.to_string())
 }

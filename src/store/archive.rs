@@ -145,8 +145,9 @@ impl Store {
                       - (SELECT COUNT(*) FROM post p
                          WHERE p.dated_at >= $1 AND p.dated_at < $2 AND (p.standing = 'held' OR p.filtered_by IS NOT NULL)
                            AND p.source_id NOT IN (SELECT id FROM source WHERE removed))
-                      - (SELECT COUNT(*) FROM source s JOIN post p ON p.source_id = s.id
-                         WHERE s.removed AND p.dated_at >= $1 AND p.dated_at < $2)",
+                      - (SELECT COUNT(p.id) FROM source s LEFT JOIN post p
+                             ON p.source_id = s.id AND p.dated_at >= $1 AND p.dated_at < $2
+                         WHERE s.removed)",
             )
             .bind(from.millis())
             .bind(to.millis())
@@ -183,6 +184,8 @@ impl Store {
     /// and their number. Every label of the kind is counted by the index alone, and what no feed shows is
     /// taken off: it costs a walk along the index, and no look at posts that are shown.
     pub async fn label_cloud(&self, kind: LabelKind, limit: u32) -> Result<Vec<(LabelKey, String, u64)>, StoreError> {
+        // LEFT, so that SQLite begins with the few that are hidden; posts without labels come to a
+        // number below zero, and are nothing.
         let rows: Vec<(String, Option<String>, i64)> = each!(&self.reader, |db| {
             sqlx::query_as(
                 "SELECT c.key, (SELECT l.name FROM post_label l WHERE l.kind = $1 AND l.key = c.key
@@ -190,13 +193,13 @@ impl Store {
                  FROM (SELECT t.key AS key, CAST(SUM(t.posts) AS BIGINT) AS posts
                        FROM (SELECT key, COUNT(*) AS posts FROM post_label WHERE kind = $1 GROUP BY key
                              UNION ALL
-                             SELECT l.key, -COUNT(*) FROM post p JOIN post_label l ON l.post_id = p.id AND l.kind = $1
+                             SELECT l.key, -COUNT(*) FROM post p LEFT JOIN post_label l ON l.post_id = p.id AND l.kind = $1
                              WHERE (p.standing = 'held' OR p.filtered_by IS NOT NULL)
                                AND p.source_id NOT IN (SELECT id FROM source WHERE removed)
                              GROUP BY l.key
                              UNION ALL
-                             SELECT l.key, -COUNT(*) FROM source s JOIN post p ON p.source_id = s.id
-                                 JOIN post_label l ON l.post_id = p.id AND l.kind = $1
+                             SELECT l.key, -COUNT(*) FROM source s LEFT JOIN post p ON p.source_id = s.id
+                                 LEFT JOIN post_label l ON l.post_id = p.id AND l.kind = $1
                              WHERE s.removed GROUP BY l.key) t
                        GROUP BY t.key HAVING SUM(t.posts) > 0
                        ORDER BY 2 DESC, 1 LIMIT $2) c",

@@ -203,10 +203,18 @@ async fn whatever_is_typed_is_no_error() {
             write!(text, "w{number} 말{number}글 ").unwrap();
         }
         text.push_str(&"y".repeat(5_000));
+        // As many words as count, each as long as counts, none twice.
+        let long_words: String =
+            (0..16_000).map(|number| format!("{number:0>70} ").chars().rev().collect::<String>()).collect();
         let strange = "a'b\\c\"d\u{e000}f 'x':1A,2B".repeat(20);
-        let entries = vec![written("long", -30, &text), written(&strange, -40, "<p>'\\</p>")];
+        let entries = vec![
+            written("long", -30, &text),
+            written("longest", -35, &long_words),
+            written(&strange, -40, "<p>'\\</p>"),
+        ];
         arrive(&store, "one", at(90), entries).await;
         assert_eq!(found(&store, "w17").await, ["long"], "{}", bench.engine);
+        assert_eq!(found(&store, "longest").await, ["longest"], "{}", bench.engine);
     }
 }
 

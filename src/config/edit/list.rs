@@ -8,6 +8,7 @@ use crate::config::load::files;
 use crate::config::{Config, Environment, secrets};
 use crate::domain::slug::Slug;
 use crate::domain::url::HttpUrl;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use toml_edit::{Array, DocumentMut, Item, Value};
 
@@ -95,7 +96,8 @@ fn written(group: &Group) -> String {
         let comment = comment.map(|title| format!("# {title}\n")).unwrap_or_default();
         let kind = if *is_page { "kind = \"page\"\n" } else { "" };
         let [name, url] = [name.as_str(), url.as_str()].map(|value| Value::from(value).to_string());
-        text.push_str(&format!("\n{comment}[[source]]\nname = {name}\nurl = {url}\n{kind}"));
+        // A string takes whatever is written into it.
+        let _ = write!(text, "\n{comment}[[source]]\nname = {name}\nurl = {url}\n{kind}");
     }
     text
 }
