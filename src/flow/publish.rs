@@ -133,7 +133,7 @@ impl Publisher {
     pub async fn get(&self, document: impl Into<Document>) -> Result<Option<Arc<Packed>>, PublisherError> {
         let document = &document.into();
         if document.is_of_digests() {
-            return self.unkept(document).await;
+            return self.uncounted(document).await;
         }
         let before = self.kept.get(document);
         if let Some(ready) = before.as_ref().filter(|ready| self.is_good(ready)) {
@@ -164,11 +164,30 @@ impl Publisher {
         }
     }
 
-    /// A document whose changes no source counts, rendered anew each time.
-    async fn unkept(&self, document: &Document) -> Result<Option<Arc<Packed>>, PublisherError> {
-        let Some(text) = self.text(document.clone()).await? else { return Ok(None) };
+    /// A document whose changes no source counts: rendered anew each time, and packed when it is another.
+    async fn uncounted(&self, document: &Document) -> Result<Option<Arc<Packed>>, PublisherError> {
+        let known = self.kept.get(document);
+        let text = match (self.text(document.clone()).await, &known) {
+            (Ok(Some(text)), _) => text,
+            (Ok(None), _) => {
+                self.kept.remove(document);
+                return Ok(None);
+            }
+            (Err(error), Some(old)) => {
+                tracing::warn!(%error, document = document.path(), "served as it was rendered last");
+                return Ok(Some(old.packed.clone()));
+            }
+            (Err(error), None) => return Err(error),
+        };
+        if let Some(known) = known.filter(|known| known.packed.digest == packed::digest(&text)) {
+            return Ok(Some(known.packed.clone()));
+        }
         let packed = tokio::task::spawn_blocking(move || Packed::new(text, Timestamp::EPOCH, String::new())).await;
-        Ok(Some(Arc::new(packed.map_err(io::Error::other)??)))
+        let packed = Arc::new(packed.map_err(io::Error::other)??);
+        // Good for no generation, so that it is asked for again.
+        let ready = Ready::new(packed.clone(), 0, None, 0);
+        self.kept.put(document.clone(), ready, self.config.load().http.feed_bytes);
+        Ok(Some(packed))
     }
 
     /// Whether nothing has happened since a document was found to be good.

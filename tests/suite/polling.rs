@@ -474,6 +474,7 @@ async fn a_host_that_asks_for_a_rest_gets_it_from_every_source() {
             world.clock.set(until.plus(MINUTE));
             let reports = world.poller.poll_named(&others, &world.stop, |_| ()).await.unwrap();
             assert!(reports.iter().all(|report| matches!(report.outcome, PollOutcome::Read(_))), "{reports:?}");
+            bench.execute("DELETE FROM post_words").await;
             bench.execute("DELETE FROM post").await;
             bench.execute("DELETE FROM source").await;
         }

@@ -14,6 +14,9 @@ use chrono::Datelike as _;
 /// How many tags, authors and languages are named, those that are used most.
 const NAMED: u32 = 200;
 
+/// How many sources, those with the most posts.
+const SOURCES: usize = 5_000;
+
 impl Archive<'_> {
     /// Months, newsletters, sources, tags, authors and languages, with how many posts each has.
     pub(super) async fn contents(&self) -> Result<Written, PublisherError> {
@@ -29,6 +32,8 @@ impl Archive<'_> {
             count: Some(row.posts),
         });
         let mut sources: Vec<Counted> = sources.collect();
+        sources.sort_unstable_by_key(|source| std::cmp::Reverse(source.count));
+        sources.truncate(SOURCES);
         sources.sort_by_cached_key(|source| source.title.to_lowercase());
         let newsletters = self.config.newsletters.iter().map(|newsletter| Counted {
             title: newsletter.title.clone(),

@@ -10,8 +10,10 @@ use crate::flow::publish::feed::FeedOf;
 use crate::flow::publish::{Page, PublisherError, Written};
 use crate::publish::{SitemapEntry, sitemap, sitemap_index};
 
-/// How many posts one sitemap names; the protocol allows 50,000 addresses.
+/// How many posts one sitemap names.
 const POSTS: u32 = 10_000;
+/// So many addresses may stand in one (protocol 0.9).
+const LISTED: usize = 50_000;
 /// How many tags and authors are worth a visit.
 const LABELS: u32 = 1_000;
 /// How many digests of a newsletter the sitemap names.
@@ -61,6 +63,7 @@ impl Archive<'_> {
                     .push(SitemapEntry { url: address(self.config, &digest.edition), changed: Some(digest.frozen_at) });
             }
         }
+        entries.truncate(LISTED);
         Ok(entries)
     }
 
