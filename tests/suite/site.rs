@@ -279,7 +279,12 @@ async fn the_site_as_files_is_the_site_as_it_is_served() {
         for (name, bytes) in &all {
             let address = format!("/{}", name.strip_suffix("index.html").unwrap_or(name)).replace('&', "%26");
             if let Some(document) = Document::at(&address, None) {
-                assert_eq!(world.page(document).await.unwrap().as_bytes(), bytes, "{}: {name}", bench.engine);
+                assert_eq!(
+                    world.publisher.text(document).await.unwrap().unwrap().as_bytes(),
+                    bytes,
+                    "{}: {name}",
+                    bench.engine
+                );
             }
         }
         let names: BTreeSet<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
