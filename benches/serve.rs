@@ -92,7 +92,7 @@ async fn main() {
 async fn readers(folder: &Path) {
     // Each connection is a file, on both ends.
     if std::env::var_os("BENCH_MANY_FILES").is_none() {
-        let again = "ulimit -n 65536 && BENCH_MANY_FILES=1 exec \"$0\" readers";
+        let again = "ulimit -Sn \"$(ulimit -Hn)\" && BENCH_MANY_FILES=1 exec \"$0\" readers";
         let own = std::env::current_exe().unwrap();
         let done = Command::new("sh").args(["-c", again]).arg(own).status().unwrap();
         assert!(done.success());
