@@ -54,14 +54,13 @@ impl Archive<'_> {
         }
     }
 
-    /// The head of a page in `language`. What it shows is at home on it, unless `head.canonical` says otherwise.
-    fn head(&self, page: &Page, language: Language, heading: String, data: &Value) -> Head {
-        let url = self.url(page);
+    /// The head of the page at `url`, in `language`. What it shows is at home on it, unless `head.canonical` says otherwise.
+    fn head(&self, url: String, language: Language, heading: String, data: &Value) -> Head {
         let site = &self.config.site.title;
-        let key = if *page == Page::Front { "front_about" } else { "page_about" };
+        let values = [("title", heading.as_str()), ("site", site.as_str())];
         Head {
             frame: Frame { language, site: site.clone(), base: self.config.path("") },
-            description: self.renderer.filled(language, key, &[("title", heading.as_str()), ("site", site.as_str())]),
+            description: self.renderer.filled(language, "page_about", &values),
             heading,
             canonical: url.clone(),
             url,

@@ -4,7 +4,6 @@ use super::feed::{FeedKey, FeedOf};
 use super::page::Page;
 use crate::config::Config;
 use crate::domain::digest::Edition;
-use crate::domain::url::HttpUrl;
 use crate::store::Chosen;
 use percent_encoding::percent_decode_str;
 
@@ -54,12 +53,6 @@ impl Document {
             Self::Feed(key) => key.path(),
             Self::Page(page) => page.path(),
         }
-    }
-
-    /// Its address on the web.
-    #[must_use]
-    pub fn url(&self, base: &HttpUrl) -> String {
-        format!("{}/{}", base.as_str().trim_end_matches('/'), self.path())
     }
 
     /// What it is, as `Content-Type` has it.

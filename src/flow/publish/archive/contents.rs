@@ -21,9 +21,9 @@ impl Archive<'_> {
     /// Months, newsletters, sources, tags, authors and languages, with how many posts each has.
     pub(super) async fn contents(&self) -> Result<Written, PublisherError> {
         let language = self.config.site.language;
-        let own = Page::Contents;
-        let mut head =
-            self.head(&own, language, self.renderer.text(language, "contents_heading"), &data::page(self, &own));
+        let url = self.url(&Page::Contents);
+        let data = data::page(self, &url);
+        let mut head = self.head(url, language, self.renderer.text(language, "contents_heading"), &data);
         head.feeds = self.feeds(&FeedOf::Site);
         let rows = self.store.source_rows().await?;
         let sources = rows.into_iter().filter(|row| self.config.source(&row.name).is_some()).map(|row| Counted {

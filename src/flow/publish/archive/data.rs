@@ -25,9 +25,9 @@ pub(super) fn list(archive: &Archive<'_>, page: &Page, posts: &[Post]) -> Value 
     })
 }
 
-/// Any other page.
-pub(super) fn page(archive: &Archive<'_>, page: &Page) -> Value {
-    json!({"@context": "https://schema.org", "@type": "WebPage", "url": archive.url(page), "isPartOf": site(archive)})
+/// Any other page, by its address.
+pub(super) fn page(archive: &Archive<'_>, url: &str) -> Value {
+    json!({"@context": "https://schema.org", "@type": "WebPage", "url": url, "isPartOf": site(archive)})
 }
 
 /// The site, and how to search it.

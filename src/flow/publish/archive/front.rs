@@ -46,7 +46,8 @@ impl Archive<'_> {
         }
         let posts = self.store.posts_of(None, NEWEST, &|_| true).await?;
         let titles = self.titles(posts.iter()).await?;
-        let mut head = self.head(&Page::Front, language, config.site.title.clone(), &data::front(self));
+        let mut head = self.head(self.url(&Page::Front), language, config.site.title.clone(), &data::front(self));
+        head.description = self.renderer.filled(language, "front_about", &[("site", config.site.title.as_str())]);
         head.feeds = self.feeds(&FeedOf::Site);
         let context = IndexContext {
             head,

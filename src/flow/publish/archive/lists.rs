@@ -67,7 +67,7 @@ impl Archive<'_> {
         let own = Page::List(of.clone(), number);
         let titles = self.titles(posts.iter()).await?;
         let language = about.language;
-        let mut head = self.head(&own, language, about.title, &data::list(self, &own, &posts));
+        let mut head = self.head(self.url(&own), language, about.title, &data::list(self, &own, &posts));
         if !about.description.is_empty() {
             head.description.clone_from(&about.description);
         }
@@ -188,7 +188,7 @@ impl Archive<'_> {
         let own = page(number);
         let titles: Titles = self.titles(posts.iter()).await?;
         let heading = self.renderer.month(language, year, month);
-        let mut head = self.head(&own, language, heading, &data::list(self, &own, &posts));
+        let mut head = self.head(self.url(&own), language, heading, &data::list(self, &own, &posts));
         head.feeds = self.feeds(&FeedOf::Site);
         let context = ListContext {
             head,
@@ -231,7 +231,7 @@ impl Archive<'_> {
         let own = page(number);
         let language = newsletter.language;
         let heading = self.renderer.filled(language, "digests_heading", &[("title", &newsletter.title)]);
-        let mut head = self.head(&own, language, heading, &data::page(self, &own));
+        let mut head = self.head(self.url(&own), language, heading, &data::page(self, &self.url(&own)));
         head.feeds = self.feeds(&FeedOf::Newsletter(name.clone()));
         let listed = digests.iter().map(|digest| ListedDigest {
             title: digest.subject.clone(),

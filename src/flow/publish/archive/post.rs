@@ -37,7 +37,7 @@ impl Archive<'_> {
         let own = Page::Post(id);
         let image = entry.content.as_ref().filter(|_| shown == Archived::Full).and_then(picture_of);
         let data = data::post(self, &post, &listed, image.as_deref());
-        let mut head = self.head(&own, language, listed.title.clone(), &data);
+        let mut head = self.head(self.url(&own), language, listed.title.clone(), &data);
         if !listed.excerpt.is_empty() {
             head.description.clone_from(&listed.excerpt);
         }

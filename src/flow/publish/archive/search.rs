@@ -2,9 +2,8 @@
 //! as there are words.
 
 use super::{Archive, data};
-use crate::flow::publish::{Page, PublisherError};
+use crate::flow::publish::PublisherError;
 use crate::render::{Hit, Piece, SearchContext};
-use serde_json::json;
 
 /// How many posts a page shows.
 const SHOWN: usize = 10;
@@ -35,11 +34,9 @@ impl Archive<'_> {
             };
             hits.push(Hit { post: listed, title, snippet: pieces(hit.excerpt) });
         }
-        let heading = self.renderer.text(language, "search_heading");
-        let mut head = self.head(&Page::Contents, language, heading, &json!({}));
-        head.url = self.config.url("/search");
-        head.canonical.clone_from(&head.url);
-        head.data = crate::render::data(&data::page(self, &Page::Contents));
+        let (url, heading) = (self.config.url("/search"), self.renderer.text(language, "search_heading"));
+        let data = data::page(self, &url);
+        let head = self.head(url, language, heading, &data);
         let page = |number: u32| {
             let words = url::form_urlencoded::Serializer::new(String::new())
                 .append_pair("q", query)
