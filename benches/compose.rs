@@ -121,6 +121,7 @@ async fn admit(store: &Store, config: &Config, clock: &Clock) {
                 content: Some(essay(number)),
                 categories: Vec::new(),
                 enclosures: Vec::new(),
+                original: None,
                 also_at: Vec::new(),
             };
             Arriving { fingerprint: fingerprint(&entry), url_key: entry.url.as_ref().map(url_key), entry }

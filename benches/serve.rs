@@ -198,6 +198,7 @@ async fn fill(store: &Store, now: Timestamp, from: usize) {
             content: Some(CleanHtml::sanitise(&format!("<p>{words}</p>"), None)),
             categories: (0..30).map(|tag| format!("tag {}", (number * 30 + tag) % FEEDS)).collect(),
             enclosures: Vec::new(),
+            original: None,
             also_at: Vec::new(),
         }
     };

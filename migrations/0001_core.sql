@@ -53,7 +53,9 @@ CREATE TABLE source (
     -- Raised with every change that a feed of its posts could show.
     revision      BIGINT  NOT NULL DEFAULT 0,
     -- Up to which of those the hubs of our feeds have been given something to be told.
-    told_revision BIGINT  NOT NULL DEFAULT 0
+    told_revision BIGINT  NOT NULL DEFAULT 0,
+    -- What tells its posts apart, as its documents have shown: see `domain::source::Identity`.
+    identity      TEXT    NOT NULL DEFAULT 'guid'
 );
 CREATE INDEX source_due ON source (next_poll_at) WHERE state = 'active' AND NOT removed;
 -- Those that are polled now: a handful.
@@ -142,10 +144,30 @@ CREATE TABLE post (
     first_seen_at BIGINT  NOT NULL,
     changed_at    BIGINT  NOT NULL,
     standing      TEXT    NOT NULL CHECK (standing IN ('seed', 'live', 'held')),
+    -- Why it is held: the flood guard, a newsletter whose posts are reviewed, or a person.
+    held_for      TEXT    CHECK (held_for IN ('flood', 'review', 'editor')),
     -- The rule of its source's filter that hides it; NULL when none does.
     filtered_by   TEXT,
     -- Whether a person let it out: no filter of its source hides it again.
     released      BOOLEAN NOT NULL DEFAULT FALSE,
+    -- Whether a person hid it.
+    hidden        BOOLEAN NOT NULL DEFAULT FALSE,
+    -- Since when its feed lacks it while showing older ones, since when its page is gone, when that is looked at
+    -- next, and when it was taken to be withdrawn. All NULL for nearly every post.
+    missing_since BIGINT,
+    gone_since    BIGINT,
+    check_at      BIGINT,
+    retracted_at  BIGINT,
+    -- Whether feeds, pages and mails may show it.
+    shown         BOOLEAN GENERATED ALWAYS AS
+        (standing <> 'held' AND filtered_by IS NULL AND NOT hidden AND retracted_at IS NULL) STORED,
+    -- The posts that are the same piece in several places have the same number here: that of one of them. NULL when
+    -- it stands in one place only.
+    piece         BIGINT,
+    -- Where it says that its original stands.
+    original      TEXT,
+    -- When its words last changed by more than slips of the pen.
+    corrected_at  BIGINT,
     -- They stand last: SQLite reads along all of a long text to what stands behind it.
     summary       TEXT,
     content       TEXT,
@@ -157,7 +179,62 @@ CREATE INDEX post_by_date ON post (source_id, dated_at);
 CREATE INDEX post_newest ON post (dated_at);
 CREATE INDEX post_live ON post (first_seen_at) WHERE standing = 'live';
 -- What is counted off where all posts are counted: few.
-CREATE INDEX post_hidden ON post (dated_at) WHERE standing = 'held' OR filtered_by IS NOT NULL;
+CREATE INDEX post_hidden ON post (dated_at) WHERE NOT shown;
+-- Copies of one piece, at other sources.
+CREATE INDEX post_at ON post (url_key);
+CREATE INDEX post_of_piece ON post (piece) WHERE piece IS NOT NULL;
+CREATE INDEX post_to_check ON post (check_at) WHERE check_at IS NOT NULL;
+CREATE INDEX post_retracted ON post (retracted_at) WHERE retracted_at IS NOT NULL;
+CREATE INDEX post_corrected ON post (corrected_at) WHERE corrected_at IS NOT NULL;
+
+-- By what other guids and addresses a post was known again, and by which rule (docs/identity.md).
+CREATE TABLE post_alias (
+    source_id BIGINT  NOT NULL REFERENCES source (id),
+    guid      TEXT    NOT NULL,
+    post_id   BIGINT  NOT NULL REFERENCES post (id),
+    url       TEXT,
+    rule      TEXT    NOT NULL,
+    seen_at   BIGINT  NOT NULL,
+    -- A person said that it is another post.
+    apart     BOOLEAN NOT NULL DEFAULT FALSE,
+    PRIMARY KEY (source_id, guid, post_id)
+);
+CREATE INDEX post_alias_of ON post_alias (post_id);
+
+-- Why two posts are one piece, or that a person said they are not. The lower number stands first.
+CREATE TABLE post_tie (
+    post_id  BIGINT  NOT NULL REFERENCES post (id),
+    other_id BIGINT  NOT NULL REFERENCES post (id),
+    rule     TEXT    NOT NULL,
+    -- What was seen, in plain words.
+    evidence TEXT    NOT NULL,
+    apart    BOOLEAN NOT NULL DEFAULT FALSE,
+    tied_at  BIGINT  NOT NULL,
+    PRIMARY KEY (post_id, other_id)
+);
+CREATE INDEX post_tie_of ON post_tie (other_id);
+
+-- The addresses at which a post says that it stands too: its original's, and other places'.
+CREATE TABLE post_place (
+    url_key TEXT   NOT NULL,
+    post_id BIGINT NOT NULL REFERENCES post (id),
+    rule    TEXT   NOT NULL CHECK (rule IN ('original', 'also_at')),
+    PRIMARY KEY (url_key, post_id)
+);
+CREATE INDEX post_place_of ON post_place (post_id);
+
+-- What editors did by hand; rows are added and never changed.
+CREATE TABLE act (
+    id      {ID},
+    at      BIGINT NOT NULL,
+    -- Who was logged in where it was done.
+    editor  TEXT   NOT NULL,
+    verb    TEXT   NOT NULL,
+    post_id BIGINT REFERENCES post (id),
+    -- What else belongs to it, in plain words.
+    detail  TEXT   NOT NULL
+);
+CREATE INDEX act_on ON act (post_id) WHERE post_id IS NOT NULL;
 
 -- What a post says of itself that feeds are made of: its tags, authors and language.
 CREATE TABLE post_label (
@@ -410,6 +487,16 @@ CREATE TABLE passed_over (
     PRIMARY KEY (newsletter, cadence, post_id)
 );
 CREATE INDEX passed_over_of ON passed_over (post_id);
+
+-- Which corrections of posts that were mailed a digest has told of.
+CREATE TABLE correction (
+    newsletter   TEXT   NOT NULL,
+    cadence      TEXT   NOT NULL,
+    post_id      BIGINT NOT NULL REFERENCES post (id),
+    corrected_at BIGINT NOT NULL,
+    digest_id    BIGINT NOT NULL REFERENCES digest (id),
+    PRIMARY KEY (newsletter, cadence, post_id, corrected_at)
+);
 
 -- A mail outside any digest.
 CREATE TABLE letter (

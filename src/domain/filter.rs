@@ -424,6 +424,7 @@ mod tests {
             content: Some(CleanHtml::sanitise(html, None)),
             categories: vec!["Slow  Essays".into(), "편지".into()],
             enclosures: vec![],
+            original: None,
             also_at: vec![],
         }
     }

@@ -58,6 +58,8 @@ pub struct Entry {
     pub categories: Vec<String>,
     /// Files that belong to it.
     pub enclosures: Vec<Enclosure>,
+    /// Where it says that its original stands, when that is another site.
+    pub original: Option<HttpUrl>,
     /// Where else it appeared, as the entry itself says.
     pub also_at: Vec<Place>,
 }

@@ -109,6 +109,7 @@ impl<'a> Page<'a> {
         let lead = head.image.filter(|_| !content.as_str().contains("<img"));
         let mut entry = Entry {
             guid: shortened(url.as_ref().map(ToString::to_string).unwrap_or_default()),
+            original: head.original,
             also_at: also_at(content.as_str()),
             title: head.title.or_else(|| found.as_ref().map(|found| plain_text(&found.title))).unwrap_or_default(),
             authors,

@@ -96,6 +96,7 @@ pub(super) fn read(context: &Context<'_, '_>, element: &Element<'_>) -> (Entry, 
         content,
         categories: categories(element),
         enclosures: files::enclosures(tree, element),
+        original: links::original(tree, element, url.as_ref()),
         also_at,
         url,
     };

@@ -62,6 +62,7 @@ mod tests {
             content: Some(CleanHtml::sanitise(html, None)),
             categories: vec![],
             enclosures: vec![],
+            original: None,
             also_at: vec![],
         };
         let one = fingerprint(&entry("T", "<p>Hello  <b>world</b></p>"));

@@ -1,6 +1,7 @@
 //! What a page says of its article beside the text: its platform's own places
 //! first, then JSON-LD (schema.org), OpenGraph, and older habits of `<meta>`.
 
+use super::links::is_elsewhere;
 use super::platforms::Known;
 use super::text::plain_text;
 use super::url_key::url_key;
@@ -30,6 +31,8 @@ pub(super) struct Head {
     pub(super) language: Option<String>,
     /// Its canonical address, as far as it is on the same site.
     pub(super) url: Option<HttpUrl>,
+    /// Where its original stands, when that is another site (RFC 6596).
+    pub(super) original: Option<HttpUrl>,
     pub(super) tags: Vec<String>,
     /// The lead image.
     pub(super) image: Option<HttpUrl>,
@@ -108,6 +111,7 @@ impl Head {
         let tags = unique(tags.into_iter().map(|tag| tag.trim_start_matches('#').trim().to_owned()));
 
         let canonical = page.select("link[rel~='canonical'][href]").attr("href").map(|href| href.trim().to_owned());
+        let original = canonical.clone().and_then(resolve).filter(|url| is_elsewhere(url, address));
         let canonical = canonical.or_else(|| meta.first(&["og:url"])).and_then(resolve);
         let image = meta.first(&["og:image", "og:image:secure_url", "og:image:url", "twitter:image"]);
         let image = image
@@ -124,6 +128,7 @@ impl Head {
                 .or_else(|| ld.text("description")),
             language: said_language,
             url: canonical.filter(|url| address.is_none_or(|address| stands_for(url, address))),
+            original,
             tags,
             image: image.and_then(resolve),
             is_article: !ld.0.is_empty()

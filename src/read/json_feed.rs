@@ -104,6 +104,7 @@ fn entry(item: &Value, base: Option<&HttpUrl>, feed_authors: &[String]) -> (Entr
         updated: date(item, "date_modified"),
         categories,
         enclosures,
+        original: None,
         also_at: content.as_ref().or(summary.as_ref()).map(|html| also_at(html.as_str())).unwrap_or_default(),
         summary,
         content,

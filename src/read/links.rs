@@ -46,6 +46,17 @@ pub(super) fn page(tree: &Tree<'_>, element: &Element<'_>) -> Option<HttpUrl> {
         .or_else(|| target(tree, element))
 }
 
+/// Where an entry says that its original stands (`rel=canonical`, RFC 6596), when that is another site.
+pub(super) fn original(tree: &Tree<'_>, element: &Element<'_>, own: Option<&HttpUrl>) -> Option<HttpUrl> {
+    related(element, "canonical").find_map(|link| target(tree, link)).filter(|url| is_elsewhere(url, own))
+}
+
+/// Whether an address can be that of an original: another site's page, and not its front page.
+pub(super) fn is_elsewhere(url: &HttpUrl, own: Option<&HttpUrl>) -> bool {
+    let host = |url: &HttpUrl| url.host().trim_start_matches("www.").to_owned();
+    url.as_url().path() != "/" && own.is_some_and(|own| host(own) != host(url))
+}
+
 /// The address of an entry, which may also stand in its `guid` or `id`, or be
 /// where its content is.
 pub(super) fn of_entry(tree: &Tree<'_>, element: &Element<'_>, id: Option<&str>) -> Option<HttpUrl> {

@@ -290,7 +290,7 @@ async fn update_post(tx: &mut Tx, id: PostId, arriving: &Arriving, now: Timestam
         sqlx::query(
             "UPDATE post SET url = $2, url_key = $3, title = $4, authors = $5, updated_at = $6, summary = $7,
                  content = $8, categories = $9, enclosures = $10, also_at = $11, fingerprint = $12, changed_at = $13,
-                 published_at = COALESCE(published_at, $14), language = $15
+                 published_at = COALESCE(published_at, $14), language = $15, original = $16
              WHERE id = $1",
         )
         .bind(id.0)
@@ -308,6 +308,7 @@ async fn update_post(tx: &mut Tx, id: PostId, arriving: &Arriving, now: Timestam
         .bind(now.millis())
         .bind(entry.published.map(Timestamp::millis))
         .bind(&entry.language)
+        .bind(entry.original.as_ref().map(HttpUrl::as_str))
         .execute(&mut **db)
         .await
         .map(drop)
@@ -325,10 +326,11 @@ async fn refresh_post(tx: &mut Tx, id: PostId, arriving: &Arriving) -> Result<bo
     let changed = each!(tx, |db| {
         sqlx::query(
             "UPDATE post SET url = $2, url_key = $3, title = $4, authors = $5, updated_at = $6, summary = $7,
-                 content = $8, categories = $9, enclosures = $10, also_at = $11, language = $12
+                 content = $8, categories = $9, enclosures = $10, also_at = $11, language = $12, original = $13
              WHERE id = $1 AND (url IS DISTINCT FROM $2 OR url_key IS DISTINCT FROM $3 OR title <> $4 OR authors <> $5
                  OR updated_at IS DISTINCT FROM $6 OR summary IS DISTINCT FROM $7 OR content IS DISTINCT FROM $8
-                 OR categories <> $9 OR enclosures <> $10 OR also_at <> $11 OR language IS DISTINCT FROM $12)",
+                 OR categories <> $9 OR enclosures <> $10 OR also_at <> $11 OR language IS DISTINCT FROM $12
+                 OR original IS DISTINCT FROM $13)",
         )
         .bind(id.0)
         .bind(entry.url.as_ref().map(HttpUrl::as_str))
@@ -342,6 +344,7 @@ async fn refresh_post(tx: &mut Tx, id: PostId, arriving: &Arriving) -> Result<bo
         .bind(&enclosures)
         .bind(&also_at)
         .bind(&entry.language)
+        .bind(entry.original.as_ref().map(HttpUrl::as_str))
         .execute(&mut **db)
         .await
         .map(|done| done.rows_affected())

@@ -88,7 +88,7 @@ impl Store {
         let older: Option<NeighbourRow> = each!(&self.reader, |db| {
             sqlx::query_as(
                 "SELECT id, title, dated_at FROM post
-                 WHERE source_id = $1 AND (dated_at, id) < ($2, $3) AND standing <> 'held' AND filtered_by IS NULL
+                 WHERE source_id = $1 AND (dated_at, id) < ($2, $3) AND shown
                  ORDER BY dated_at DESC, id DESC LIMIT 1",
             )
             .bind(post.source.0)
@@ -100,7 +100,7 @@ impl Store {
         let newer: Option<NeighbourRow> = each!(&self.reader, |db| {
             sqlx::query_as(
                 "SELECT id, title, dated_at FROM post
-                 WHERE source_id = $1 AND (dated_at, id) > ($2, $3) AND standing <> 'held' AND filtered_by IS NULL
+                 WHERE source_id = $1 AND (dated_at, id) > ($2, $3) AND shown
                  ORDER BY dated_at, id LIMIT 1",
             )
             .bind(post.source.0)
@@ -123,7 +123,7 @@ impl Store {
         let rows: Vec<PostRow> = each!(&self.reader, |db| {
             sqlx::query_as(select_posts!(
                 "WHERE p.dated_at >= $1 AND p.dated_at < $2
-                   AND p.standing <> 'held' AND p.filtered_by IS NULL AND NOT s.removed
+                   AND p.shown AND NOT s.removed
                  ORDER BY p.dated_at DESC, p.id DESC LIMIT $3 OFFSET $4"
             ))
             .bind(from.millis())
@@ -143,7 +143,7 @@ impl Store {
             sqlx::query_as(
                 "SELECT (SELECT COUNT(*) FROM post WHERE dated_at >= $1 AND dated_at < $2)
                       - (SELECT COUNT(*) FROM post p
-                         WHERE p.dated_at >= $1 AND p.dated_at < $2 AND (p.standing = 'held' OR p.filtered_by IS NOT NULL)
+                         WHERE p.dated_at >= $1 AND p.dated_at < $2 AND NOT p.shown
                            AND p.source_id NOT IN (SELECT id FROM source WHERE removed))
                       - (SELECT COUNT(p.id) FROM source s LEFT JOIN post p
                              ON p.source_id = s.id AND p.dated_at >= $1 AND p.dated_at < $2
@@ -162,7 +162,7 @@ impl Store {
         let first: Option<(i64,)> = each!(&self.reader, |db| {
             sqlx::query_as(
                 "SELECT p.dated_at FROM post p JOIN source s ON s.id = p.source_id
-                 WHERE p.standing <> 'held' AND p.filtered_by IS NULL AND NOT s.removed
+                 WHERE p.shown AND NOT s.removed
                  ORDER BY p.dated_at LIMIT 1",
             )
             .fetch_optional(db)
@@ -171,7 +171,7 @@ impl Store {
         let last: Option<(i64,)> = each!(&self.reader, |db| {
             sqlx::query_as(
                 "SELECT p.dated_at FROM post p JOIN source s ON s.id = p.source_id
-                 WHERE p.standing <> 'held' AND p.filtered_by IS NULL AND NOT s.removed
+                 WHERE p.shown AND NOT s.removed
                  ORDER BY p.dated_at DESC LIMIT 1",
             )
             .fetch_optional(db)
@@ -194,7 +194,7 @@ impl Store {
                        FROM (SELECT key, COUNT(*) AS posts FROM post_label WHERE kind = $1 GROUP BY key
                              UNION ALL
                              SELECT l.key, -COUNT(*) FROM post p LEFT JOIN post_label l ON l.post_id = p.id AND l.kind = $1
-                             WHERE (p.standing = 'held' OR p.filtered_by IS NOT NULL)
+                             WHERE NOT p.shown
                                AND p.source_id NOT IN (SELECT id FROM source WHERE removed)
                              GROUP BY l.key
                              UNION ALL
@@ -232,7 +232,7 @@ impl Store {
             sqlx::query_as(
                 "SELECT id FROM post
                  WHERE source_id = (SELECT id FROM source WHERE name = $1 AND NOT removed) AND id > $2
-                   AND standing <> 'held' AND filtered_by IS NULL
+                   AND shown
                  ORDER BY id LIMIT $3",
             )
             .bind(source.as_str())
@@ -250,7 +250,7 @@ impl Store {
             sqlx::query_as(
                 "SELECT l.key, COUNT(*), CAST(SUM(p.id) AS BIGINT), MAX(p.changed_at)
                  FROM post_label l JOIN post p ON p.id = l.post_id JOIN source s ON s.id = p.source_id
-                 WHERE l.kind = $1 AND p.standing <> 'held' AND p.filtered_by IS NULL AND NOT s.removed
+                 WHERE l.kind = $1 AND p.shown AND NOT s.removed
                  GROUP BY l.key ORDER BY l.key",
             )
             .bind(kind.as_str())
@@ -279,7 +279,7 @@ impl Store {
         let rows: Vec<(i64, i64)> = each!(&self.reader, |db| {
             sqlx::query_as(
                 "SELECT p.id, p.changed_at FROM post p JOIN source s ON s.id = p.source_id
-                 WHERE p.id > $1 AND p.standing <> 'held' AND p.filtered_by IS NULL AND NOT s.removed
+                 WHERE p.id > $1 AND p.shown AND NOT s.removed
                  ORDER BY p.id LIMIT $2",
             )
             .bind(id.map_or(0, |id| id.0))

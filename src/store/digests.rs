@@ -164,7 +164,7 @@ impl Store {
         let rows: Vec<(i64, String)> = each!(&self.reader, |db| {
             sqlx::query_as(
                 "SELECT p.id, s.name FROM post p JOIN source s ON s.id = p.source_id
-                 WHERE p.standing = 'live' AND p.filtered_by IS NULL AND p.first_seen_at >= $1
+                 WHERE p.standing = 'live' AND p.shown AND p.first_seen_at >= $1
                    AND (p.changed_at <= $2 OR p.first_seen_at <= $3)
                    AND NOT EXISTS (SELECT 1 FROM digest_post d
                                    WHERE d.newsletter = $4 AND d.cadence = $5 AND d.post_id = p.id)

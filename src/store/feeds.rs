@@ -31,7 +31,7 @@ macro_rules! of_block {
             " ORDER BY 1 LIMIT ",
             $count,
             ") b ON b.id = p.id
-             WHERE p.standing <> 'held' AND p.filtered_by IS NULL AND NOT s.removed
+             WHERE p.shown AND NOT s.removed
              ORDER BY p.dated_at DESC, p.id DESC"
         )
     };
@@ -138,7 +138,7 @@ impl Store {
         let rows: Vec<PostRow> = each!(&self.reader, |db| {
             sqlx::query_as(select_posts!(
                 "JOIN post_label l ON l.post_id = p.id AND l.kind = $1 AND l.key = $2
-                 WHERE p.standing <> 'held' AND p.filtered_by IS NULL AND NOT s.removed
+                 WHERE p.shown AND NOT s.removed
                  ORDER BY l.dated_at DESC, p.id DESC LIMIT $3"
             ))
             .bind(kind.as_str())

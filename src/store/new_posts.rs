@@ -63,7 +63,7 @@ async fn insert_some(
         let mut insert = QueryBuilder::new(
             "INSERT INTO post (source_id, guid, url, url_key, title, authors, published_at, updated_at, dated_at,
                  summary, content, categories, enclosures, also_at, fingerprint, first_seen_at, changed_at, standing,
-                 filtered_by, language) ",
+                 filtered_by, language, original) ",
         );
         insert.push_values(lists, |mut row, (fresh, standing, [authors, categories, enclosures, also_at])| {
             let entry = &fresh.arriving.entry;
@@ -86,7 +86,8 @@ async fn insert_some(
                 .push_bind(now.millis())
                 .push_bind(standing.as_str())
                 .push_bind(fresh.filtered.as_ref().map(Reason::as_str))
-                .push_bind(&entry.language);
+                .push_bind(&entry.language)
+                .push_bind(entry.original.as_ref().map(HttpUrl::as_str));
         });
         insert.push(" RETURNING guid, id").build_query_as().fetch_all(&mut **db).await
     })?;

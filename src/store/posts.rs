@@ -43,6 +43,7 @@ pub(super) struct PostRow {
     content: Option<String>,
     categories: String,
     enclosures: String,
+    original: Option<String>,
     also_at: String,
     fingerprint: String,
     first_seen_at: i64,
@@ -56,7 +57,7 @@ macro_rules! select_posts {
     ($rest:expr) => {
         concat!(
             "SELECT p.id, p.source_id, s.name AS source_name, s.language AS source_language, p.guid, p.url, p.title, p.authors, p.language, p.published_at,
-                    p.dated_at, p.updated_at, p.summary, p.content, p.categories, p.enclosures, p.also_at, p.fingerprint,
+                    p.dated_at, p.updated_at, p.summary, p.content, p.categories, p.enclosures, p.original, p.also_at, p.fingerprint,
                     p.first_seen_at, p.changed_at, p.standing, p.filtered_by
              FROM post p JOIN source s ON s.id = p.source_id ",
             $rest
@@ -87,6 +88,7 @@ impl TryFrom<PostRow> for Post {
                 content: row.content.map(CleanHtml::from_store),
                 categories: from_json(&row.categories)?,
                 enclosures: from_json(&row.enclosures)?,
+                original: row.original.and_then(|url| url.parse().ok()),
                 also_at: from_json(&row.also_at)?,
             },
             fingerprint: row.fingerprint,
@@ -154,7 +156,7 @@ impl Store {
         let Some(names) = names else {
             return Ok(each!(&self.reader, |db| {
                 sqlx::query_as(select_posts!(
-                    "WHERE p.standing <> 'held' AND p.filtered_by IS NULL AND NOT s.removed
+                    "WHERE p.shown AND NOT s.removed
                        AND (p.dated_at < $1 OR (p.dated_at = $1 AND p.id < $2))
                      ORDER BY p.dated_at DESC, p.id DESC LIMIT $3"
                 ))
@@ -169,7 +171,7 @@ impl Store {
         let name = |at: usize| names.get(at).or(names.last()).map_or("", Slug::as_str);
         Ok(each!(&self.reader, |db| {
             sqlx::query_as(select_posts!(
-                "WHERE p.standing <> 'held' AND p.filtered_by IS NULL
+                "WHERE p.shown
                    AND s.name IN ($1, $2, $3, $4, $5, $6, $7, $8)
                    AND (p.dated_at < $9 OR (p.dated_at = $9 AND p.id < $10))
                  ORDER BY p.dated_at DESC, p.id DESC LIMIT $11"

@@ -81,7 +81,7 @@ impl Store {
                 sqlx::query_as(
                     "SELECT p.id, bm25(post_words, 10.0, 5.0, 1.0), p.dated_at
                      FROM post_words CROSS JOIN post p ON p.id = post_words.rowid CROSS JOIN source s ON s.id = p.source_id
-                     WHERE post_words MATCH $1 AND p.standing <> 'held' AND p.filtered_by IS NULL AND NOT s.removed
+                     WHERE post_words MATCH $1 AND p.shown AND NOT s.removed
                      ORDER BY post_words.rowid DESC LIMIT $2",
                 )
                 .bind(query.for_sqlite())
@@ -96,7 +96,7 @@ impl Store {
                      FROM (SELECT p.id, p.dated_at, w.words FROM post_words w JOIN post p ON p.id = w.post_id
                                JOIN source s ON s.id = p.source_id
                            WHERE w.words @@ $1::text::tsquery
-                             AND p.standing <> 'held' AND p.filtered_by IS NULL AND NOT s.removed
+                             AND p.shown AND NOT s.removed
                            ORDER BY w.post_id DESC LIMIT $2 OFFSET 0) c",
                 )
                 .bind(query.for_postgres())

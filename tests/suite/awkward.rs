@@ -178,6 +178,7 @@ fn post(number: usize, seeded: &mut Seeded) -> Entry {
         content: if number % 19 == 8 { None } else { html(&text) },
         categories,
         enclosures: files.collect(),
+        original: None,
         also_at: if number % 7 == 2 {
             vec![Place {
                 name: word.to_owned(),

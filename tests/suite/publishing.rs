@@ -67,6 +67,7 @@ fn entry(guid: &str, title: &str) -> Entry {
             media_type: Some("audio/mpeg".to_owned()),
             length: Some(1234),
         }],
+        original: None,
         also_at: vec![Place { name: "The Post".to_owned(), url: Some(url("https://post.example.net/1")) }],
     }
 }
@@ -444,6 +445,7 @@ fn a_feed_without_posts_and_a_post_without_anything_are_valid() {
         content: None,
         categories: Vec::new(),
         enclosures: Vec::new(),
+        original: None,
         also_at: Vec::new(),
     };
     for format in Format::ALL {

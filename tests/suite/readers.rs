@@ -52,6 +52,7 @@ fn entries() -> Vec<Entry> {
         content: None,
         categories: Vec::new(),
         enclosures: Vec::new(),
+        original: None,
         also_at: Vec::new(),
     };
     vec![
@@ -70,6 +71,7 @@ fn entries() -> Vec<Entry> {
                 file("https://blog.example.com/a.mp3?x=1&y=2", Some("audio/mpeg"), Some(1_234_567_890_123)),
                 file("https://blog.example.com/%EA%B8%80.pdf", Some("application/pdf"), Some(1)),
             ],
+            original: None,
             also_at: vec![Place {
                 name: "The \"Post\" & 신문".to_owned(),
                 url: "https://post.example.net/1?a=1&b=2".parse().ok(),

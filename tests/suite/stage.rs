@@ -179,6 +179,7 @@ pub(crate) fn arrival(titles: &[&str], now: Timestamp) -> Arrival {
             content: None,
             categories: Vec::new(),
             enclosures: Vec::new(),
+            original: None,
             also_at: Vec::new(),
         };
         Arriving { fingerprint: fingerprint(&entry), url_key: entry.url.as_ref().map(url_key), entry }

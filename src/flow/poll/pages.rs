@@ -247,6 +247,7 @@ fn fill(entry: &mut Entry, page: Entry) {
     entry.content = page.content;
     entry.summary = entry.summary.take().or(page.summary);
     entry.also_at = page.also_at;
+    entry.original = page.original.or(entry.original.take());
     entry.published = entry.published.or(page.published);
     entry.updated = entry.updated.or(page.updated);
     entry.language = entry.language.take().or(page.language);

@@ -94,6 +94,7 @@ pub(super) fn read(block: &NodeRef<'_>, fields: &Fields<'_>, page: &Page<'_>) ->
         content: None,
         categories: Vec::new(),
         enclosures: Vec::new(),
+        original: None,
         also_at: Vec::new(),
     };
     Some((entry, RawHtml { summary: raw, content: None }))

@@ -100,6 +100,7 @@ fn post(object: &Map<String, Value>, page: &Page<'_>) -> Option<Listed> {
         content: None,
         categories: Vec::new(),
         enclosures: Vec::new(),
+        original: None,
         also_at: Vec::new(),
     };
     Some((entry, RawHtml { summary: raw, content: None }))
