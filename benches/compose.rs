@@ -140,6 +140,7 @@ async fn admit(store: &Store, config: &Config, clock: &Clock) {
             channels: Vec::new(),
             seed: Seed::None,
             filter: Filter::default(),
+            review: false,
             next_poll_at: now,
         };
         let source = "blog".parse().unwrap();

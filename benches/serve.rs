@@ -221,6 +221,7 @@ async fn fill(store: &Store, now: Timestamp, from: usize) {
         channels: Vec::new(),
         seed: Seed::None,
         filter: Filter::default(),
+        review: false,
         next_poll_at: now.plus(Duration::from_hours(24)),
     };
     store.admit(claim, arrival, now).await.unwrap();

@@ -33,6 +33,11 @@ impl Setting {
         Config::load(&self.path, &self.environment, &self.chance)
     }
 
+    /// Who is logged in, also behind `sudo`.
+    pub(super) fn editor(&self) -> &str {
+        ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| self.environment.get(name)).unwrap_or("unknown")
+    }
+
     /// Loads the configuration and opens its database.
     pub async fn open(&self) -> anyhow::Result<(Config, Store)> {
         let config = self.config()?;

@@ -192,7 +192,7 @@ fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: 
         .filter_map(|table| {
             let (newsletter, named) = newsletter::newsletter(table, site.as_ref().map(|site| &site.site));
             check_listed(&named.listed, &names, faults);
-            for Located { spot, value } in named.in_topics.iter().filter(|named| !names.contains(&named.value.as_str()))
+            for Located { spot, value } in named.elsewhere.iter().filter(|named| !names.contains(&named.value.as_str()))
             {
                 faults.add(spot, format_args!("there is no source `{value}`"));
             }

@@ -25,8 +25,8 @@ struct Usual<'a> {
 pub(super) struct Named {
     /// In its own list.
     pub(super) listed: Vec<Located<String>>,
-    /// In its topics.
-    pub(super) in_topics: Vec<Located<String>>,
+    /// In its topics, and among those that it prefers.
+    pub(super) elsewhere: Vec<Located<String>>,
 }
 
 /// `[[newsletter]]`, and the sources that it lists.
@@ -39,6 +39,9 @@ pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<N
     let templates = site.and_then(|site| site.templates.as_deref());
     let language = spoken(table.faults(), language, templates);
     let listed = table.texts("sources");
+    let preferred = table.texts("prefer").map(|list| list.value).unwrap_or_default();
+    let preferred: Vec<_> =
+        preferred.into_iter().map(|item| Located { spot: item.spot, value: item.value.to_owned() }).collect();
     if let Some(list) = listed.as_ref().filter(|list| list.value.is_empty()) {
         table.faults().add_hint(&list.spot, "takes no source", "leave `sources` out to take all of them");
     }
@@ -63,6 +66,8 @@ pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<N
     let welcome = table.flag("welcome").unwrap_or_default();
     let goodbye = table.flag("goodbye").unwrap_or(true);
     let web = table.flag("web").unwrap_or(true);
+    let review_posts = table.flag("review_posts").unwrap_or_default();
+    let corrections = table.flag("corrections").unwrap_or_default();
     let filter = filter(&mut table);
     table.finish();
     let listed = listed.map(|list| {
@@ -75,7 +80,10 @@ pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<N
         language: language.unwrap_or(site.language),
         // A name that is no slug is no source's either, and is said to be unknown.
         sources: listed.as_ref().map(|list| list.iter().filter_map(|item| item.value.parse().ok()).collect()),
+        prefer: preferred.iter().filter_map(|item| item.value.parse().ok()).collect(),
         filter,
+        review_posts,
+        corrections,
         cadences,
         topics,
         timezone: zone,
@@ -90,7 +98,8 @@ pub(super) fn newsletter(mut table: Table<'_>, site: Option<&Site>) -> (Option<N
         goodbye,
         web,
     });
-    (newsletter, Named { listed: listed.unwrap_or_default(), in_topics: named })
+    let elsewhere = named.into_iter().chain(preferred).collect();
+    (newsletter, Named { listed: listed.unwrap_or_default(), elsewhere })
 }
 
 /// `commercial` and `contact`: the one makes the other a duty.

@@ -3,6 +3,7 @@
 use super::composition::{Composition, Deliver, Topic};
 use super::filter::Filter;
 use super::language::Language;
+use super::piece::Scope;
 use super::schedule::Schedule;
 use super::slug::Slug;
 use super::time::Timestamp;
@@ -11,6 +12,7 @@ use chrono_tz::Tz;
 use std::time::Duration;
 
 /// A newsletter as configured.
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own in the configuration")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Newsletter {
     /// Its name, unique in the configuration; stands in URLs and `List-Id`.
@@ -23,8 +25,14 @@ pub struct Newsletter {
     pub language: Language,
     /// The names of its sources; `None` is all of them, later ones included.
     pub sources: Option<Vec<Slug>>,
+    /// Whose copy of a piece that stands at several of them is the original, the first one first; of others the earliest is.
+    pub prefer: Vec<Slug>,
     /// Which of their posts it takes.
     pub filter: Filter,
+    /// Whether new posts of its sources wait until an editor lets them out.
+    pub review_posts: bool,
+    /// Whether a digest tells of posts that were corrected after they were mailed.
+    pub corrections: bool,
     /// How often it is mailed, by name, in the configuration's order. The first
     /// is what the form proposes.
     pub cadences: Vec<Cadence>,
@@ -80,6 +88,12 @@ pub struct Commercial {
 }
 
 impl Newsletter {
+    /// Among which posts it shows a piece once.
+    #[must_use]
+    pub fn scope(&self) -> Scope<'_> {
+        Scope { sources: self.sources.as_deref(), prefer: &self.prefer }
+    }
+
     /// Whether `source` feeds this newsletter.
     #[must_use]
     pub fn takes(&self, source: &Slug) -> bool {

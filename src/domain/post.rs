@@ -3,6 +3,7 @@
 use super::filter::{Filter, Reason};
 use super::html::CleanHtml;
 use super::id::{PostId, SourceId};
+use super::piece::Appearance;
 use super::slug::Slug;
 use super::time::Timestamp;
 use super::url::HttpUrl;
@@ -126,8 +127,16 @@ pub struct Post {
     pub changed: Timestamp,
     /// Whether it may be mailed, and why not.
     pub standing: Standing,
+    /// Why it is held, where it is.
+    pub held_for: Option<HeldFor>,
     /// The rule of its source's filter that hides it: stored, neither shown nor mailed.
     pub filtered_by: Option<String>,
+    /// Whether a person hid it.
+    pub hidden: bool,
+    /// When its author was taken to have withdrawn it.
+    pub retracted: Option<Timestamp>,
+    /// The same piece at other sources, as far as it may be shown.
+    pub appearances: Vec<Appearance>,
 }
 
 impl Post {
@@ -141,6 +150,12 @@ impl Post {
     #[must_use]
     pub fn language(&self) -> Option<&str> {
         self.entry.language.as_deref().or(self.source_language.as_deref())
+    }
+
+    /// Whether feeds, pages and mails may show it.
+    #[must_use]
+    pub fn is_shown(&self) -> bool {
+        self.standing != Standing::Held && self.filtered_by.is_none() && !self.hidden && self.retracted.is_none()
     }
 
     /// Why a filter leaves it out, if it does; its age is that at first sight.
@@ -158,8 +173,43 @@ pub enum Standing {
     Seed,
     /// New since then: in the feeds, and mailed.
     Live,
-    /// Kept back by the flood guard (P2): neither, until a person decides.
+    /// Kept back: neither, until a person decides.
     Held,
+}
+
+/// Why a post is kept back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HeldFor {
+    /// Many posts came at once that look like old ones (P2).
+    Flood,
+    /// A newsletter wants its posts approved.
+    Review,
+    /// A person held it.
+    Editor,
+}
+
+impl HeldFor {
+    /// The word in the database and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Flood => "flood",
+            Self::Review => "review",
+            Self::Editor => "editor",
+        }
+    }
+}
+
+impl std::str::FromStr for HeldFor {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Flood, Self::Review, Self::Editor]
+            .into_iter()
+            .find(|why| why.as_str() == text)
+            .ok_or_else(|| format!("unknown reason to hold a post `{text}`"))
+    }
 }
 
 impl Standing {

@@ -49,21 +49,20 @@ pub fn meant(domain: &str) -> Option<&'static str> {
     }
     BIG.into_iter().find(|big| {
         let Some((right, end)) = big.split_once('.') else { return false };
-        let name_fits = name == right || (right.len() >= LEAST_NAME && one_slip(name, right));
+        let name_fits = name == right || (right.len() >= LEAST_NAME && one_slip(name.as_bytes(), right.as_bytes()));
         // Two letters are a country's; a slip there is another country.
-        let ending_fits = ending == end || (end.len() > 2 && one_slip(ending, end));
+        let ending_fits = ending == end || (end.len() > 2 && one_slip(ending.as_bytes(), end.as_bytes()));
         name_fits && ending_fits
     })
 }
 
 /// Whether one letter too many, too few or wrong, or two that changed places,
 /// make the difference.
-fn one_slip(typed: &str, right: &str) -> bool {
-    let (typed, right) = (typed.as_bytes(), right.as_bytes());
+pub(super) fn one_slip<T: PartialEq>(typed: &[T], right: &[T]) -> bool {
     let before = typed.iter().zip(right).take_while(|(a, b)| a == b).count();
     let (typed, right) = (typed.get(before..).unwrap_or_default(), right.get(before..).unwrap_or_default());
     let behind = typed.iter().rev().zip(right.iter().rev()).take_while(|(a, b)| a == b).count();
-    let left = |bytes: &[u8]| bytes.len().saturating_sub(behind);
+    let left = |letters: &[T]| letters.len().saturating_sub(behind);
     match (left(typed), left(right)) {
         (0, 0) => false,
         (0 | 1, 0 | 1) => true,
@@ -128,7 +127,8 @@ mod tests {
         fn one_letter_more_is_one_slip(word in "[a-z]{1,12}", at in 0..13_usize, letter in "[a-z]") {
             let mut more = word.clone();
             more.insert_str(at.min(word.len()), &letter);
-            assert!(one_slip(&more, &word) && one_slip(&word, &more), "{more} {word}");
+            let (longer, shorter) = (more.as_bytes(), word.as_bytes());
+            assert!(one_slip(longer, shorter) && one_slip(shorter, longer), "{more} {word}");
         }
     }
 }

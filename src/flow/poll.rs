@@ -268,6 +268,10 @@ impl Poller {
             harvest,
             seed: source.seed,
             filter: source.filter.clone(),
+            review: config
+                .newsletters
+                .iter()
+                .any(|newsletter| newsletter.review_posts && newsletter.takes(&source.name)),
         };
         let admitted = self.store.admit(claim, arrival, self.clock.now()).await?;
         if let Some(push) = concealed

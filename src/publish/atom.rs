@@ -74,16 +74,16 @@ fn write_entry(channel: &Channel, item: &Item<'_>) -> Entry {
         length: file.length.filter(|length| *length > 0).map(|length| length.to_string()),
         ..link("enclosure", &uris::address(&file.url), media_type(file))
     }));
-    links.extend(entry.also_at.iter().filter_map(|place| {
+    links.extend(item.post.also_at().iter().filter_map(|place| {
         let url = place.url.as_ref()?;
         let name = Some(legal(&place.name).into_owned()).filter(|name| !name.trim().is_empty());
         Some(Link { title: name, ..link("related", &uris::address(url), None) })
     }));
-    let html = if channel.full { content(item.post) } else { short(item.post) };
+    let html = if channel.full { content(channel, item.post) } else { short(item.post) };
     let html = html.filter(|html| !html.trim().is_empty());
     Entry {
         title: title(item.post).map_or_else(|| Text::plain(NOTHING), |title| Text::plain(title.into_owned())),
-        id: identity(channel, item.post),
+        id: identity(channel, item),
         updated: instant(apart(item.post)),
         published: Some(instant(item.post.date().whole_seconds())),
         authors: named(&entry.authors).map(|name| Person { name: name.into_owned(), ..Person::default() }).collect(),

@@ -45,7 +45,7 @@ fn write_item(channel: &Channel, item: &Item<'_>) -> Value {
     let mut set = |key: &str, value: Value| {
         out.insert(key.to_owned(), value);
     };
-    set("id", identity(channel, item.post).into());
+    set("id", identity(channel, item).into());
     if let Some(url) = &entry.url {
         set("url", uris::address(url).into());
     }
@@ -53,7 +53,7 @@ fn write_item(channel: &Channel, item: &Item<'_>) -> Value {
         set("title", title.into());
     }
     // An item must have content_html or content_text.
-    let text = if channel.full { content(item.post) } else { short(item.post) };
+    let text = if channel.full { content(channel, item.post) } else { short(item.post) };
     set("content_html", text.unwrap_or_default().into());
     if let Some(url) = picture(item.post) {
         set("image", url.into());

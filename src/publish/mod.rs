@@ -16,6 +16,7 @@ pub use opml::{Followed, write_list};
 
 use crate::domain::html::CleanHtml;
 use crate::domain::language::Language;
+use crate::domain::piece::Scope;
 use crate::domain::post::Post;
 use crate::domain::text::{cut, escape, plain_text};
 use crate::domain::time::Timestamp;
@@ -121,6 +122,8 @@ pub struct Channel {
     pub copyright: Option<String>,
     /// Who announces its changes (WebSub).
     pub hubs: Vec<HttpUrl>,
+    /// What stands before the other places of a piece, below its text; empty when these are not named there.
+    pub also_at: String,
 }
 
 impl Channel {
@@ -140,6 +143,7 @@ impl Channel {
             icon: None,
             copyright: None,
             hubs: Vec::new(),
+            also_at: String::new(),
         }
     }
 }
@@ -187,6 +191,8 @@ pub struct Item<'a> {
     pub post: &'a Post,
     /// The feed it came from.
     pub origin: Option<&'a Origin>,
+    /// Among which posts its piece is shown once.
+    pub scope: Scope<'a>,
 }
 
 /// A feed that was followed (RSS 2.0 `source`).
@@ -207,7 +213,7 @@ pub struct PublishError(Format, String);
 /// the first is written: readers take them for one (RFC 4287 section 4.1.1).
 pub fn write(format: Format, channel: &Channel, items: &[Item<'_>]) -> Result<String, PublishError> {
     let mut seen = HashSet::new();
-    let items: Vec<Item<'_>> = items.iter().copied().filter(|item| seen.insert(identity(channel, item.post))).collect();
+    let items: Vec<Item<'_>> = items.iter().copied().filter(|item| seen.insert(identity(channel, item))).collect();
     match format {
         Format::Rss => rss::write(channel, &items),
         Format::Atom => atom::write(channel, &items),
@@ -241,9 +247,10 @@ fn item_updated(post: &Post) -> Timestamp {
     if post.changed > post.first_seen { post.changed } else { post.date() }
 }
 
-/// The identity of a post.
-fn identity(channel: &Channel, post: &Post) -> String {
-    uris::identity(channel.self_url.host(), &post.source_name, &post.entry.guid)
+/// The identity of a post, or of its piece.
+fn identity(channel: &Channel, item: &Item<'_>) -> String {
+    let (source, guid) = item.post.identity_in(&item.scope);
+    uris::identity(channel.self_url.host(), source, guid)
 }
 
 /// The language, where it is a BCP 47 tag: feeds declare anything.
@@ -287,9 +294,25 @@ fn legal(text: &str) -> Cow<'_, str> {
 }
 
 /// The text in full, or the short form where that is all there is.
-fn content(post: &Post) -> Option<Cow<'_, str>> {
+fn content<'a>(channel: &Channel, post: &'a Post) -> Option<Cow<'a, str>> {
     let entry = &post.entry;
-    entry.content.as_ref().or(entry.summary.as_ref()).map(|html| at_home(html, post))
+    let html = at_home(entry.content.as_ref().or(entry.summary.as_ref())?, post);
+    Some(match also_at(channel, post) {
+        Some(places) => Cow::Owned(format!("{html}\n{places}")),
+        None => html,
+    })
+}
+
+/// A line with the other places where the piece is followed; what the text itself says stands in it already.
+fn also_at(channel: &Channel, post: &Post) -> Option<String> {
+    let places = post.also_at();
+    let others = places.iter().skip(post.entry.also_at.len()).map(|place| match &place.url {
+        Some(url) => format!("<a href=\"{}\">{}</a>", escape(&uris::address(url)), escape(&legal(&place.name))),
+        None => escape(&legal(&place.name)),
+    });
+    let others = others.collect::<Vec<_>>().join(", ");
+    (!others.is_empty() && !channel.also_at.is_empty())
+        .then(|| format!("<p>{}: {others}</p>", escape(&channel.also_at)))
 }
 
 /// The short form: the post's own, or its beginning.

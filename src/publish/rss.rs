@@ -70,7 +70,7 @@ pub(super) fn write(channel: &Channel, items: &[Item<'_>]) -> Result<String, Str
 
 fn write_item(channel: &Channel, item: &Item<'_>) -> rss::Item {
     let entry = &item.post.entry;
-    let guid = identity(channel, item.post);
+    let guid = identity(channel, item);
     let link = entry.url.as_ref().map(|url| uris::address(url).into_owned());
     let permalink = link.as_ref().is_some_and(|url| *url == guid);
     let languages: Vec<String> = entry.language.as_deref().and_then(tag).map(str::to_owned).into_iter().collect();
@@ -82,7 +82,10 @@ fn write_item(channel: &Channel, item: &Item<'_>) -> rss::Item {
         description: short(item.post).map(Cow::into_owned).or_else(|| title.is_none().then(String::new)),
         title,
         link,
-        content: (channel.full && entry.content.is_some()).then(|| content(item.post)).flatten().map(Cow::into_owned),
+        content: (channel.full && entry.content.is_some())
+            .then(|| content(channel, item.post))
+            .flatten()
+            .map(Cow::into_owned),
         guid: Some(rss::Guid { value: guid, permalink }),
         pub_date: Some(item.post.date().to_rfc2822()),
         categories: named(&entry.categories)

@@ -6,13 +6,13 @@ use super::also_at::also_at;
 use super::head::Head;
 use super::platforms::Known;
 use super::text::plain_text;
-use super::url_key::shortened;
 use super::{Input, RawHtml, ReadError, Repairs, chrome, dates, decode, fingerprint, packed};
 use crate::domain::html::{CleanHtml, bounded};
 use crate::domain::post::{Enclosure, Entry};
 use crate::domain::source::Rules;
 use crate::domain::token::sha256_hex;
 use crate::domain::url::HttpUrl;
+use crate::domain::url_key::shortened;
 use dom_query::{Document as Html, NodeRef, Selection};
 use dom_smoothie::{Config, Readability};
 

@@ -6,12 +6,12 @@ use super::names::Ns;
 use super::people::push;
 use super::text::{fold, language_tag, plain_title};
 use super::tree::{Element, Tree};
-use super::url_key::shortened;
 use super::{RawHtml, dates, field, files, links, people};
 use crate::domain::html::CleanHtml;
 use crate::domain::post::Entry;
 use crate::domain::time::Timestamp;
 use crate::domain::token::sha256_hex;
+use crate::domain::url_key::shortened;
 use std::cmp::Ordering;
 
 /// Where the date of publication may stand, the exactest first.

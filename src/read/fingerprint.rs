@@ -1,9 +1,9 @@
 //! Whether two entries are the same text.
 
 use super::text::words;
-use super::url_key::url_key;
 use crate::domain::post::Entry;
 use crate::domain::token::sha256_hex;
+use crate::domain::url_key::url_key;
 
 /// A digest of what a reader sees of an entry: its title, the words of its
 /// text, and its files. Markup, white space and dates do not count.

@@ -4,11 +4,11 @@
 use super::links::is_elsewhere;
 use super::platforms::Known;
 use super::text::plain_text;
-use super::url_key::url_key;
 use super::{dates, json};
 use crate::domain::platform::Platform;
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
+use crate::domain::url_key::url_key;
 use dom_query::{Document as Html, Selection};
 use serde_json::{Map, Value};
 use std::collections::HashMap;

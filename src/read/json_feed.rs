@@ -9,13 +9,13 @@ use super::links::resolve;
 use super::people::{MOST, push};
 use super::repair::{Repair, Repairs};
 use super::text::{fold, language_tag, plain_title};
-use super::url_key::shortened;
 use super::{MAX_ENTRIES, RawHtml, ReadError, Reading, dates, json, lenient_json};
 use crate::domain::html::CleanHtml;
 use crate::domain::pace::Pace;
 use crate::domain::post::{Document, DocumentKind, Enclosure, Entry};
 use crate::domain::token::sha256_hex;
 use crate::domain::url::HttpUrl;
+use crate::domain::url_key::shortened;
 use serde_json::Value;
 
 pub(super) fn read(text: &str, base: Option<&HttpUrl>, mut repairs: Repairs) -> Result<Reading, ReadError> {

@@ -9,11 +9,11 @@ mod title;
 
 use super::article::Page as Article;
 use super::platforms::{Known, list_of};
-use super::url_key::url_key;
 use super::{Input, MAX_ENTRIES, RawHtml, ReadError, Reading, Repairs, page};
 use crate::domain::html::bounded;
 use crate::domain::post::Entry;
 use crate::domain::source::ListRules;
+use crate::domain::url_key::url_key;
 use block::{Fields, Page};
 use dom_query::{Document as Html, NodeId, NodeRef};
 use std::collections::{HashMap, HashSet};

@@ -35,14 +35,13 @@ mod shape;
 mod strict;
 mod tags;
 mod tree;
-mod url_key;
 
 pub use crate::domain::text::{plain_text, words};
+pub use crate::domain::url_key::url_key;
 pub use article::article;
 pub use fingerprint::{fingerprint, listed_fingerprint};
 pub use platforms::text_from;
 pub use repair::{Repair, Repairs};
-pub use url_key::url_key;
 
 use crate::domain::pace::Pace;
 use crate::domain::platform::Platforms;

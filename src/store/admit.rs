@@ -4,6 +4,7 @@
 //! `identity` (P2).
 
 use super::claims::SourceClaim;
+use super::cross_posts::find_piece;
 use super::feeds::raise_revision;
 use super::filtered::judge_again;
 use super::hub_choice::want_hub;
@@ -13,13 +14,14 @@ use super::labels::{label_again, label_posts};
 use super::new_posts::insert_posts;
 use super::search::write_words;
 use super::together::{Ending, How};
+use super::versions::keep_version;
 use super::{Store, StoreError, Tx, each};
 use crate::domain::filter::{Filter, Reason};
 use crate::domain::harvest::Harvest;
 use crate::domain::html::CleanHtml;
 use crate::domain::id::PostId;
 use crate::domain::pace::Pace;
-use crate::domain::post::{Entry, Standing};
+use crate::domain::post::{Entry, HeldFor, Standing};
 use crate::domain::source::Seed;
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
@@ -59,6 +61,8 @@ pub struct Arrival {
     pub seed: Seed,
     /// Which posts are shown and mailed; the others are stored.
     pub filter: Filter,
+    /// Whether new posts wait until an editor lets them out.
+    pub review: bool,
     /// When to poll next.
     pub next_poll_at: Timestamp,
 }
@@ -85,6 +89,8 @@ pub struct Admitted {
     pub changed: Vec<PostId>,
     /// Posts that the flood guard keeps back.
     pub held: Vec<PostId>,
+    /// Posts that wait until an editor lets them out.
+    pub to_review: Vec<PostId>,
     /// Posts that the source's filter hides.
     pub filtered: Vec<PostId>,
     /// How many entries were known and the same.
@@ -117,24 +123,24 @@ pub(super) async fn write_arrival(
     let known = known_posts(tx, claim.id, &arrival.entries).await?;
     let mut matcher = Matcher::new(known, &arrival.entries);
     let mut admitted = Admitted::default();
-    let (mut fresh, mut refreshed, mut rewritten) = (Vec::new(), false, Vec::new());
+    let (mut fresh, mut refreshed, mut rewritten) = (Vec::new(), false, Vec::<(PostId, &Arriving)>::new());
     for arriving in &arrival.entries {
         match matcher.identify(arriving) {
             Match::Same(id) => {
                 if refresh_post(tx, id, arriving).await? {
                     judge_again(tx, id, &arriving.entry, arrival).await?;
                     label_again(tx, id, &arriving.entry, arrival.language.as_deref()).await?;
-                    rewritten.push((id, &arriving.entry));
+                    rewritten.push((id, arriving));
                     refreshed = true;
                 }
                 admitted.same += 1;
             }
             Match::Changed(id) => {
-                keep_version(tx, id, now).await?;
+                keep_version(tx, id, arriving, now).await?;
                 update_post(tx, id, arriving, now).await?;
                 judge_again(tx, id, &arriving.entry, arrival).await?;
                 label_again(tx, id, &arriving.entry, arrival.language.as_deref()).await?;
-                rewritten.push((id, &arriving.entry));
+                rewritten.push((id, arriving));
                 admitted.changed.push(id);
             }
             Match::New { guid, looks_old } => {
@@ -157,15 +163,16 @@ pub(super) async fn write_arrival(
     let flood = !seeds && fresh.iter().filter(|fresh| fresh.looks_old).count() > FLOOD;
     let mailable = newest(&fresh, if seeds { seed_count(arrival.seed) } else { fresh.len() });
     // Oldest first, so that numbers rise with dates.
-    let standings: Vec<(Fresh<'_>, Standing)> = fresh
+    let standings: Vec<(Fresh<'_>, Arrives)> = fresh
         .into_iter()
         .enumerate()
         .rev()
         .map(|(position, fresh)| {
             let standing = match (flood && fresh.looks_old, mailable.contains(&position)) {
-                (true, _) => Standing::Held,
-                (false, true) => Standing::Live,
-                (false, false) => Standing::Seed,
+                (true, _) => Arrives::Held(HeldFor::Flood),
+                (false, true) if arrival.review => Arrives::Held(HeldFor::Review),
+                (false, true) => Arrives::Live,
+                (false, false) => Arrives::Seed,
             };
             (fresh, standing)
         })
@@ -174,20 +181,50 @@ pub(super) async fn write_arrival(
     let entries = standings.iter().map(|(fresh, _)| &fresh.arriving.entry);
     let new: Vec<_> = ids.iter().zip(entries).map(|(id, entry)| (*id, entry, entry.date(now))).collect();
     label_posts(tx, &new, arrival.language.as_deref()).await?;
-    rewritten.extend(new.iter().map(|(id, entry, _)| (*id, *entry)));
-    write_words(tx, &rewritten, arrival.title.as_deref()).await?;
+    rewritten.extend(ids.iter().copied().zip(standings.iter().map(|(fresh, _)| fresh.arriving)));
+    let texts: Vec<_> = rewritten.iter().map(|(id, arriving)| (*id, &arriving.entry)).collect();
+    write_words(tx, &texts, arrival.title.as_deref()).await?;
+    for (id, arriving) in rewritten {
+        find_piece(tx, (claim.id, id), arriving, now).await?;
+    }
     if refreshed || !new.is_empty() || !admitted.changed.is_empty() {
         raise_revision(tx, claim.id).await?;
     }
     for (id, (fresh, standing)) in ids.into_iter().zip(&standings) {
         match standing {
-            Standing::Held => admitted.held.push(id),
+            Arrives::Held(HeldFor::Flood) => admitted.held.push(id),
             _ if fresh.filtered.is_some() => admitted.filtered.push(id),
-            Standing::Live => admitted.new.push(id),
-            Standing::Seed => admitted.seeded.push(id),
+            Arrives::Held(_) => admitted.to_review.push(id),
+            Arrives::Live => admitted.new.push(id),
+            Arrives::Seed => admitted.seeded.push(id),
         }
     }
     Ok(admitted)
+}
+
+/// How a post of its own begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arrives {
+    Seed,
+    Live,
+    Held(HeldFor),
+}
+
+impl Arrives {
+    pub(super) fn standing(self) -> Standing {
+        match self {
+            Self::Seed => Standing::Seed,
+            Self::Live => Standing::Live,
+            Self::Held(_) => Standing::Held,
+        }
+    }
+
+    pub(super) fn held_for(self) -> Option<HeldFor> {
+        match self {
+            Self::Held(why) => Some(why),
+            Self::Seed | Self::Live => None,
+        }
+    }
 }
 
 /// An entry that is a post of its own.
@@ -263,23 +300,6 @@ async fn advance_source(
     Ok(written > 0)
 }
 
-/// Keeps the text that is about to be replaced.
-async fn keep_version(tx: &mut Tx, id: PostId, now: Timestamp) -> Result<(), StoreError> {
-    each!(tx, |db| {
-        sqlx::query(
-            "INSERT INTO post_version (post_id, replaced_at, title, summary, content, fingerprint)
-             SELECT id, $2, title, summary, content, fingerprint FROM post WHERE id = $1
-             ON CONFLICT (post_id, replaced_at) DO NOTHING",
-        )
-        .bind(id.0)
-        .bind(now.millis())
-        .execute(&mut **db)
-        .await
-        .map(drop)
-    })?;
-    Ok(())
-}
-
 /// Puts the new text in the old one's place. The post's guid stays, so that
 /// readers' programs know it again; so does its date, unless it had none.
 async fn update_post(tx: &mut Tx, id: PostId, arriving: &Arriving, now: Timestamp) -> Result<(), StoreError> {
@@ -290,7 +310,8 @@ async fn update_post(tx: &mut Tx, id: PostId, arriving: &Arriving, now: Timestam
         sqlx::query(
             "UPDATE post SET url = $2, url_key = $3, title = $4, authors = $5, updated_at = $6, summary = $7,
                  content = $8, categories = $9, enclosures = $10, also_at = $11, fingerprint = $12, changed_at = $13,
-                 published_at = COALESCE(published_at, $14), language = $15, original = $16
+                 published_at = COALESCE(published_at, $14), language = $15, original = $16,
+                 dated_at = CASE WHEN published_at IS NULL AND $14 < first_seen_at THEN $14 ELSE dated_at END
              WHERE id = $1",
         )
         .bind(id.0)

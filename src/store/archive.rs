@@ -3,7 +3,7 @@
 //!
 //! Invariant: what no feed shows, no page shows.
 
-use super::posts::{PostRow, select_posts};
+use super::posts::{PostRow, is_original, select_posts};
 use super::{Store, StoreError, each};
 use crate::domain::digest::{DigestState, Edition};
 use crate::domain::id::{DigestId, PostId};
@@ -80,11 +80,7 @@ fn neighbour((id, title, date): NeighbourRow) -> Neighbour {
 impl Store {
     /// The next older and the next newer post of the same source.
     pub async fn neighbours(&self, post: &Post) -> Result<(Option<Neighbour>, Option<Neighbour>), StoreError> {
-        // Where it is sorted: a date that its feed gave later is shown, and moves it nowhere.
-        let dated: Option<(i64,)> = each!(&self.reader, |db| {
-            sqlx::query_as("SELECT dated_at FROM post WHERE id = $1").bind(post.id.0).fetch_optional(db).await
-        })?;
-        let Some((dated_at,)) = dated else { return Ok((None, None)) };
+        let dated_at = post.date().millis();
         let older: Option<NeighbourRow> = each!(&self.reader, |db| {
             sqlx::query_as(
                 "SELECT id, title, dated_at FROM post
@@ -121,11 +117,11 @@ impl Store {
         offset: u64,
     ) -> Result<Vec<Post>, StoreError> {
         let rows: Vec<PostRow> = each!(&self.reader, |db| {
-            sqlx::query_as(select_posts!(
-                "WHERE p.dated_at >= $1 AND p.dated_at < $2
-                   AND p.shown AND NOT s.removed
-                 ORDER BY p.dated_at DESC, p.id DESC LIMIT $3 OFFSET $4"
-            ))
+            sqlx::query_as(select_posts!(concat!(
+                "WHERE p.dated_at >= $1 AND p.dated_at < $2 AND p.shown AND NOT s.removed AND ",
+                is_original!(),
+                " ORDER BY p.dated_at DESC, p.id DESC LIMIT $3 OFFSET $4"
+            )))
             .bind(from.millis())
             .bind(to.millis())
             .bind(i64::from(limit))
@@ -137,18 +133,23 @@ impl Store {
     }
 
     /// How many posts there are from one instant up to another: all, by their dates alone, less those that no feed
-    /// shows.
+    /// shows and the copies of others.
     pub async fn count_between(&self, from: Timestamp, to: Timestamp) -> Result<u64, StoreError> {
         let (count,): (i64,) = each!(&self.reader, |db| {
-            sqlx::query_as(
+            sqlx::query_as(concat!(
                 "SELECT (SELECT COUNT(*) FROM post WHERE dated_at >= $1 AND dated_at < $2)
                       - (SELECT COUNT(*) FROM post p
                          WHERE p.dated_at >= $1 AND p.dated_at < $2 AND NOT p.shown
                            AND p.source_id NOT IN (SELECT id FROM source WHERE removed))
                       - (SELECT COUNT(p.id) FROM source s LEFT JOIN post p
                              ON p.source_id = s.id AND p.dated_at >= $1 AND p.dated_at < $2
-                         WHERE s.removed)",
-            )
+                         WHERE s.removed)
+                      - (SELECT COUNT(*) FROM post p
+                         WHERE p.piece IS NOT NULL AND p.dated_at >= $1 AND p.dated_at < $2 AND p.shown
+                           AND p.source_id NOT IN (SELECT id FROM source WHERE removed) AND NOT ",
+                is_original!(),
+                ")"
+            ))
             .bind(from.millis())
             .bind(to.millis())
             .fetch_one(db)
@@ -200,7 +201,16 @@ impl Store {
                              UNION ALL
                              SELECT l.key, -COUNT(*) FROM source s LEFT JOIN post p ON p.source_id = s.id
                                  LEFT JOIN post_label l ON l.post_id = p.id AND l.kind = $1
-                             WHERE s.removed GROUP BY l.key) t
+                             WHERE s.removed GROUP BY l.key
+                             UNION ALL
+                             SELECT l.key, -COUNT(*) FROM post p JOIN post_label l ON l.post_id = p.id AND l.kind = $1
+                             WHERE p.piece IS NOT NULL AND p.shown
+                               AND p.source_id NOT IN (SELECT id FROM source WHERE removed)
+                               AND EXISTS (SELECT 1 FROM post c JOIN source cs ON cs.id = c.source_id
+                                           JOIN post_label cl ON cl.post_id = c.id AND cl.kind = $1 AND cl.key = l.key
+                                           WHERE c.piece = p.piece AND c.shown AND NOT cs.removed
+                                             AND (c.dated_at, c.id) < (p.dated_at, p.id))
+                             GROUP BY l.key) t
                        GROUP BY t.key HAVING SUM(t.posts) > 0
                        ORDER BY 2 DESC, 1 LIMIT $2) c",
             )

@@ -11,6 +11,7 @@ use super::{Store, StoreError, Tx, each};
 use crate::domain::digest::{Digest, DigestState, Edition};
 use crate::domain::id::{DigestId, PostId};
 use crate::domain::newsletter::Newsletter;
+use crate::domain::post::Standing;
 use crate::domain::slug::Slug;
 use crate::domain::time::Timestamp;
 
@@ -116,6 +117,19 @@ impl TryFrom<DigestRow> for Digest {
     }
 }
 
+/// A post of a piece, as far as a digest must know.
+#[derive(sqlx::FromRow)]
+struct PieceRow {
+    id: i64,
+    source: String,
+    standing: String,
+    shown: bool,
+    first_seen_at: i64,
+    dated_at: i64,
+    mailed: bool,
+    passed_over: bool,
+}
+
 impl Store {
     /// Makes a row for every configured cadence that has none: its news begin now.
     pub async fn sync_cadences(&self, newsletters: &[Newsletter], now: Timestamp) -> Result<(), StoreError> {
@@ -161,9 +175,9 @@ impl Store {
         let newsletter = selection.newsletter;
         let still_since = selection.now.minus(newsletter.settle);
         let seen_before = selection.now.minus(newsletter.settle_max);
-        let rows: Vec<(i64, String)> = each!(&self.reader, |db| {
+        let rows: Vec<(i64, String, Option<i64>)> = each!(&self.reader, |db| {
             sqlx::query_as(
-                "SELECT p.id, s.name FROM post p JOIN source s ON s.id = p.source_id
+                "SELECT p.id, s.name, p.piece FROM post p JOIN source s ON s.id = p.source_id
                  WHERE p.standing = 'live' AND p.shown AND p.first_seen_at >= $1
                    AND (p.changed_at <= $2 OR p.first_seen_at <= $3)
                    AND NOT EXISTS (SELECT 1 FROM digest_post d
@@ -180,13 +194,63 @@ impl Store {
             .fetch_all(db)
             .await
         })?;
-        Ok(rows
-            .into_iter()
-            .filter(|(_, source)| {
-                newsletter.sources.as_ref().is_none_or(|names| names.iter().any(|name| name.as_str() == source))
-            })
-            .map(|(id, _)| PostId(id))
-            .collect())
+        let mut posts = Vec::with_capacity(rows.len());
+        for (id, source, piece) in rows {
+            let taken =
+                newsletter.sources.as_ref().is_none_or(|names| names.iter().any(|name| name.as_str() == source));
+            let is_news = match piece {
+                Some(piece) if taken => self.is_news(selection, PostId(id), piece).await?,
+                _ => taken,
+            };
+            if is_news {
+                posts.push(PostId(id));
+            }
+        }
+        Ok(posts)
+    }
+
+    /// Whether a post that is one of a piece is what readers get of it: nobody was mailed another of its posts, none
+    /// was there before, and none that will be mailed stands before it.
+    async fn is_news(&self, selection: &Selection<'_>, id: PostId, piece: i64) -> Result<bool, StoreError> {
+        let (newsletter, cadence) = (selection.newsletter, selection.cadence);
+        let rows: Vec<PieceRow> = each!(&self.reader, |db| {
+            sqlx::query_as(
+                "SELECT p.id, s.name AS source, p.standing, p.shown AND NOT s.removed AS shown, p.first_seen_at, p.dated_at,
+                     EXISTS (SELECT 1 FROM digest_post d
+                             WHERE d.newsletter = $2 AND d.cadence = $3 AND d.post_id = p.id) AS mailed,
+                     EXISTS (SELECT 1 FROM passed_over o
+                             WHERE o.newsletter = $2 AND o.cadence = $3 AND o.post_id = p.id) AS passed_over
+                 FROM post p JOIN source s ON s.id = p.source_id WHERE p.piece = $1",
+            )
+            .bind(piece)
+            .bind(newsletter.name.as_str())
+            .bind(cadence.as_str())
+            .fetch_all(db)
+            .await
+        })?;
+        if rows.iter().any(|row| row.mailed) {
+            return Ok(false);
+        }
+        let scope = newsletter.scope();
+        let seen = rows.iter().find(|row| row.id == id.0).map_or(0, |row| row.first_seen_at);
+        let mut best = None;
+        for row in rows {
+            let source: Slug =
+                row.source.parse().map_err(|_| StoreError::Corrupt(format!("a source is named `{}`", row.source)))?;
+            if !scope.holds(&source) {
+                continue;
+            }
+            // A source that is followed later shows on its first poll what is news elsewhere.
+            let was_there = row.standing == Standing::Seed.as_str() && row.first_seen_at < seen;
+            if was_there || row.first_seen_at < selection.since.millis() {
+                return Ok(false);
+            }
+            if row.standing == Standing::Live.as_str() && row.shown && !row.passed_over {
+                let rank = scope.rank(&source, Timestamp::from_millis(row.dated_at), PostId(row.id));
+                best = best.into_iter().chain([rank]).min();
+            }
+        }
+        Ok(best.is_none_or(|(.., best)| best == id))
     }
 
     /// Records a slot that sends nothing: empty, with what the filter left out,

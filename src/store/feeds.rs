@@ -127,7 +127,7 @@ impl Store {
         rows.into_iter().map(Post::try_from).collect()
     }
 
-    /// The newest posts with a label that may stand in a feed, and the label's name
+    /// The newest posts with a label that may stand in a feed, one of each piece, and the label's name
     /// as the newest of them writes it.
     pub async fn labelled_posts(
         &self,
@@ -139,6 +139,10 @@ impl Store {
             sqlx::query_as(select_posts!(
                 "JOIN post_label l ON l.post_id = p.id AND l.kind = $1 AND l.key = $2
                  WHERE p.shown AND NOT s.removed
+                   AND NOT EXISTS (SELECT 1 FROM post c JOIN source cs ON cs.id = c.source_id
+                                   JOIN post_label cl ON cl.post_id = c.id AND cl.kind = $1 AND cl.key = $2
+                                   WHERE c.piece = p.piece AND c.shown AND NOT cs.removed
+                                     AND (c.dated_at, c.id) < (p.dated_at, p.id))
                  ORDER BY l.dated_at DESC, p.id DESC LIMIT $3"
             ))
             .bind(kind.as_str())

@@ -13,7 +13,7 @@ enum Text {
 
 /// Number, name and text of each migration, in order. Never edit one that was
 /// released: sqlx keeps their checksums.
-const MIGRATIONS: [(i64, &str, Text); 2] = [
+const MIGRATIONS: [(i64, &str, Text); 3] = [
     (1, "core", Text::Both(include_str!("../../migrations/0001_core.sql"))),
     (
         2,
@@ -21,6 +21,14 @@ const MIGRATIONS: [(i64, &str, Text); 2] = [
         Text::Each {
             sqlite: include_str!("../../migrations/0002_search.sqlite.sql"),
             postgres: include_str!("../../migrations/0002_search.postgres.sql"),
+        },
+    ),
+    (
+        3,
+        "likeness",
+        Text::Each {
+            sqlite: include_str!("../../migrations/0003_likeness.sqlite.sql"),
+            postgres: include_str!("../../migrations/0003_likeness.postgres.sql"),
         },
     ),
 ];

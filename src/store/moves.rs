@@ -243,12 +243,14 @@ impl Store {
         rows.into_iter().map(|(reader, posts)| Ok((reader, variant_posts(&posts)?))).collect()
     }
 
-    /// Which readers who came to a cadence have a post from another.
+    /// Which readers who came to a cadence have a post, or another of its piece, from another.
     async fn who_has(&self, newsletter: &Slug, cadence: &Slug, post: PostId) -> Result<Vec<i64>, StoreError> {
-        let rows: Vec<(i64, Option<String>)> = each!(&self.reader, |db| {
+        let rows: Vec<(i64, i64, Option<String>)> = each!(&self.reader, |db| {
             sqlx::query_as(
-                "SELECT s.id, v.posts FROM subscription s
-                 JOIN digest_post p ON p.newsletter = s.newsletter AND p.post_id = $3
+                "SELECT s.id, p.post_id, v.posts FROM subscription s
+                 JOIN digest_post p ON p.newsletter = s.newsletter AND p.post_id IN (
+                     SELECT c.id FROM post c
+                     WHERE c.id = $3 OR c.piece = (SELECT piece FROM post WHERE id = $3))
                  JOIN delivery d ON d.digest_id = p.digest_id AND d.subscriber_id = s.subscriber_id
                  LEFT JOIN digest_variant v ON v.digest_id = d.digest_id AND v.number = d.variant
                  WHERE s.newsletter = $1 AND s.cadence = $2 AND s.moved_at IS NOT NULL AND s.state = 'confirmed'
@@ -261,9 +263,9 @@ impl Store {
             .await
         })?;
         let mut readers = Vec::with_capacity(rows.len());
-        for (reader, variant) in rows {
+        for (reader, mailed, variant) in rows {
             let held = variant.map(|posts| variant_posts(&posts)).transpose()?;
-            if held.is_none_or(|posts| posts.contains(&post)) {
+            if held.is_none_or(|posts| posts.contains(&PostId(mailed))) {
                 readers.push(reader);
             }
         }

@@ -1,12 +1,12 @@
 //! New posts, written several at once: each statement is a trip to the database
 //! and back, which takes longer than its writing.
 
-use super::admit::{Fresh, to_json};
+use super::admit::{Arrives, Fresh, to_json};
 use super::{StoreError, Tx, each};
 use crate::domain::filter::Reason;
 use crate::domain::html::CleanHtml;
 use crate::domain::id::{PostId, SourceId};
-use crate::domain::post::Standing;
+use crate::domain::post::HeldFor;
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
 use sqlx::QueryBuilder;
@@ -21,7 +21,7 @@ const LONGEST: usize = 256 * 1024;
 pub(super) async fn insert_posts(
     tx: &mut Tx,
     source: SourceId,
-    posts: &[(Fresh<'_>, Standing)],
+    posts: &[(Fresh<'_>, Arrives)],
     now: Timestamp,
 ) -> Result<Vec<PostId>, StoreError> {
     let mut ids = HashMap::with_capacity(posts.len());
@@ -36,7 +36,7 @@ pub(super) async fn insert_posts(
         ids.extend(insert_some(tx, source, some, now).await?);
         rest = others;
     }
-    let id = |(fresh, _): &(Fresh<'_>, Standing)| ids.get(&fresh.guid).copied();
+    let id = |(fresh, _): &(Fresh<'_>, Arrives)| ids.get(&fresh.guid).copied();
     posts
         .iter()
         .map(|post| id(post).ok_or_else(|| StoreError::Corrupt("a post that was written is not there".to_owned())))
@@ -47,7 +47,7 @@ pub(super) async fn insert_posts(
 async fn insert_some(
     tx: &mut Tx,
     source: SourceId,
-    posts: &[(Fresh<'_>, Standing)],
+    posts: &[(Fresh<'_>, Arrives)],
     now: Timestamp,
 ) -> Result<Vec<(String, PostId)>, StoreError> {
     let lists = posts
@@ -63,7 +63,7 @@ async fn insert_some(
         let mut insert = QueryBuilder::new(
             "INSERT INTO post (source_id, guid, url, url_key, title, authors, published_at, updated_at, dated_at,
                  summary, content, categories, enclosures, also_at, fingerprint, first_seen_at, changed_at, standing,
-                 filtered_by, language, original) ",
+                 held_for, filtered_by, language, original) ",
         );
         insert.push_values(lists, |mut row, (fresh, standing, [authors, categories, enclosures, also_at])| {
             let entry = &fresh.arriving.entry;
@@ -84,7 +84,8 @@ async fn insert_some(
                 .push_bind(&fresh.arriving.fingerprint)
                 .push_bind(now.millis())
                 .push_bind(now.millis())
-                .push_bind(standing.as_str())
+                .push_bind(standing.standing().as_str())
+                .push_bind(standing.held_for().map(HeldFor::as_str))
                 .push_bind(fresh.filtered.as_ref().map(Reason::as_str))
                 .push_bind(&entry.language)
                 .push_bind(entry.original.as_ref().map(HttpUrl::as_str));

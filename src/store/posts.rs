@@ -1,9 +1,9 @@
 //! Posts, read for feeds, pages and people; `admit` writes them.
 
-use super::feeds::raise_revision;
 use super::{Store, StoreError, each};
 use crate::domain::html::CleanHtml;
 use crate::domain::id::{PostId, SourceId};
+use crate::domain::piece::Appearance;
 use crate::domain::post::{Entry, Post, Standing};
 use crate::domain::slug::Slug;
 use crate::domain::time::Timestamp;
@@ -21,6 +21,10 @@ pub struct PostFilter {
     pub standing: Option<Standing>,
     /// Only what its source's filter hides.
     pub filtered: bool,
+    /// Only what a person hid.
+    pub hidden: bool,
+    /// Only what was withdrawn.
+    pub retracted: bool,
     /// At most so many, newest first.
     pub limit: u32,
 }
@@ -49,22 +53,40 @@ pub(super) struct PostRow {
     first_seen_at: i64,
     changed_at: i64,
     standing: String,
+    held_for: Option<String>,
     filtered_by: Option<String>,
+    hidden: bool,
+    retracted_at: Option<i64>,
+    appearances: Option<String>,
 }
 
-/// The columns of a [`PostRow`]; each query adds its own `WHERE`.
+/// The columns of a [`PostRow`]; each query adds its own `WHERE`. The other posts of its piece come along as one
+/// text, in which control characters part what no title holds.
 macro_rules! select_posts {
     ($rest:expr) => {
         concat!(
             "SELECT p.id, p.source_id, s.name AS source_name, s.language AS source_language, p.guid, p.url, p.title, p.authors, p.language, p.published_at,
                     p.dated_at, p.updated_at, p.summary, p.content, p.categories, p.enclosures, p.original, p.also_at, p.fingerprint,
-                    p.first_seen_at, p.changed_at, p.standing, p.filtered_by
+                    p.first_seen_at, p.changed_at, p.standing, p.held_for, p.filtered_by, p.hidden, p.retracted_at,
+                    (SELECT string_agg(c.id || '\x1f' || cs.name || '\x1f' || COALESCE(cs.title, '') || '\x1f'
+                         || COALESCE(c.url, '') || '\x1f' || c.dated_at || '\x1f' || c.guid, '\x1e')
+                     FROM post c JOIN source cs ON cs.id = c.source_id
+                     WHERE c.piece = p.piece AND c.id <> p.id AND c.shown AND NOT cs.removed) AS appearances
              FROM post p JOIN source s ON s.id = p.source_id ",
             $rest
         )
     };
 }
 pub(super) use select_posts;
+
+/// That `p` stands for its piece among all posts that may be shown (`Post::is_original`).
+macro_rules! is_original {
+    () => {
+        "NOT EXISTS (SELECT 1 FROM post c JOIN source cs ON cs.id = c.source_id
+                     WHERE c.piece = p.piece AND c.shown AND NOT cs.removed AND (c.dated_at, c.id) < (p.dated_at, p.id))"
+    };
+}
+pub(super) use is_original;
 
 impl TryFrom<PostRow> for Post {
     type Error = StoreError;
@@ -95,7 +117,11 @@ impl TryFrom<PostRow> for Post {
             first_seen: Timestamp::from_millis(row.first_seen_at),
             changed: Timestamp::from_millis(row.changed_at),
             standing: row.standing.parse().map_err(StoreError::Corrupt)?,
+            held_for: row.held_for.map(|why| why.parse()).transpose().map_err(StoreError::Corrupt)?,
             filtered_by: row.filtered_by,
+            hidden: row.hidden,
+            retracted: row.retracted_at.map(Timestamp::from_millis),
+            appearances: row.appearances.as_deref().map(appearances).unwrap_or_default(),
         })
     }
 }
@@ -217,49 +243,39 @@ impl Store {
         let rows: Vec<PostRow> = each!(&self.reader, |db| {
             sqlx::query_as(select_posts!(
                 "WHERE ($1 = '' OR s.name = $1) AND ($2 = '' OR p.standing = $2)
-                   AND (p.filtered_by IS NOT NULL OR NOT $3)
-                 ORDER BY p.dated_at DESC, p.id DESC LIMIT $4"
+                   AND (p.filtered_by IS NOT NULL OR NOT $3) AND (p.hidden OR NOT $4)
+                   AND (p.retracted_at IS NOT NULL OR NOT $5)
+                 ORDER BY p.dated_at DESC, p.id DESC LIMIT $6"
             ))
             .bind(filter.source.as_ref().map_or("", Slug::as_str))
             .bind(filter.standing.map_or("", Standing::as_str))
             .bind(filter.filtered)
+            .bind(filter.hidden)
+            .bind(filter.retracted)
             .bind(i64::from(filter.limit))
             .fetch_all(db)
             .await
         })?;
         rows.into_iter().map(Post::try_from).collect()
     }
+}
 
-    /// How many earlier versions of a post are kept.
-    pub async fn post_versions(&self, id: PostId) -> Result<u64, StoreError> {
-        let (count,): (i64,) = each!(&self.reader, |db| {
-            sqlx::query_as("SELECT COUNT(*) FROM post_version WHERE post_id = $1").bind(id.0).fetch_one(db).await
-        })?;
-        Ok(u64::try_from(count).unwrap_or(0))
-    }
-
-    /// Decides on a post that the flood guard holds or its source's filter hides:
-    /// `Live` is mailed from now on, `Seed` stands in the feeds only. Returns
-    /// whether it was kept back.
-    pub async fn release_post(&self, id: PostId, standing: Standing, now: Timestamp) -> Result<bool, StoreError> {
-        let mut tx = self.begin().await?;
-        let released: Option<(i64,)> = each!(&mut tx, |db| {
-            sqlx::query_as(
-                "UPDATE post SET standing = $2, changed_at = $3, filtered_by = NULL, released = TRUE
-                 WHERE id = $1 AND (standing = 'held' OR filtered_by IS NOT NULL) RETURNING source_id",
-            )
-            .bind(id.0)
-            .bind(standing.as_str())
-            .bind(now.millis())
-            .fetch_optional(&mut **db)
-            .await
-        })?;
-        if let Some((source,)) = released {
-            raise_revision(&mut tx, SourceId(source)).await?;
-        }
-        tx.commit().await?;
-        Ok(released.is_some())
-    }
+/// The others of a piece, as `select_posts` puts them into one text.
+fn appearances(text: &str) -> Vec<Appearance> {
+    let of = |line: &str| {
+        let mut parts = line.splitn(6, '\x1f');
+        let mut part = || parts.next();
+        let (id, source, title, url, date, guid) = (part()?, part()?, part()?, part()?, part()?, part()?);
+        Some(Appearance {
+            id: PostId(id.parse().ok()?),
+            source: source.parse().ok()?,
+            name: if title.is_empty() { source.to_owned() } else { title.to_owned() },
+            url: url.parse().ok(),
+            date: Timestamp::from_millis(date.parse().ok()?),
+            guid: guid.to_owned(),
+        })
+    };
+    text.split('\x1e').filter_map(of).collect()
 }
 
 fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {

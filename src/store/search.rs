@@ -3,7 +3,7 @@
 //!
 //! Invariants: a post's words are written with the post, in its transaction (P1); what no feed shows is not found.
 
-use super::posts::{PostRow, select_posts};
+use super::posts::{PostRow, is_original, select_posts};
 use super::{Engine, Store, StoreError, Tx, each};
 use crate::domain::html::CleanHtml;
 use crate::domain::id::PostId;
@@ -78,12 +78,13 @@ impl Store {
         let mut ranked: Vec<Ranked> = match &self.reader {
             // The words' table comes first: SQLite may not begin with all posts.
             Engine::Sqlite(db) => {
-                sqlx::query_as(
+                sqlx::query_as(concat!(
                     "SELECT p.id, bm25(post_words, 10.0, 5.0, 1.0), p.dated_at
                      FROM post_words CROSS JOIN post p ON p.id = post_words.rowid CROSS JOIN source s ON s.id = p.source_id
-                     WHERE post_words MATCH $1 AND p.shown AND NOT s.removed
-                     ORDER BY post_words.rowid DESC LIMIT $2",
-                )
+                     WHERE post_words MATCH $1 AND p.shown AND NOT s.removed AND ",
+                    is_original!(),
+                    " ORDER BY post_words.rowid DESC LIMIT $2"
+                ))
                 .bind(query.for_sqlite())
                 .bind(MOST + 1)
                 .fetch_all(db)
@@ -91,14 +92,15 @@ impl Store {
             }
             // Only those that are kept are ranked.
             Engine::Postgres(db) => {
-                sqlx::query_as(
-                    "SELECT c.id, -ts_rank('{0.1, 0.1, 0.5, 1.0}', c.words, $1::text::tsquery, 1)::float8, c.dated_at
+                sqlx::query_as(concat!(
+                    "SELECT f.id, -ts_rank('{0.1, 0.1, 0.5, 1.0}', f.words, $1::text::tsquery, 1)::float8, f.dated_at
                      FROM (SELECT p.id, p.dated_at, w.words FROM post_words w JOIN post p ON p.id = w.post_id
                                JOIN source s ON s.id = p.source_id
                            WHERE w.words @@ $1::text::tsquery
-                             AND p.shown AND NOT s.removed
-                           ORDER BY w.post_id DESC LIMIT $2 OFFSET 0) c",
-                )
+                             AND p.shown AND NOT s.removed AND ",
+                    is_original!(),
+                    " ORDER BY w.post_id DESC LIMIT $2 OFFSET 0) f"
+                ))
                 .bind(query.for_postgres())
                 .bind(MOST + 1)
                 .fetch_all(db)

@@ -2,6 +2,7 @@
 //! is lost (P1), and that no later change of a filter makes old posts news (P2).
 
 use crate::engines::{self, Bench};
+use crate::stage::released;
 use crate::stage::{self, Stage, at};
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,8 +105,8 @@ async fn what_a_source_hides_is_stored_and_neither_shown_nor_mailed_until_a_pers
 
         // A person lets it out: it is mailed once, and no filter hides it again.
         let now = stage.clock.now();
-        assert!(stage.store.release_post(hidden.id, Standing::Live, now).await.unwrap());
-        assert!(!stage.store.release_post(hidden.id, Standing::Live, now).await.unwrap());
+        assert!(released(&stage.store, hidden.id, true, now).await);
+        assert!(!released(&stage.store, hidden.id, true, now).await);
         admit(&stage, &all, &strict, |arrival| arrival.entries[1].entry.categories.push("new".to_owned())).await;
         assert_eq!(shown(&stage, FeedOf::Source("essays".parse().unwrap())).await.len(), 3);
         assert_eq!(mailed(&stage).await, ["advertisement"]);
@@ -240,7 +241,7 @@ async fn the_flood_guard_holds_what_looks_old_whatever_a_filter_says() {
         let held = PostFilter { standing: Some(Standing::Held), filtered: true, limit: 100, ..PostFilter::default() };
         let both = stage.store.post_list(&held).await.unwrap();
         assert_eq!(both.len(), 1);
-        assert!(stage.store.release_post(both[0].id, Standing::Seed, stage.clock.now()).await.unwrap());
+        assert!(released(&stage.store, both[0].id, false, stage.clock.now()).await);
         assert!(!shown(&stage, FeedOf::Source("essays".parse().unwrap())).await.is_empty());
         assert_eq!(stage.store.post(both[0].id).await.unwrap().unwrap().filtered_by, None);
     }

@@ -320,7 +320,9 @@ async fn harm_stays_with_its_source() {
         println!("{name}: {}", row["trouble"]);
     }
     assert!(memory < MOST_MEMORY, "{} MiB", memory / MIB);
-    assert!(latest < Duration::from_secs(5), "well ones were asked after {latest:?}");
+    // Each harm holds what it can hold for `timeout`; on a machine that does other work too, all takes longer.
+    let soon = Duration::from_secs(if full() { 5 } else { 20 });
+    assert!(latest < soon, "well ones were asked after {latest:?}");
     assert!(inside.asked.lock().unwrap().is_empty());
     let posts = program.command(&["post", "list", "--json"]).await;
     assert!(!posts.contains("the secret words"));

@@ -63,6 +63,7 @@ mod outside;
 mod own_data;
 mod page_sources;
 mod payloads;
+mod pieces;
 mod planning;
 mod polling;
 mod post_office;

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use syndicated::domain::html::CleanHtml;
 use syndicated::domain::id::{PostId, SourceId};
 use syndicated::domain::language::Language;
+use syndicated::domain::piece::Scope;
 use syndicated::domain::platform::Platforms;
 use syndicated::domain::post::{Post, Standing};
 use syndicated::domain::time::Timestamp;
@@ -238,7 +239,11 @@ fn nothing_that_runs_is_left_of_what_a_feed_brings() {
                 first_seen: now,
                 changed: now,
                 standing: Standing::Live,
+                held_for: None,
                 filtered_by: None,
+                hidden: false,
+                retracted: None,
+                appearances: Vec::new(),
                 source_language: None,
             })
             .collect();
@@ -252,7 +257,8 @@ fn nothing_that_runs_is_left_of_what_a_feed_brings() {
                 assert!(["http", "https"].contains(&url.as_url().scheme()), "{url}");
             }
         }
-        let items: Vec<Item<'_>> = posts.iter().map(|post| Item { post, origin: None }).collect();
+        let items: Vec<Item<'_>> =
+            posts.iter().map(|post| Item { post, origin: None, scope: Scope::default() }).collect();
         for format in Format::ALL {
             let out = write(format, &channel, &items).unwrap();
             if format == Format::Json {

@@ -3,6 +3,7 @@
 
 use crate::engines::{self, Bench};
 use crate::origin::{Answer, Item, Origin, feed, rss};
+use crate::stage::released;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -974,8 +975,8 @@ async fn many_look_alikes_are_held_until_somebody_decides() {
         assert_eq!(world.titles(Standing::Live).await, ["Post 26"]);
         assert!(world.store.posts_of(None, 100, &|_| true).await.unwrap().len() == 26, "held posts stand in no feed");
         let now = world.clock.now();
-        assert!(world.store.release_post(admitted.held[0], Standing::Live, now).await.unwrap());
-        assert!(!world.store.release_post(admitted.held[0], Standing::Live, now).await.unwrap());
+        assert!(released(&world.store, admitted.held[0], true, now).await);
+        assert!(!released(&world.store, admitted.held[0], true, now).await);
         assert_eq!(world.titles(Standing::Live).await.len(), 2);
     }
 }

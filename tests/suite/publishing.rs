@@ -15,6 +15,7 @@ use syndicated::domain::id::{PostId, SourceId};
 use syndicated::domain::language::Language;
 use syndicated::domain::newsletter::Newsletter;
 use syndicated::domain::pace::Pace;
+use syndicated::domain::piece::Scope;
 use syndicated::domain::platform::Platforms;
 use syndicated::domain::post::{Enclosure, Entry, Place, Post, Standing};
 use syndicated::domain::schedule::Schedule;
@@ -83,7 +84,11 @@ fn post(id: i64, entry: Entry) -> Post {
         first_seen: at(0),
         changed: at(0),
         standing: Standing::Live,
+        held_for: None,
         filtered_by: None,
+        hidden: false,
+        retracted: None,
+        appearances: Vec::new(),
     }
 }
 
@@ -93,7 +98,8 @@ fn origin() -> Origin {
 
 fn text_of(format: Format, posts: &[Post]) -> String {
     let origin = origin();
-    let items: Vec<Item<'_>> = posts.iter().map(|post| Item { post, origin: Some(&origin) }).collect();
+    let items: Vec<Item<'_>> =
+        posts.iter().map(|post| Item { post, origin: Some(&origin), scope: Scope::default() }).collect();
     write(format, &channel(format), &items).unwrap()
 }
 
@@ -224,7 +230,7 @@ fn a_feed_says_whose_it_is_how_it_looks_and_who_announces_it() {
             hubs: hubs.clone(),
             ..channel(format)
         };
-        let text = write(format, &channel, &[Item { post: &bare, origin: None }]).unwrap();
+        let text = write(format, &channel, &[Item { post: &bare, origin: None, scope: Scope::default() }]).unwrap();
         let expected: &[&str] = match format {
             Format::Rss => &[
                 "<copyright>© 2026 Good &#x3C;News&gt; &#x26; friends</copyright>",
@@ -418,7 +424,8 @@ fn characters_that_xml_forbids_are_left_out_of_every_place() {
     for format in Format::ALL {
         let channel =
             Channel { title: bad.to_owned(), description: bad.to_owned(), language: bad.to_owned(), ..channel(format) };
-        let text = write(format, &channel, &[Item { post: &post, origin: Some(&origin) }]).unwrap();
+        let text =
+            write(format, &channel, &[Item { post: &post, origin: Some(&origin), scope: Scope::default() }]).unwrap();
         let allowed =
             |c: char| matches!(c, '\t' | '\n' | '\r') || !(c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}'));
         assert!(text.chars().all(allowed), "{format}: {text:?}");
@@ -520,7 +527,10 @@ pub(crate) fn config(bench: &engines::Bench) -> Config {
         description: String::new(),
         language: Language::Ko,
         sources,
+        prefer: Vec::new(),
         filter: Filter::default(),
+        review_posts: false,
+        corrections: false,
         cadences: Vec::new(),
         topics: Vec::new(),
         timezone: chrono_tz::Tz::UTC,
@@ -601,6 +611,7 @@ pub(crate) async fn arrive(store: &Store, source: &str, now: Timestamp, entries:
         channels: Vec::new(),
         seed: Seed::None,
         filter: Filter::default(),
+        review: false,
         next_poll_at: now.plus(Duration::from_hours(1)),
     };
     store.admit(claim, arrival, now).await.unwrap();

@@ -24,7 +24,7 @@ use syndicated::flow::digest::Digester;
 use syndicated::mail::Deadlines;
 use syndicated::read::{fingerprint, url_key};
 use syndicated::render::Renderer;
-use syndicated::store::{Arrival, Arriving, Ask, Own, Store, Want, Wish};
+use syndicated::store::{Act, Acted, Arrival, Arriving, Ask, Own, Store, Want, Wish};
 
 /// An instant as RFC 3339 has it.
 pub(crate) fn at(text: &str) -> Timestamp {
@@ -164,6 +164,11 @@ impl Stage {
     }
 }
 
+/// Lets a post out that is kept back; returns whether it was.
+pub(crate) async fn released(store: &Store, post: PostId, mailed: bool, now: Timestamp) -> bool {
+    store.edit_post(post, Act::Release { mailed }, "editor", now).await.unwrap() == Acted::Done
+}
+
 /// Entries of these titles, each of its own address and date.
 pub(crate) fn arrival(titles: &[&str], now: Timestamp) -> Arrival {
     let entries = titles.iter().map(|title| {
@@ -198,6 +203,7 @@ pub(crate) fn arrival(titles: &[&str], now: Timestamp) -> Arrival {
         channels: Vec::new(),
         seed: Seed::None,
         filter: Filter::default(),
+        review: false,
         next_poll_at: now.plus(Duration::from_hours(1)),
     }
 }

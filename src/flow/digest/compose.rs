@@ -339,7 +339,7 @@ impl Composer<'_> {
             byline: byline.join(" · "),
             excerpt: beginning.map(|html| cut(&plain_text(html.as_str()), most)).unwrap_or_default(),
             text: self.text(post).cloned(),
-            also_at: entry.also_at.clone(),
+            also_at: post.also_at(),
         }
     }
 }

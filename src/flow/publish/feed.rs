@@ -3,6 +3,8 @@
 use super::page::label_path;
 use crate::config::Config;
 use crate::domain::label::{LabelKey, LabelKind};
+use crate::domain::newsletter::Newsletter;
+use crate::domain::piece::Scope;
 use crate::domain::slug::Slug;
 use crate::domain::url::HttpUrl;
 use crate::publish::Format;
@@ -60,6 +62,16 @@ impl FeedOf {
             "authors" => label(LabelKind::Author),
             "languages" => label(LabelKind::Language),
             _ => None,
+        }
+    }
+
+    /// Among which posts it shows a piece once: a source's own feed has its copy, whoever else has one.
+    pub(super) fn scope<'a>(&'a self, config: &'a Config) -> Scope<'a> {
+        match self {
+            Self::Newsletter(name) => config.newsletter(name.as_str()).map(Newsletter::scope).unwrap_or_default(),
+            Self::Source(name) => Scope { sources: Some(std::slice::from_ref(name)), prefer: &[] },
+            // Those with a label are chosen by the store, among those that have it.
+            Self::Site | Self::Label(..) => Scope::default(),
         }
     }
 

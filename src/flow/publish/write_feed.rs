@@ -2,6 +2,7 @@
 
 use super::{FeedKey, FeedOf, Publisher, PublisherError, Written};
 use crate::config::Config;
+use crate::domain::language::Language;
 use crate::domain::post::Post;
 use crate::domain::slug::Slug;
 use crate::domain::source::Source;
@@ -33,7 +34,9 @@ impl Publisher {
         // What a source's filter hides, the store leaves out; a newsletter's is asked anew each time.
         let now = self.clock.now();
         let oldest = max_age.filter(|_| key.page.is_none()).map_or(Timestamp::EPOCH, |age| now.minus(age));
-        let take = |post: &Post| filter.is_none_or(|filter| post.left_out_by(filter).is_none());
+        let scope = key.of.scope(config);
+        let take =
+            |post: &Post| post.is_original(&scope) && filter.is_none_or(|filter| post.left_out_by(filter).is_none());
         // Each document of the archive is full, once there is one behind it.
         let full_pages = u32::try_from(self.store.count_posts(chosen).await? / u64::from(limit)).unwrap_or(u32::MAX);
         let mut label = None;
@@ -58,10 +61,15 @@ impl Publisher {
         let pages = Pages::of(key.page, full_pages, &|page| FeedKey { page, ..key.clone() }.url(&config.site.base_url));
         let Some(channel) = self.channel(config, key, label).await? else { return Ok(None) };
         let hubs = if key.is_announced() { config.feeds.hubs.clone() } else { Vec::new() };
-        let channel = Channel { full: key.full, pages, hubs, ttl: Some(minutes_between(config, chosen)), ..channel };
+        let also_at = match &key.of {
+            FeedOf::Source(_) => String::new(),
+            _ => self.renderer.text(language(config, &key.of), "also_at"),
+        };
+        let channel =
+            Channel { also_at, full: key.full, pages, hubs, ttl: Some(minutes_between(config, chosen)), ..channel };
         let origins = self.origins(&posts).await?;
         let items: Vec<Item<'_>> =
-            posts.iter().map(|post| Item { post, origin: origins.get(&post.source_name) }).collect();
+            posts.iter().map(|post| Item { post, origin: origins.get(&post.source_name), scope }).collect();
         let text = publish::write(key.format, &channel, &items)?;
         let original = self.original(key).await?;
         let links = publish::links(&channel, original.as_deref());
@@ -131,6 +139,15 @@ impl Publisher {
         }
         Ok(origins)
     }
+}
+
+/// The language that a feed's own words are in.
+fn language(config: &Config, of: &FeedOf) -> Language {
+    let newsletter = match of {
+        FeedOf::Newsletter(name) => config.newsletter(name.as_str()),
+        FeedOf::Site | FeedOf::Source(_) | FeedOf::Label(..) => None,
+    };
+    newsletter.map_or(config.site.language, |newsletter| newsletter.language)
 }
 
 /// For how many minutes what was read of a feed will do: the shortest time between

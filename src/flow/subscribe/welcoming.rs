@@ -58,7 +58,8 @@ impl Subscriptions {
     }
 
     async fn newest(&self, newsletter: &Newsletter) -> Result<Vec<Headline>, StoreError> {
-        let take = |post: &Post| post.left_out_by(&newsletter.filter).is_none();
+        let scope = newsletter.scope();
+        let take = |post: &Post| post.is_original(&scope) && post.left_out_by(&newsletter.filter).is_none();
         let posts = self.store.posts_of(newsletter.sources.as_deref(), POSTS, &take).await?;
         let headline = |post: Post| Headline {
             title: post.entry.title.clone(),

@@ -6,8 +6,8 @@
 use super::block::{self, Fields, Page};
 use crate::domain::post::Entry;
 use crate::domain::url::HttpUrl;
+use crate::domain::url_key::url_key;
 use crate::read::text::{fold, plain_text};
-use crate::read::url_key::url_key;
 use dom_query::{Document as Html, NodeId, NodeRef};
 use regex::Regex;
 use std::collections::{HashMap, HashSet};

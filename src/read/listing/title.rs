@@ -4,8 +4,8 @@
 use super::block::{Page, address, instant, one, words};
 use super::repeated::width;
 use crate::domain::url::HttpUrl;
+use crate::domain::url_key::url_key;
 use crate::read::text::{fold, plain_text};
-use crate::read::url_key::url_key;
 use dom_query::{NodeRef, Selection};
 use regex::Regex;
 use std::sync::LazyLock;

@@ -100,7 +100,7 @@ pub(super) fn post(archive: &Archive<'_>, post: &Post, listed: &ListedPost, imag
     if let Some(image) = image {
         put("image", image.into());
     }
-    let places: Vec<&str> = entry.also_at.iter().filter_map(|place| Some(place.url.as_ref()?.as_str())).collect();
+    let places: Vec<String> = post.also_at().iter().filter_map(|place| Some(place.url.as_ref()?.to_string())).collect();
     if !places.is_empty() {
         put("sameAs", places.into());
     }

@@ -1,6 +1,7 @@
 //! The front page: what there is to follow, and the newest posts.
 
 use super::{Archive, changed, data};
+use crate::domain::piece::Scope;
 use crate::flow::publish::feed::FeedOf;
 use crate::flow::publish::{Page, PublisherError, Written};
 use crate::render::{IndexContext, IndexItem};
@@ -44,7 +45,7 @@ impl Archive<'_> {
                 });
             }
         }
-        let posts = self.store.posts_of(None, NEWEST, &|_| true).await?;
+        let posts = self.store.posts_of(None, NEWEST, &|post| post.is_original(&Scope::default())).await?;
         let titles = self.titles(posts.iter()).await?;
         let mut head = self.head(self.url(&Page::Front), language, config.site.title.clone(), &data::front(self));
         head.description = self.renderer.filled(language, "front_about", &[("site", config.site.title.as_str())]);

@@ -107,7 +107,9 @@ impl Archive<'_> {
             FeedOf::Newsletter(name) => self.config.newsletter(name.as_str()).map(|found| &found.filter),
             _ => None,
         };
-        let take = |post: &Post| filter.is_none_or(|filter| post.left_out_by(filter).is_none());
+        let scope = of.scope(self.config);
+        let take =
+            |post: &Post| post.is_original(&scope) && filter.is_none_or(|filter| post.left_out_by(filter).is_none());
         let mut label = None;
         if let Chosen::Labelled(kind, key) = chosen {
             let Some((name, posts)) = self.store.labelled_posts(*kind, key, LISTED).await? else { return Ok(None) };

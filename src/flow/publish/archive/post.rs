@@ -4,7 +4,7 @@ use super::{Archive, data};
 use crate::domain::id::PostId;
 use crate::domain::label::LabelKind;
 use crate::domain::language::Language;
-use crate::domain::post::{Enclosure, Post, Standing};
+use crate::domain::post::{Enclosure, Post};
 use crate::domain::source::Archived;
 use crate::domain::url::HttpUrl;
 use crate::flow::publish::feed::FeedOf;
@@ -17,8 +17,7 @@ impl Archive<'_> {
     /// The page of a post; `None` when it is nobody's to read.
     pub(super) async fn post(&self, id: PostId) -> Result<Option<Written>, PublisherError> {
         let Some(post) = self.store.post(id).await? else { return Ok(None) };
-        let hidden = post.standing == Standing::Held || post.filtered_by.is_some();
-        if hidden || self.config.source(&post.source_name).is_none() {
+        if !post.is_shown() || self.config.source(&post.source_name).is_none() {
             return Ok(None);
         }
         let language = self.config.site.language;
@@ -54,10 +53,10 @@ impl Archive<'_> {
             text: text.map(CleanText::of),
             continues: continues && original.is_some(),
             original,
-            also_at: entry
-                .also_at
-                .iter()
-                .map(|place| PlaceLink { name: place.name.clone(), url: place.url.as_ref().map(HttpUrl::to_string) })
+            also_at: post
+                .also_at()
+                .into_iter()
+                .map(|place| PlaceLink { name: place.name, url: place.url.as_ref().map(HttpUrl::to_string) })
                 .collect(),
             tags: self.labels(LabelKind::Tag, &entry.categories),
             files: entry.enclosures.iter().map(file).collect(),

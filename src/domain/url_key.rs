@@ -54,7 +54,8 @@ const LONGEST: usize = 1_000;
 
 /// A key or an identity; of one that is longer than any sane one its beginning,
 /// and a digest of all of it.
-pub(super) fn shortened(key: String) -> String {
+#[must_use]
+pub fn shortened(key: String) -> String {
     if key.len() <= LONGEST {
         return key;
     }

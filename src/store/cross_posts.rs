@@ -1,0 +1,265 @@
+//! Whether a post that arrived stands at another source already: the evidence across
+//! sources, in its order (docs/identity.md).
+//!
+//! Each lookup goes by an index and is bounded; what somebody claims (an address, an
+//! original, another place) counts only where title or text do not speak against it, so
+//! that a stranger's feed takes nobody's place by naming it.
+
+use super::admit::Arriving;
+use super::pieces::tie;
+use super::{StoreError, Tx, each};
+use crate::domain::html::CleanHtml;
+use crate::domain::id::{PostId, SourceId};
+use crate::domain::likeness::{Likeness, Text};
+use crate::domain::piece::Tie;
+use crate::domain::post::Entry;
+use crate::domain::time::Timestamp;
+use crate::domain::url::HttpUrl;
+use crate::domain::url_key::url_key;
+use sqlx::AssertSqlSafe;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// So many posts are compared with one that arrived, at most.
+const MOST: usize = 8;
+/// So many posts that share one shingle are looked at: more share what every post of a blog ends with.
+const SHARING: usize = 64;
+/// So many shingles and titles are looked up for one post; see [`Text::keys`].
+const KEYS: usize = 17;
+/// Somebody's claim that two texts are one is believed when this share of the shorter one stands in the longer one.
+const BELIEVED: f64 = 0.3;
+/// Posts of one title and author are one when they are dated no further apart.
+const NEAR: Duration = Duration::from_hours(72);
+
+/// Looks for the piece of a post that was stored or changed, and writes down what will find it later.
+pub(super) async fn find_piece(
+    tx: &mut Tx,
+    (source, id): (SourceId, PostId),
+    arriving: &Arriving,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let claims = Claims::of(arriving);
+    let own = Text::new(&arriving.entry.title, text_of(&arriving.entry).unwrap_or(&CleanHtml::default()));
+    let keys = own.keys();
+    let mut found: BTreeMap<i64, Tie> = BTreeMap::new();
+    let mut note = |id: i64, tie: Tie| {
+        let known = found.entry(id).or_insert(tie);
+        *known = tie.min(*known);
+    };
+    for (other, tie) in claims.claimed(tx, source).await? {
+        note(other, tie);
+    }
+    for other in sharing(tx, &keys).await? {
+        note(other, Tie::Text);
+    }
+    let others: Vec<(i64, Tie)> = found.into_iter().collect();
+    for (other, claim) in others {
+        if let Some(candidate) = candidate(tx, source, other).await?
+            && let Some((rule, evidence)) = judge(claim, &arriving.entry, &own, &candidate)
+        {
+            tie(tx, (id, PostId(other)), (rule, &evidence), now).await?;
+        }
+    }
+    claims.write(tx, id).await?;
+    write_keys(tx, id, &keys).await
+}
+
+/// What a post says of where else it stands.
+struct Claims {
+    own: Option<String>,
+    places: BTreeMap<String, Tie>,
+}
+
+impl Claims {
+    fn of(arriving: &Arriving) -> Self {
+        let own = arriving.url_key.clone().filter(|key| is_page(key));
+        let page = |url: &HttpUrl| Some(url_key(url)).filter(|key| is_page(key) && Some(key) != own.as_ref());
+        let entry = &arriving.entry;
+        let mut places: BTreeMap<String, Tie> = BTreeMap::new();
+        let also_at = entry.also_at.iter().filter_map(|place| page(place.url.as_ref()?));
+        places.extend(also_at.map(|key| (key, Tie::AlsoAt)));
+        places.extend(entry.original.as_ref().and_then(page).map(|key| (key, Tie::Original)));
+        Self { own, places }
+    }
+
+    /// Posts of other sources that stand where this one says, or that say that they stand where this one does.
+    async fn claimed(&self, tx: &mut Tx, source: SourceId) -> Result<Vec<(i64, Tie)>, StoreError> {
+        let mut found = Vec::new();
+        let own = self.own.iter().map(|key| (key, Tie::Address));
+        for (key, tie) in own.chain(self.places.iter().map(|(key, tie)| (key, *tie))) {
+            let standing: Vec<(i64,)> = each!(&mut *tx, |db| {
+                sqlx::query_as("SELECT id FROM post WHERE url_key = $1 AND source_id <> $2 ORDER BY id LIMIT $3")
+                    .bind(key)
+                    .bind(source.0)
+                    .bind(most())
+                    .fetch_all(&mut **db)
+                    .await
+            })?;
+            found.extend(standing.into_iter().map(|(id,)| (id, tie)));
+            let naming: Vec<(i64, String)> = each!(&mut *tx, |db| {
+                sqlx::query_as("SELECT post_id, rule FROM post_place WHERE url_key = $1 ORDER BY post_id LIMIT $2")
+                    .bind(key)
+                    .bind(most())
+                    .fetch_all(&mut **db)
+                    .await
+            })?;
+            for (id, rule) in naming {
+                let theirs = rule.parse::<Tie>().map_err(StoreError::Corrupt)?;
+                let tie = match (tie, theirs) {
+                    (Tie::Address, theirs) => theirs,
+                    (Tie::Original, Tie::Original) => Tie::Original,
+                    // Both stand at a third place, or one of them does: many a post links to where its author writes too.
+                    _ => Tie::Text,
+                };
+                found.push((id, tie));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn write(&self, tx: &mut Tx, id: PostId) -> Result<(), StoreError> {
+        each!(&mut *tx, |db| {
+            sqlx::query("DELETE FROM post_place WHERE post_id = $1").bind(id.0).execute(&mut **db).await.map(drop)
+        })?;
+        for (key, tie) in &self.places {
+            each!(&mut *tx, |db| {
+                sqlx::query("INSERT INTO post_place (url_key, post_id, rule) VALUES ($1, $2, $3)")
+                    .bind(key)
+                    .bind(id.0)
+                    .bind(tie.as_str())
+                    .execute(&mut **db)
+                    .await
+                    .map(drop)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether an address can be one post's: a front page is many posts'.
+fn is_page(key: &str) -> bool {
+    key.split_once('/').is_some_and(|(_, path)| !path.is_empty())
+}
+
+fn most() -> i64 {
+    i64::try_from(MOST).unwrap_or(i64::MAX)
+}
+
+/// Posts whose titles or texts share something with these keys, those first that share most.
+async fn sharing(tx: &mut Tx, keys: &[u32]) -> Result<Vec<i64>, StoreError> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = "SELECT post_id FROM (".to_owned();
+    for place in 1..=keys.len().min(KEYS) {
+        let all = if place == 1 { "" } else { " UNION ALL " };
+        // A string takes whatever is written into it.
+        let _ = write!(
+            sql,
+            "{all}SELECT post_id FROM (SELECT post_id FROM post_shingle WHERE shingle = ${place} LIMIT {SHARING}) s{place}"
+        );
+    }
+    let _ = write!(sql, ") s GROUP BY post_id ORDER BY COUNT(*) DESC, post_id LIMIT {MOST}");
+    let rows: Vec<(i64,)> = each!(tx, |db| {
+        let mut query = sqlx::query_as(AssertSqlSafe(sql));
+        for key in keys.iter().take(KEYS) {
+            query = query.bind(i64::from(*key));
+        }
+        query.fetch_all(&mut **db).await
+    })?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+async fn write_keys(tx: &mut Tx, id: PostId, keys: &[u32]) -> Result<(), StoreError> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    each!(tx, |db| {
+        let mut insert = sqlx::QueryBuilder::new("INSERT INTO post_shingle (shingle, post_id) ");
+        insert.push_values(keys.iter().take(KEYS), |mut row, key| {
+            row.push_bind(i64::from(*key)).push_bind(id.0);
+        });
+        // Those of an earlier text stay: they find a candidate, which is compared as it is now.
+        insert.push(" ON CONFLICT DO NOTHING").build().execute(&mut **db).await.map(drop)
+    })?;
+    Ok(())
+}
+
+/// A post of another source.
+#[derive(sqlx::FromRow)]
+struct Candidate {
+    title: String,
+    authors: String,
+    dated_at: i64,
+    published_at: Option<i64>,
+    source_name: String,
+    summary: Option<String>,
+    content: Option<String>,
+}
+
+async fn candidate(tx: &mut Tx, source: SourceId, id: i64) -> Result<Option<Candidate>, StoreError> {
+    each!(tx, |db| {
+        sqlx::query_as(
+            "SELECT p.title, p.authors, p.dated_at, p.published_at, s.name AS source_name, p.summary, p.content
+             FROM post p JOIN source s ON s.id = p.source_id WHERE p.id = $1 AND p.source_id <> $2",
+        )
+        .bind(id)
+        .bind(source.0)
+        .fetch_optional(&mut **db)
+        .await
+    })
+    .map_err(StoreError::from)
+}
+
+/// Whether a claim, or what was found by shingles and titles, stands before both posts; and in which words.
+fn judge(claim: Tie, entry: &Entry, own: &Text, candidate: &Candidate) -> Option<(Tie, String)> {
+    let html = candidate.content.clone().or_else(|| candidate.summary.clone()).map(CleanHtml::from_store);
+    let likeness = own.compare(&Text::new(&candidate.title, &html.unwrap_or_default()));
+    let shared = if likeness.judged {
+        format!("{:.0} % of the shorter text stands in the longer one", likeness.containment * 100.0)
+    } else {
+        "there is too little text to compare".to_owned()
+    };
+    let of = &candidate.source_name;
+    match claim {
+        Tie::Editor => None,
+        // Two who comment on a page may both link to it.
+        Tie::Address if is_believable(&likeness) && (likeness.judged || likeness.same_title) => {
+            Some((claim, format!("both stand at one address; {shared}")))
+        }
+        Tie::Original if is_believable(&likeness) => Some((
+            claim,
+            format!("one says that the other's page, or one that the other names too, is the original; {shared}"),
+        )),
+        Tie::AlsoAt if is_believable(&likeness) => {
+            Some((claim, format!("one says that it also stands where the other does ({of}); {shared}")))
+        }
+        _ if likeness.is_same_text() => Some((Tie::Text, shared)),
+        _ if !likeness.judged && likeness.same_title && same_author(entry, candidate) && near(entry, candidate) => {
+            Some((Tie::Author, format!("title and author are the same, and the dates near; {shared}")))
+        }
+        _ => None,
+    }
+}
+
+/// Nothing speaks against a claim.
+fn is_believable(likeness: &Likeness) -> bool {
+    !likeness.judged || likeness.is_same_text() || likeness.containment >= BELIEVED
+}
+
+fn same_author(entry: &Entry, candidate: &Candidate) -> bool {
+    let theirs: Vec<String> = serde_json::from_str(&candidate.authors).unwrap_or_default();
+    let folded = |name: &String| name.trim().to_lowercase();
+    entry.authors.iter().map(folded).any(|name| theirs.iter().map(folded).any(|other| other == name))
+}
+
+fn near(entry: &Entry, candidate: &Candidate) -> bool {
+    let (Some(one), Some(other)) = (entry.published, candidate.published_at) else { return false };
+    let other = Timestamp::from_millis(other.max(candidate.dated_at));
+    one.since(other).max(other.since(one)) <= NEAR
+}
+
+fn text_of(entry: &Entry) -> Option<&CleanHtml> {
+    entry.content.as_ref().or(entry.summary.as_ref())
+}
