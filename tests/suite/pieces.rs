@@ -29,7 +29,7 @@ pub(crate) fn text(number: usize) -> String {
     };
     let mut word = || (0..2 + next() % 3).map(|_| SYLLABLES[next() % SYLLABLES.len()]).collect::<String>();
     let mut sentence = || format!("The {} of {} and {} {} {}.", word(), word(), word(), word(), word());
-    (0..12).map(|_| format!("<p>{} {}</p>", sentence(), sentence())).collect()
+    (0..12).map(|_| format!("<p>{} {}</p>", sentence(), sentence())).collect::<Vec<_>>().concat()
 }
 
 /// An entry of the blog at `host`.
