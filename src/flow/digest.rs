@@ -6,11 +6,12 @@
 
 mod clocks;
 mod compose;
+mod notes;
 mod pictures;
 mod sift;
 mod web;
 
-pub use compose::note;
+pub use notes::note;
 pub use sift::{Sifted, sift};
 pub use web::{DIGESTS, WebDigest, WebDigests, address};
 
@@ -350,7 +351,7 @@ impl Digester {
         turn: Option<&Turn>,
     ) -> Result<Option<Outcome>, DigestError> {
         let now = self.clock.now();
-        let Composed { mail, variants, notes, topics, moved } =
+        let Composed { mail, variants, notes, topics, moved, corrected } =
             self.composer(place, edition, now).compose(taken).await?;
         let review = place.cadence.composition.review.as_ref();
         let frozen = Frozen {
@@ -363,6 +364,7 @@ impl Digester {
             variants: &variants,
             zones: turn.map_or(&[], |turn| &turn.times),
             notes: &notes,
+            corrected: &corrected,
             topics: &topics,
             moved,
             review: review.map(|editor| Review { editor, language: place.newsletter.language }),

@@ -55,6 +55,8 @@ pub struct DigestContext {
     pub more: usize,
     /// Where those stand.
     pub more_url: Option<String>,
+    /// Posts that were corrected after they had been mailed.
+    pub corrections: Vec<Headline>,
     /// What the editor says below the posts.
     pub note_after: Option<CleanHtml>,
     /// Whether there is a page of each reader's own choices (`token::PREFERENCES_URL`).
@@ -234,7 +236,7 @@ fn without_tokens(context: &DigestContext, untitled: &str) -> DigestContext {
             untitled.clone_into(title);
         }
     };
-    for line in &mut clean.headlines {
+    for line in clean.headlines.iter_mut().chain(&mut clean.corrections) {
         titled(&mut line.title);
     }
     for section in &mut clean.sections {

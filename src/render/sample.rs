@@ -67,10 +67,9 @@ pub fn sample_digest(language: Language) -> Option<DigestContext> {
         .map(|group| Section { title: group.title, posts: group.post.into_iter().map(&mut shown).collect() })
         .collect();
     let posts = sections.iter().flat_map(|section| &section.posts);
-    let headlines = std::iter::once(&lead)
-        .chain(posts)
-        .map(|post| Headline { title: post.title.clone(), url: post.url.clone() })
-        .collect();
+    let headline = |post: &DigestPost| Headline { title: post.title.clone(), url: post.url.clone() };
+    let headlines = std::iter::once(&lead).chain(posts.clone()).map(headline).collect();
+    let corrections = posts.take(1).map(headline).collect();
     Some(DigestContext {
         language,
         title: sample.title,
@@ -82,6 +81,7 @@ pub fn sample_digest(language: Language) -> Option<DigestContext> {
         headlines,
         lead: Some(lead),
         sections,
+        corrections,
         more: 12,
         more_url: Some("https://news.example.com/archive".to_owned()),
         note_after: Some(CleanHtml::sanitise(&sample.note_after, None)),

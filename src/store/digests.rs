@@ -4,6 +4,7 @@
 //! fires once, P11), its posts (unique per newsletter and cadence, P2), one
 //! delivery per confirmed reader (P3), and the cadence's `fired_to`.
 
+use super::corrections::Corrected;
 use super::filtered::{LeftOut, pass_over};
 use super::freeze::{Review, Variant};
 use super::moves::MovedStamp;
@@ -58,6 +59,8 @@ pub struct Frozen<'a> {
     pub zones: &'a [Due],
     /// The rows of the notes that stand in it.
     pub notes: &'a [i64],
+    /// Which corrections it tells of.
+    pub corrected: &'a [Corrected],
     /// The choices of topics that they were made for, as the database has them.
     pub topics: &'a [String],
     /// Who came from another cadence when the variants were made.

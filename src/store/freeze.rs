@@ -7,6 +7,7 @@
 //! paused gets none. When a
 //! reader has chosen what no variant was rendered for, nothing is written.
 
+use super::corrections::insert_corrections;
 use super::deliveries::HELD;
 use super::digests::{Due, Frozen, advance, insert_digest};
 use super::filtered::pass_over;
@@ -94,6 +95,7 @@ impl Store {
             return Ok(Freeze::Raced);
         }
         pass_over(&mut tx, &edition.newsletter, &edition.cadence, frozen.left_out, now).await?;
+        insert_corrections(&mut tx, edition, digest, frozen.corrected).await?;
         let recipients = insert_deliveries(&mut tx, edition, digest, frozen, now).await?;
         if recipients == 0 {
             each!(&mut tx, |db| {

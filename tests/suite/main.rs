@@ -25,6 +25,7 @@ mod charsets;
 mod commanding;
 mod composing;
 mod configuring;
+mod correcting;
 mod crash;
 mod crash_points;
 mod damaging;

@@ -33,7 +33,7 @@ pub(crate) fn text(number: usize) -> String {
 }
 
 /// An entry of the blog at `host`.
-fn entry(host: &str, title: &str, text: &str, published: Timestamp) -> Entry {
+pub(crate) fn entry(host: &str, title: &str, text: &str, published: Timestamp) -> Entry {
     Entry {
         guid: format!("{host} {title}"),
         url: format!("https://{host}.example.com/{}", title.replace(' ', "-")).parse().ok(),
@@ -59,13 +59,13 @@ fn config(bench: &Bench, more: &str) -> String {
     format!("{text}{more}\n{}{}", source("mirror"), source("third"))
 }
 
-struct World {
-    stage: Stage,
+pub(crate) struct World {
+    pub(crate) stage: Stage,
 }
 
 impl World {
     /// Three sources that have been polled once, empty, and a reader.
-    async fn new(bench: &Bench, more: &str) -> Self {
+    pub(crate) async fn new(bench: &Bench, more: &str) -> Self {
         let config = stage::load(bench, &config(bench, more));
         let stage = Stage::new(bench, config, at("2026-11-22T00:00:00Z")).await;
         let world = Self { stage };
@@ -76,12 +76,12 @@ impl World {
         world
     }
 
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.stage.clock.now()
     }
 
     /// A poll that brings these.
-    async fn poll(&self, source: &str, entries: &[Entry]) -> Vec<PostId> {
+    pub(crate) async fn poll(&self, source: &str, entries: &[Entry]) -> Vec<PostId> {
         let now = self.now();
         let claim = self.stage.store.claim_source(&source.parse().unwrap(), now, Duration::from_mins(1)).await;
         let entries = entries.iter().cloned().map(|entry| Arriving {

@@ -5,10 +5,11 @@
 //! list of posts is rendered once, however many readers get it.
 
 use super::DigestError;
+use super::notes::Notes;
 use super::pictures::gather;
 use super::web::address;
 use crate::config::Config;
-use crate::domain::composition::{Composition, Filling, Images, Order, Sections, Shown, Wording};
+use crate::domain::composition::{Filling, Images, Order, Sections, Shown, Wording};
 use crate::domain::digest::Edition;
 use crate::domain::html::CleanHtml;
 use crate::domain::id::PostId;
@@ -22,11 +23,10 @@ use crate::domain::url::HttpUrl;
 use crate::net::Client;
 use crate::read::plain_text;
 use crate::render::{DigestContext, DigestPost, Headline, Rendered, Renderer, Section, pictures};
-use crate::store::{MovedStamp, Note, NotePlace, Readers, Store, Variant};
+use crate::store::{Corrected, MovedStamp, Readers, Store, Variant};
 use chrono::Datelike as _;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
 
 /// An excerpt is at most so many characters.
 const EXCERPT: usize = 320;
@@ -34,8 +34,6 @@ const EXCERPT: usize = 320;
 const SUMMARY: usize = 1_000;
 /// The first post's title takes at most so many characters of the subject.
 const FIRST: usize = 70;
-/// The most bytes of a note's file.
-const NOTE: u64 = 64 * 1024;
 
 /// The mails of a digest.
 #[derive(Debug)]
@@ -50,6 +48,8 @@ pub(super) struct Composed {
     pub(super) topics: Vec<String>,
     /// Whom the variants were made for.
     pub(super) moved: MovedStamp,
+    /// Which corrections they tell of.
+    pub(super) corrected: Vec<Corrected>,
 }
 
 /// Composes for one cadence at one moment.
@@ -73,18 +73,25 @@ struct Loaded {
     home: Option<HttpUrl>,
 }
 
-/// What the editor says above and below.
-#[derive(Default)]
-struct Notes {
-    rows: Vec<i64>,
-    before: Option<CleanHtml>,
-    after: Option<CleanHtml>,
+/// What a mail holds.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Holds {
+    posts: Vec<PostId>,
+    /// Posts of earlier mails that were corrected.
+    corrected: Vec<PostId>,
+}
+
+impl Holds {
+    /// The same with both lists made others.
+    fn map(&self, make: impl Fn(&[PostId]) -> Vec<PostId>) -> Self {
+        Self { posts: make(&self.posts), corrected: make(&self.corrected) }
+    }
 }
 
 impl Composer<'_> {
     /// The mails of these posts. What a frozen digest shows is what was stored at this moment.
     pub(super) async fn compose(&self, posts: &[PostId]) -> Result<Composed, DigestError> {
-        let notes = self.notes().await?;
+        let notes = Notes::of(self).await?;
         let mut loaded = self.load(posts).await?;
         let moved = self.store.moved_readers(&self.newsletter.name, &self.cadence.name, posts).await?;
         let missed: BTreeSet<PostId> = moved
@@ -96,49 +103,73 @@ impl Composer<'_> {
             .collect();
         let missed: Vec<PostId> = missed.into_iter().collect();
         loaded.extend(self.load(&missed).await?);
+        let corrected = self.corrected().await?;
+        let fixed: Vec<PostId> = corrected.iter().map(|one| one.post).filter(|id| !posts.contains(id)).collect();
+        let to_load: Vec<PostId> = fixed.iter().copied().filter(|id| !missed.contains(id)).collect();
         let found = self.pictures(&loaded, &notes).await?;
+        loaded.extend(self.load(&to_load).await?);
         for Found { address, picture, .. } in found.iter().filter(|found| found.is_new) {
             self.store.keep_picture(address, picture, self.now).await?;
         }
         let embedded = named(&found);
-        let mail = self.render(&loaded, posts, &notes, &embedded)?;
+        let whole = Holds { posts: posts.to_vec(), corrected: fixed };
+        let mail = self.render(&loaded, &whole, &notes, &embedded)?;
 
-        let mut lists: Vec<(Readers, Vec<PostId>)> = Vec::new();
+        let mut lists: Vec<(Readers, Holds)> = Vec::new();
         let topics = self.store.topics_chosen(&self.newsletter.name, &self.cadence.name).await?;
         for topics in &topics {
-            let list = self.chosen(&loaded, posts, topics);
-            if list != posts {
+            let list = whole.map(|posts| self.chosen(&loaded, posts, topics));
+            if list != whole {
                 lists.push((Readers::Topics(topics.clone()), list));
             }
         }
-        let mut own: BTreeMap<Vec<PostId>, Vec<_>> = BTreeMap::new();
+        let mut own: BTreeMap<Holds, Vec<_>> = BTreeMap::new();
         for reader in moved.readers {
             let fresh: Vec<PostId> =
                 posts.iter().chain(&reader.missed).copied().filter(|post| !reader.has.contains(post)).collect();
-            own.entry(self.chosen(&loaded, &fresh, &reader.topics)).or_default().push(reader.subscription);
+            let list = Holds { posts: fresh, corrected: whole.corrected.clone() };
+            let list = list.map(|posts| self.chosen(&loaded, posts, &reader.topics));
+            own.entry(list).or_default().push(reader.subscription);
         }
         lists.extend(own.into_iter().map(|(list, readers)| (Readers::These(readers), list)));
 
-        let mut rendered: HashMap<Vec<PostId>, Rendered> = HashMap::new();
+        let mut rendered: HashMap<Holds, Rendered> = HashMap::new();
         let mut variants = Vec::with_capacity(lists.len());
-        for (readers, posts) in lists {
-            let mail = match rendered.get(&posts) {
+        for (readers, list) in lists {
+            let mail = match rendered.get(&list) {
                 Some(mail) => mail.clone(),
-                None if posts.is_empty() => Rendered::default(),
-                None => self.render(&loaded, &posts, &notes, &embedded)?,
+                None if list.posts.is_empty() => Rendered::default(),
+                None => self.render(&loaded, &list, &notes, &embedded)?,
             };
-            rendered.insert(posts.clone(), mail.clone());
-            variants.push(Variant { readers, posts, subject: mail.subject, html: mail.html, plain: mail.plain });
+            rendered.insert(list.clone(), mail.clone());
+            variants.push(Variant {
+                readers,
+                posts: list.posts,
+                subject: mail.subject,
+                html: mail.html,
+                plain: mail.plain,
+            });
         }
-        Ok(Composed { mail, variants, notes: notes.rows, topics, moved: moved.stamp })
+        Ok(Composed { mail, variants, notes: notes.rows, topics, moved: moved.stamp, corrected })
     }
 
     /// The digest's own mail alone, with the pictures that it could bring along.
     pub(super) async fn whole(&self, posts: &[PostId]) -> Result<(Rendered, Vec<Found>), DigestError> {
-        let notes = self.notes().await?;
-        let loaded = self.load(posts).await?;
+        let notes = Notes::of(self).await?;
+        let mut loaded = self.load(posts).await?;
         let found = self.pictures(&loaded, &notes).await?;
-        Ok((self.render(&loaded, posts, &notes, &named(&found))?, found))
+        let corrected = self.corrected().await?.into_iter().map(|one| one.post);
+        let list = Holds { posts: posts.to_vec(), corrected: corrected.filter(|id| !posts.contains(id)).collect() };
+        loaded.extend(self.load(&list.corrected).await?);
+        Ok((self.render(&loaded, &list, &notes, &named(&found))?, found))
+    }
+
+    /// What the newsletter still owes its readers a word of.
+    async fn corrected(&self) -> Result<Vec<Corrected>, DigestError> {
+        if !self.newsletter.corrections {
+            return Ok(Vec::new());
+        }
+        Ok(self.store.corrected_posts(self.newsletter, &self.cadence.name, self.now).await?)
     }
 
     /// Those of `posts` that readers who chose `topics` get. A topic that is configured no more is nobody's.
@@ -183,14 +214,6 @@ impl Composer<'_> {
         Ok(loaded)
     }
 
-    async fn notes(&self) -> Result<Notes, DigestError> {
-        let waiting = self.store.waiting_notes(&self.newsletter.name, &self.cadence.name).await?;
-        let Composition { note_before, note_after, .. } = &self.cadence.composition;
-        let before = joined(note_before.as_deref(), &waiting, NotePlace::Before).await;
-        let after = joined(note_after.as_deref(), &waiting, NotePlace::After).await;
-        Ok(Notes { rows: waiting.into_iter().map(|note| note.id).collect(), before, after })
-    }
-
     /// The pictures that come along.
     async fn pictures(&self, loaded: &[Loaded], notes: &Notes) -> Result<Vec<Found>, DigestError> {
         let (Images::Embed, Some(client)) = (self.cadence.composition.images, self.client) else {
@@ -204,11 +227,20 @@ impl Composer<'_> {
     fn render(
         &self,
         loaded: &[Loaded],
-        posts: &[PostId],
+        list: &Holds,
         notes: &Notes,
         embedded: &BTreeMap<String, String>,
     ) -> Result<Rendered, DigestError> {
-        let context = DigestContext { embedded: embedded.clone(), ..self.context(loaded, posts, notes) };
+        let corrected = list.corrected.iter().filter_map(|id| loaded.iter().find(|it| it.post.id == *id));
+        let corrections = corrected.map(|it| Headline {
+            title: it.post.entry.title.clone(),
+            url: it.post.entry.url.as_ref().map(ToString::to_string),
+        });
+        let context = DigestContext {
+            embedded: embedded.clone(),
+            corrections: corrections.collect(),
+            ..self.context(loaded, &list.posts, notes)
+        };
         Ok(self.renderer.digest(&context)?)
     }
 
@@ -353,44 +385,4 @@ fn home<'a>(posts: &[&'a Loaded]) -> Option<&'a HttpUrl> {
 /// Each picture's address with its Content-ID.
 fn named(found: &[Found]) -> BTreeMap<String, String> {
     found.iter().map(|found| (found.address.clone(), found.picture.id.clone())).collect()
-}
-
-/// The file's note, while there is such a file, and those that wait.
-async fn joined(file: Option<&Path>, waiting: &[Note], place: NotePlace) -> Option<CleanHtml> {
-    let mut parts = Vec::new();
-    if let Some(file) = file {
-        parts.extend(note_of(file).await);
-    }
-    parts.extend(waiting.iter().filter(|note| note.place == place).map(|note| note.html.clone()));
-    parts.retain(|part| !part.is_empty());
-    let text = parts.iter().map(CleanHtml::as_str).collect::<Vec<_>>().join("\n");
-    if text.is_empty() { None } else { Some(CleanHtml::sanitise(&text, None)) }
-}
-
-/// Reads a note: HTML by its name, plain text otherwise. A digest goes out without
-/// a note that cannot be read.
-async fn note_of(file: &Path) -> Option<CleanHtml> {
-    let refuse = |why: String| tracing::warn!(file = %file.display(), why, "the digest goes out without this note");
-    match tokio::fs::metadata(file).await {
-        // Taken away until there is something to say again.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
-        Err(error) => {
-            refuse(error.to_string());
-            return None;
-        }
-        Ok(known) if known.len() > NOTE => {
-            refuse(format!("it is longer than {NOTE} bytes"));
-            return None;
-        }
-        Ok(_) => {}
-    }
-    let text = tokio::fs::read_to_string(file).await.map_err(|error| refuse(error.to_string())).ok()?;
-    let html = file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("html"));
-    Some(note(&text, html))
-}
-
-/// What an editor wrote, as HTML or as plain text.
-#[must_use]
-pub fn note(text: &str, html: bool) -> CleanHtml {
-    if html { CleanHtml::sanitise(text, None) } else { CleanHtml::from_text(text) }
 }

@@ -34,6 +34,7 @@ pub(super) struct View<'a> {
     sections: Vec<SectionView<'a>>,
     more: String,
     more_url: Option<Linked<'a>>,
+    corrections: Vec<Linked<'a>>,
     note_after: Option<Piece>,
     links: Vec<String>,
     email: &'static str,
@@ -139,6 +140,11 @@ impl DigestContext {
             sections,
             more: if more > 0 { texts.count("more", more) } else { String::new() },
             more_url: more_url.map(|url| Linked::new("", Some(url), &links)),
+            corrections: self
+                .corrections
+                .iter()
+                .map(|line| Linked::new(&line.title, line.url.as_deref(), &links))
+                .collect(),
             note_after: note(&self.note_after),
             links: links.all(),
             email: token::EMAIL,
