@@ -7,6 +7,7 @@ use super::slug::Slug;
 use super::time::Timestamp;
 use super::url::HttpUrl;
 use super::url_key::url_key;
+use serde::Serialize;
 use std::fmt;
 use std::str::FromStr;
 
@@ -95,7 +96,8 @@ impl Post {
 }
 
 /// Why two posts of different sources are one piece, the strongest evidence first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Tie {
     /// A person said so.
     Editor,

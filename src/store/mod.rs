@@ -102,6 +102,7 @@ pub use notes::{Note, NotePlace};
 pub use open::{NodeLock, OpenError, Store};
 pub use outlines::SourceFace;
 pub use own_data::{OwnData, OwnMail, OwnSubscription};
+pub use pieces::Tied;
 pub use posts::PostFilter;
 pub use renewing::Renewal;
 pub use results::{DeliveryRow, DomainResult, LedgerFilter};

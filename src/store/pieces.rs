@@ -6,10 +6,12 @@
 //! of them were ever told apart by a person.
 
 use super::feeds::raise_revision;
-use super::{StoreError, Tx, each};
+use super::{Store, StoreError, Tx, each};
 use crate::domain::id::{PostId, SourceId};
 use crate::domain::piece::Tie;
+use crate::domain::slug::Slug;
 use crate::domain::time::Timestamp;
+use serde::Serialize;
 use std::collections::{BTreeSet, HashSet};
 
 /// A post of a piece, or one that may become one.
@@ -17,6 +19,54 @@ use std::collections::{BTreeSet, HashSet};
 pub(super) struct Member {
     pub(super) id: i64,
     pub(super) source_id: i64,
+}
+
+/// What was found, or said, of a post and another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tied {
+    /// The other.
+    pub post: PostId,
+    /// Its source's name.
+    pub source: Slug,
+    /// By which kind of evidence.
+    pub rule: Tie,
+    /// What was seen, in plain words; empty where a person said it.
+    pub evidence: String,
+    /// Whether a person said that they are not one.
+    pub apart: bool,
+    /// When.
+    pub at: Timestamp,
+}
+
+type TiedRow = (i64, String, String, String, bool, i64);
+
+impl Store {
+    /// Why a post is one piece with others, or is not.
+    pub async fn ties(&self, id: PostId) -> Result<Vec<Tied>, StoreError> {
+        let rows: Vec<TiedRow> = each!(&self.reader, |db| {
+            sqlx::query_as(
+                "SELECT p.id, s.name, t.rule, t.evidence, t.apart, t.tied_at
+                 FROM (SELECT other_id AS id, rule, evidence, apart, tied_at FROM post_tie WHERE post_id = $1
+                       UNION ALL
+                       SELECT post_id, rule, evidence, apart, tied_at FROM post_tie WHERE other_id = $1) t
+                 JOIN post p ON p.id = t.id JOIN source s ON s.id = p.source_id ORDER BY t.tied_at, p.id",
+            )
+            .bind(id.0)
+            .fetch_all(db)
+            .await
+        })?;
+        let tied = |(post, source, rule, evidence, apart, at): TiedRow| {
+            Ok(Tied {
+                post: PostId(post),
+                source: source.parse().map_err(|_| StoreError::Corrupt(format!("a source is named `{source}`")))?,
+                rule: rule.parse().map_err(StoreError::Corrupt)?,
+                evidence,
+                apart,
+                at: Timestamp::from_millis(at),
+            })
+        };
+        rows.into_iter().map(tied).collect()
+    }
 }
 
 /// Makes two posts one piece, with all that each is one with already, and writes down why. Nothing happens where a

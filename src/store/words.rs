@@ -147,6 +147,7 @@ impl Store {
                 "DELETE FROM digest_post WHERE digest_id = $1
                  AND EXISTS (SELECT 1 FROM digest WHERE id = $1 AND slot NOT LIKE 'post-%')",
                 "UPDATE note SET digest_id = NULL WHERE digest_id = $1",
+                "DELETE FROM correction WHERE digest_id = $1",
             ] {
                 each!(&mut tx, |db| sqlx::query(sql).bind(digest.0).execute(&mut **db).await.map(drop))?;
             }

@@ -6,6 +6,7 @@ use crate::pieces::{World, entry, text};
 use syndicated::domain::id::{DigestId, PostId};
 use syndicated::domain::post::Entry;
 use syndicated::flow::digest::Outcome;
+use syndicated::store::Cancelled;
 
 impl World {
     /// The plain part of the next digest; `None` when there is none.
@@ -87,5 +88,21 @@ async fn what_nobody_has_or_may_see_is_not_told_of() {
         world.stage.store.edit_post(id, hide, "mina", world.now()).await.unwrap();
         world.write(&entry("blog", "Second", &text(3), world.now())).await;
         assert!(!world.mail().await.unwrap().contains(HEADING), "{}", bench.engine);
+    }
+}
+
+/// A digest that was called off before anybody had it told nobody.
+#[tokio::test]
+async fn a_digest_that_is_called_off_tells_of_nothing() {
+    for bench in engines::all().await {
+        let world = World::new(&bench, "corrections = true\n").await;
+        world.write(&entry("blog", "First", &text(1), world.now())).await;
+        assert!(world.mail().await.is_some(), "{}", bench.engine);
+        world.write(&entry("blog", "First", &text(2), world.now())).await;
+        world.write(&entry("blog", "Second", &text(3), world.now())).await;
+        let digest = world.next_digest().await.unwrap();
+        let cancelled = world.stage.store.cancel_digest(digest, None, world.now()).await.unwrap();
+        assert_eq!(cancelled, Some(Cancelled::Unsent), "{}", bench.engine);
+        assert!(world.mail().await.unwrap().contains(HEADING), "{}", bench.engine);
     }
 }

@@ -32,6 +32,7 @@ mod damaging;
 mod delivering;
 mod digests;
 mod doors;
+mod editing;
 mod engines;
 mod essays;
 mod exporting;

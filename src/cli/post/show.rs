@@ -13,7 +13,7 @@ use crate::domain::post::{HeldFor, Standing};
 use crate::domain::slug::Slug;
 use crate::domain::span;
 use crate::domain::time::Timestamp;
-use crate::store::{PassedOver, Store};
+use crate::store::{PassedOver, Store, Tied};
 use serde::Serialize;
 
 /// What became of a post at one cadence of one newsletter.
@@ -43,11 +43,13 @@ pub(super) async fn show(id: PostId, json: Json, setting: &Setting, out: &mut Ou
     let post = store.post(id).await?.ok_or_else(|| unknown(id))?;
     let fates = fates(&store, &config, &post, setting.clock.now()).await?;
     let versions = store.post_versions(id).await?.len();
+    let ties = store.ties(id).await?;
     if json.json {
         let mut shown = as_json(&post);
         if let Some(fields) = shown.as_object_mut() {
             fields.insert("earlier_versions".to_owned(), versions.into());
             fields.insert("mailed".to_owned(), serde_json::to_value(&fates)?);
+            fields.insert("ties".to_owned(), serde_json::to_value(&ties)?);
         }
         return Ok(out.json(&shown)?);
     }
@@ -73,6 +75,12 @@ pub(super) async fn show(id: PostId, json: Json, setting: &Setting, out: &mut Ou
         ("changed", format!("{}{changes}", at(post.changed))),
         ("standing", standing(&post)),
     ])?;
+    for tied in &ties {
+        let Tied { post, source, rule, evidence, apart, at: when } = tied;
+        let what = if *apart { "told apart from" } else { "one piece with" };
+        let why = if evidence.is_empty() { rule.to_string() } else { format!("{rule}: {evidence}") };
+        out.line(format!("  {what} post {post} of {source} since {} ({why})", at(*when)))?;
+    }
     if fates.is_empty() {
         out.line("")?;
         out.line("No newsletter with a cadence takes this source, so that nobody is mailed.")?;
@@ -142,6 +150,7 @@ async fn fates(store: &Store, config: &Config, post: &Stored, now: Timestamp) ->
                     cadence: cadence.name.clone(),
                     digest: None,
                     why: match passed {
+                        None if let Some(other) = stands_for(store, newsletter, cadence, post).await? => other,
                         Some(PassedOver { reason, at, .. }) => format!(
                             "not mailed: filtered out by `{reason}` of the newsletter {}, decided at {}",
                             newsletter.name,
@@ -156,6 +165,34 @@ async fn fates(store: &Store, config: &Config, post: &Stored, now: Timestamp) ->
         }
     }
     Ok(fates)
+}
+
+/// Which other post of its piece goes out in its stead, or did.
+async fn stands_for(
+    store: &Store,
+    newsletter: &Newsletter,
+    cadence: &Cadence,
+    post: &Stored,
+) -> anyhow::Result<Option<String>> {
+    let scope = newsletter.scope();
+    for other in post.appearances_in(&scope) {
+        let digests = store.digests_of_post(other.id).await?;
+        let of_cadence =
+            |digest: &&Digest| digest.edition.newsletter == newsletter.name && digest.edition.cadence == cadence.name;
+        if let Some(digest) = digests.iter().find(of_cadence) {
+            return Ok(Some(format!(
+                "not mailed: it is one piece with post {} of {}, which stands in digest {}",
+                other.id, other.source, digest.id
+            )));
+        }
+    }
+    let original = post.appearances_in(&scope).map(|other| (scope.rank(&other.source, other.date, other.id), other));
+    Ok(original.min_by_key(|(rank, _)| *rank).filter(|_| !post.is_original(&scope)).map(|(_, other)| {
+        format!(
+            "not mailed: it is one piece with post {} of {}, the original, which goes out for both",
+            other.id, other.source
+        )
+    }))
 }
 
 fn sent_with(digest: &Digest, balance: &Balance, config: &Config) -> String {
