@@ -3,6 +3,7 @@
 
 use crate::engines;
 use crate::pieces::{World, entry, text};
+use syndicated::config::Reports;
 use syndicated::domain::id::{DigestId, PostId};
 use syndicated::domain::post::Entry;
 use syndicated::flow::digest::Outcome;
@@ -101,7 +102,7 @@ async fn a_digest_that_is_called_off_tells_of_nothing() {
         world.write(&entry("blog", "First", &text(2), world.now())).await;
         world.write(&entry("blog", "Second", &text(3), world.now())).await;
         let digest = world.next_digest().await.unwrap();
-        let cancelled = world.stage.store.cancel_digest(digest, None, world.now()).await.unwrap();
+        let cancelled = world.stage.store.cancel_digest(digest, &Reports::default(), world.now()).await.unwrap();
         assert_eq!(cancelled, Some(Cancelled::Unsent), "{}", bench.engine);
         assert!(world.mail().await.unwrap().contains(HEADING), "{}", bench.engine);
     }

@@ -29,7 +29,7 @@ const MOST_MEMORY: usize = 256 * MIB;
 /// How many sources are well.
 const WELL: usize = 99;
 
-fn full() -> bool {
+pub(crate) fn full() -> bool {
     std::env::var_os("SYNDICATED_TEST_FULL").is_some()
 }
 

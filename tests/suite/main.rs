@@ -86,6 +86,7 @@ mod secure_relays;
 mod serving;
 mod sign_ups;
 mod signing;
+mod simulated;
 mod sink;
 mod site;
 mod stage;
