@@ -11,9 +11,7 @@ use super::setting::local;
 use super::{Json, Setting};
 use crate::domain::id::PostId;
 use crate::domain::post::{Post as Stored, Standing};
-use crate::domain::reading;
 use crate::domain::slug::Slug;
-use crate::domain::text::words;
 use crate::store::{Act, PostFilter};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -176,7 +174,7 @@ fn as_json(post: &Stored) -> serde_json::Value {
         "authors": post.entry.authors, "date": post.date(), "published": post.entry.published,
         "first_seen": post.first_seen, "changed": post.changed, "standing": post.standing,
         "held_for": post.held_for, "filtered": post.filtered_by, "hidden": post.hidden, "retracted": post.retracted,
-        "language": post.language(), "minutes": minutes(post), "also_at": post.also_at(),
+        "language": post.spoken_language(), "minutes": post.minutes(), "also_at": post.also_at(),
     })
 }
 
@@ -196,10 +194,4 @@ fn standing(post: &Stored) -> &'static str {
         (None, false, Some(_)) => "filtered",
         (None, false, None) => post.standing.as_str(),
     }
-}
-
-/// How long its text takes to read; of a beginning, how long that does.
-fn minutes(post: &Stored) -> u64 {
-    let text = post.entry.content.as_ref().or(post.entry.summary.as_ref()).map(words).unwrap_or_default();
-    reading::minutes(&text)
 }

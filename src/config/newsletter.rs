@@ -167,6 +167,7 @@ fn composition(table: &mut Table<'_>, usual: &Usual<'_>) -> Composition {
     let note_before = table.parsed("note_before", path);
     let note_after = table.parsed("note_after", path);
     let images = table.parsed("images", str::parse);
+    let reading_time = table.flag("reading_time");
     let greeting = table.flag("greeting");
     let deliver = table.parsed("deliver", str::parse);
     let review = match table.flag("review") {
@@ -193,6 +194,7 @@ fn composition(table: &mut Table<'_>, usual: &Usual<'_>) -> Composition {
         note_before: note_before.or_else(|| usual.note_before.clone()),
         note_after: note_after.or_else(|| usual.note_after.clone()),
         images: images.unwrap_or(usual.images),
+        reading_time: reading_time.unwrap_or(usual.reading_time),
         greeting: greeting.unwrap_or(usual.greeting),
         review,
         deliver: deliver.unwrap_or(usual.deliver),

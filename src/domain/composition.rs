@@ -36,6 +36,8 @@ pub struct Composition {
     pub note_after: Option<PathBuf>,
     /// Where its pictures come from.
     pub images: Images,
+    /// Whether it says how long each post takes to read.
+    pub reading_time: bool,
     /// Whether the mail begins with a line that greets its reader.
     pub greeting: bool,
     /// Who sees each digest, and approves it, before readers do.
@@ -59,6 +61,7 @@ impl Default for Composition {
             note_before: None,
             note_after: None,
             images: Images::Link,
+            reading_time: false,
             greeting: false,
             review: None,
             deliver: Deliver::AtOnce,

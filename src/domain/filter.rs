@@ -5,8 +5,10 @@
 
 use super::html::CleanHtml;
 use super::post::Entry;
+use super::reading::minutes;
 use super::span::{self, BadSpan};
-use super::text::{language, plain_text};
+use super::spoken::spoken;
+use super::text::plain_text;
 use super::time::Timestamp;
 use std::cell::OnceCell;
 use std::fmt;
@@ -46,10 +48,19 @@ enum Test {
     Language(String),
     /// Dated so long before it was first seen.
     OlderThan(Duration),
-    /// A text of fewer characters.
-    ShorterThan(u32),
-    /// A text of more characters.
-    LongerThan(u32),
+    /// A text of less.
+    ShorterThan(Length),
+    /// A text of more.
+    LongerThan(Length),
+}
+
+/// How long a text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Length {
+    /// So many characters.
+    Characters(u32),
+    /// So many minutes of reading.
+    Minutes(u32),
 }
 
 /// A word or several that stand together, as written and as compared.
@@ -92,7 +103,7 @@ pub enum BadRule {
     #[error(transparent)]
     Span(#[from] BadSpan),
     /// No number.
-    #[error("`{0}` is not a number of characters, such as 300")]
+    #[error("`{0}` is not a number of characters, such as 300, nor of minutes, such as 5 minutes")]
     Number(String),
     /// No language tag.
     #[error("`{0}` is not a language: write its tag, such as ko, en or pt-BR")]
@@ -107,9 +118,6 @@ const FIELDS: &str =
 
 /// The most characters of a rule.
 const LONGEST: usize = 200;
-
-/// A language is told by so many characters of a text.
-const SAMPLE: usize = 2_000;
 
 impl Filter {
     /// Whether it takes everything.
@@ -210,8 +218,8 @@ impl Rule {
             Test::Category(name) => look.entry.categories.iter().any(|category| folded(category) == name.folded),
             Test::Language(tag) => look.is_in(tag),
             Test::OlderThan(age) => look.entry.published.is_some_and(|at| look.seen.since(at) > *age),
-            Test::ShorterThan(length) => look.texts().length < *length,
-            Test::LongerThan(length) => look.texts().length > *length,
+            Test::ShorterThan(length) => look.length(*length) < length.number(),
+            Test::LongerThan(length) => look.length(*length) > length.number(),
         };
         found != self.not
     }
@@ -234,10 +242,7 @@ impl FromStr for Rule {
             let terms = terms(value).ok_or_else(|| BadRule::Quote(shown(text)))?;
             if terms.is_empty() { Err(BadRule::Empty(field.to_owned())) } else { Ok(terms) }
         };
-        let number = || {
-            let number = value.chars().filter(|c| *c != '_').collect::<String>().parse();
-            number.map_err(|_| BadRule::Number(shown(value)))
-        };
+        let length = || Length::parse(value).ok_or_else(|| BadRule::Number(shown(value)));
         let test = match field {
             "" => return Err(BadRule::NoField(shown(text))),
             "words" => Test::Words(terms()?),
@@ -248,8 +253,8 @@ impl FromStr for Rule {
             "language" if is_tag(value) => Test::Language(value.to_ascii_lowercase()),
             "language" => return Err(BadRule::Language(shown(value))),
             "older than" => Test::OlderThan(span::parse(value)?),
-            "shorter than" => Test::ShorterThan(number()?),
-            "longer than" => Test::LongerThan(number()?),
+            "shorter than" => Test::ShorterThan(length()?),
+            "longer than" => Test::LongerThan(length()?),
             other => return Err(BadRule::Field(shown(other))),
         };
         Ok(Self { not, test })
@@ -296,6 +301,34 @@ impl fmt::Display for Rule {
             Test::OlderThan(age) => write!(f, "older than: {}", span::exact(*age)),
             Test::ShorterThan(length) => write!(f, "shorter than: {length}"),
             Test::LongerThan(length) => write!(f, "longer than: {length}"),
+        }
+    }
+}
+
+impl Length {
+    /// `300`, `5_000`, `1 minute`, `5 minutes`.
+    fn parse(text: &str) -> Option<Self> {
+        let number = |digits: &str| digits.chars().filter(|c| *c != '_').collect::<String>().parse().ok();
+        match text.split_once(' ') {
+            None => number(text).map(Self::Characters),
+            Some((digits, unit)) if matches!(unit.trim(), "minute" | "minutes") => number(digits).map(Self::Minutes),
+            Some(_) => None,
+        }
+    }
+
+    fn number(self) -> u32 {
+        match self {
+            Self::Characters(number) | Self::Minutes(number) => number,
+        }
+    }
+}
+
+impl fmt::Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Characters(number) => write!(f, "{number}"),
+            Self::Minutes(1) => f.write_str("1 minute"),
+            Self::Minutes(number) => write!(f, "{number} minutes"),
         }
     }
 }
@@ -354,14 +387,23 @@ struct Look<'a> {
     texts: OnceCell<Texts>,
 }
 
-/// Its title and its text, folded; and how many characters the text has.
+/// Its title and its text, folded; and how many characters the text has, and how many minutes it takes to read.
 struct Texts {
     title: String,
     body: String,
     length: u32,
+    minutes: u32,
 }
 
 impl Look<'_> {
+    /// How long its text is, counted as `by` is.
+    fn length(&self, by: Length) -> u32 {
+        match by {
+            Length::Characters(_) => self.texts().length,
+            Length::Minutes(_) => self.texts().minutes,
+        }
+    }
+
     fn texts(&self) -> &Texts {
         self.texts.get_or_init(|| {
             let plain = |html: &Option<CleanHtml>| html.as_ref().map(|html| plain_text(html.as_str()));
@@ -370,31 +412,18 @@ impl Look<'_> {
             Texts {
                 title: folded(&self.entry.title),
                 length: u32::try_from(text.chars().count()).unwrap_or(u32::MAX),
+                minutes: u32::try_from(minutes(text)).unwrap_or(u32::MAX),
                 // A line break is no word's neighbour, so that the two stay apart.
                 body: format!("{}\n{}", folded(&summary.unwrap_or_default()), folded(&content.unwrap_or_default())),
             }
         })
     }
 
-    /// Whether its language is `tag` or a kind of it (RFC 4647 section 3.3.1).
-    /// Feeds often declare what their program was installed with, and some put the
-    /// same into each entry: the text itself counts where it tells its language for
-    /// sure, then what the entry declares, then what its feed does.
+    /// Whether its language is `tag` or a kind of it (RFC 4647 section 3.3.1); see [`spoken`].
     fn is_in(&self, tag: &str) -> bool {
-        // Both kinds of Norwegian are often declared as one.
-        let primary = |tag: &str| match tag.split('-').next().unwrap_or_default() {
-            "nb" | "nn" => "no".to_owned(),
-            primary => primary.to_owned(),
-        };
-        let declared =
-            self.entry.language.as_deref().or(self.language).map(|tag| tag.replace('_', "-").to_ascii_lowercase());
         let Texts { title, body, .. } = self.texts();
-        let told = language(&format!("{title}\n{body}").chars().take(SAMPLE).collect::<String>());
-        let actual = match (told, declared) {
-            (Some(told), Some(declared)) if primary(&declared) != primary(&told) => Some(told),
-            (told, declared) => declared.or(told),
-        };
-        actual
+        let declared = self.entry.language.as_deref().or(self.language);
+        spoken(&format!("{title}\n{body}"), declared)
             .is_some_and(|actual| actual.strip_prefix(tag).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')))
     }
 }
@@ -466,6 +495,8 @@ mod tests {
             ("shorter than: 18", false),
             ("longer than: 18", false),
             ("longer than: 1_7", true),
+            ("shorter than: 2 minutes", true),
+            ("longer than: 1 minute", false),
             ("not words: slow", false),
             ("not category: essays", true),
             ("Not Title : day", true),
@@ -560,6 +591,8 @@ mod tests {
             "older than: 36h",
             "not shorter than: 300",
             "longer than: 0",
+            "longer than: 5 minutes",
+            "shorter than: 1 minute",
         ] {
             let rule: Rule = text.parse().unwrap();
             assert_eq!(rule.to_string(), text);

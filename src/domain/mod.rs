@@ -29,6 +29,7 @@ pub mod search;
 pub mod slug;
 pub mod source;
 pub mod span;
+pub mod spoken;
 pub mod subscriber;
 pub mod tag;
 pub mod text;

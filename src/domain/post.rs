@@ -4,7 +4,10 @@ use super::filter::{Filter, Reason};
 use super::html::CleanHtml;
 use super::id::{PostId, SourceId};
 use super::piece::Appearance;
+use super::reading::minutes;
 use super::slug::Slug;
+use super::spoken::spoken;
+use super::text::words;
 use super::time::Timestamp;
 use super::url::HttpUrl;
 use serde::{Deserialize, Serialize};
@@ -150,6 +153,25 @@ impl Post {
     #[must_use]
     pub fn language(&self) -> Option<&str> {
         self.entry.language.as_deref().or(self.source_language.as_deref())
+    }
+
+    /// The language that it is in: as its text tells, else as it is declared (see [`spoken`]).
+    #[must_use]
+    pub fn spoken_language(&self) -> Option<String> {
+        let text = self.text().map(words).unwrap_or_default();
+        spoken(&format!("{}\n{text}", self.entry.title), self.language())
+    }
+
+    /// How many minutes its text takes to read; of a beginning, how many that does.
+    #[must_use]
+    pub fn minutes(&self) -> u64 {
+        minutes(&self.text().map(words).unwrap_or_default())
+    }
+
+    /// Its text, or what there is of it.
+    #[must_use]
+    pub fn text(&self) -> Option<&CleanHtml> {
+        self.entry.content.as_ref().or(self.entry.summary.as_ref())
     }
 
     /// Whether feeds, pages and mails may show it.

@@ -96,6 +96,8 @@ pub struct DigestPost {
     pub url: Option<String>,
     /// Its own language's tag, where that is known.
     pub language: Option<String>,
+    /// How many minutes it takes to read.
+    pub minutes: u64,
     /// Author, source and day, in one line.
     pub byline: String,
     /// The beginning of its text, plain: shown where the text is not.

@@ -42,6 +42,7 @@ impl Post {
             title: self.title,
             url: Some(format!("https://blog.example.com/{number}")),
             language: self.language,
+            minutes: 4,
             byline: self.byline,
             excerpt: self.excerpt,
             text: self.text.map(|html| CleanHtml::sanitise(&html, None)),

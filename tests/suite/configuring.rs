@@ -218,7 +218,7 @@ fn every_key_comes_to_its_meaning() {
     let (all, weekly) =
         (&newsletter.cadence("daily").unwrap().composition, &newsletter.cadence("weekly").unwrap().composition);
     assert_eq!((all.order, all.sections, all.text), (Order::Oldest, Sections::Tag, Shown::Full));
-    assert_eq!((all.headlines, all.greeting, all.min_posts, all.max_posts), (true, true, 2, None));
+    assert_eq!((all.headlines, all.greeting && all.reading_time, all.min_posts, all.max_posts), (true, true, 2, None));
     assert_eq!(all.subject.as_ref().unwrap().to_string(), "{title}: {first}");
     assert_eq!(all.note_before.as_deref(), Some(Path::new("notes/before.html")));
     assert_eq!(all.review.as_ref().unwrap().as_str(), "editor@example.com");

@@ -69,6 +69,11 @@ pub(super) async fn show(id: PostId, json: Json, setting: &Setting, out: &mut Ou
         ("address", post.entry.url.as_ref().map(ToString::to_string).unwrap_or_default()),
         ("authors", post.entry.authors.join(", ")),
         ("source", post.source_name.to_string()),
+        ("language", post.spoken_language().unwrap_or_default()),
+        (
+            "length",
+            format!("{} to read", count(usize::try_from(post.minutes()).unwrap_or(usize::MAX), "minute", "minutes")),
+        ),
         ("also at", places.collect::<Vec<_>>().join(", ")),
         ("published", post.entry.published.map(at).unwrap_or_default()),
         ("first seen", at(post.first_seen)),

@@ -359,6 +359,11 @@ impl Composer<'_> {
             let Newsletter { language, timezone, .. } = *self.newsletter;
             byline.push(self.renderer.short_date(language, timezone, post.date(), self.now));
         }
+        let minutes = post.minutes();
+        if self.cadence.composition.reading_time {
+            let count = minutes.to_string();
+            byline.push(self.renderer.filled(self.newsletter.language, "minutes", &[("count", &count)]));
+        }
         let beginning = entry.summary.as_ref().or(entry.content.as_ref());
         let most = match self.cadence.composition.text {
             Shown::Summary if entry.summary.is_some() => SUMMARY,
@@ -367,7 +372,8 @@ impl Composer<'_> {
         DigestPost {
             title: entry.title.clone(),
             url: entry.url.as_ref().map(ToString::to_string),
-            language: post.language().map(str::to_owned),
+            language: post.spoken_language(),
+            minutes,
             byline: byline.join(" · "),
             excerpt: beginning.map(|html| cut(&plain_text(html.as_str()), most)).unwrap_or_default(),
             text: self.text(post).cloned(),

@@ -72,6 +72,7 @@ struct PostView<'a> {
     number: Option<usize>,
     lang: Option<&'a str>,
     dir: &'static str,
+    minutes: u64,
     byline: &'a str,
     /// Whether more is shown of it than its title.
     whole: bool,
@@ -184,6 +185,7 @@ impl Ready<'_> {
             number,
             lang: post.language.as_deref(),
             dir: if runs_leftwards(read) { "rtl" } else { "ltr" },
+            minutes: post.minutes,
             byline: &post.byline,
             whole,
             excerpt,
