@@ -262,7 +262,7 @@ fn log(report: &PollReport) {
     match &report.outcome {
         PollOutcome::Read(admitted) => tracing::info!(
             %source, new = admitted.new.len(), seeded = admitted.seeded.len(), changed = admitted.changed.len(),
-            held = admitted.held.len(), "polled"
+            held = admitted.held.len(), to_review = admitted.to_review.len(), "polled"
         ),
         PollOutcome::Unchanged => tracing::debug!(%source, "polled: nothing new"),
         PollOutcome::Failed(why) => tracing::warn!(%source, why, "the poll failed"),

@@ -76,6 +76,7 @@ fn in_words(outcome: &PollOutcome) -> String {
                 (admitted.filtered.len(), "filtered out"),
                 (admitted.changed.len(), "changed"),
                 (admitted.held.len(), "held (see `post list --standing held`)"),
+                (admitted.to_review.len(), "waiting for an editor (see `post list --standing held`)"),
             ] {
                 if number > 0 {
                     parts.push(format!("{number} {what}"));
@@ -101,7 +102,8 @@ fn as_json(report: &PollReport) -> Value {
         PollOutcome::Read(admitted) => {
             return json!({
                 "source": report.name, "outcome": "read", "why": null, "new": admitted.new, "seeded": admitted.seeded,
-                "filtered": admitted.filtered, "changed": admitted.changed, "held": admitted.held, "same": admitted.same,
+                "filtered": admitted.filtered, "changed": admitted.changed, "held": admitted.held, "to_review": admitted.to_review,
+                "same": admitted.same,
             });
         }
         PollOutcome::Unchanged => ("unchanged", None),

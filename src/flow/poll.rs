@@ -282,7 +282,8 @@ impl Poller {
         if !admitted.held.is_empty() {
             tracing::warn!(
                 source = %source.name, held = admitted.held.len(),
-                "many posts look new but resemble old ones; they are held until somebody decides"
+                "many posts look new but resemble old ones; they are held until somebody lets them out (`syndicated post release --source {name}`) or not (`post drop --source {name}`)",
+                name = source.name
             );
         }
         Ok(if admitted.fenced_out { lost_claim() } else { PollOutcome::Read(admitted) })

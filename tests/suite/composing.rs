@@ -208,7 +208,8 @@ async fn posts_stand_in_sections_by_source_and_by_day() {
 async fn days_follow_each_other_and_bylines_leave_out_what_their_section_says() {
     for (order, days) in [("title", [22, 21]), ("newest", [22, 21]), ("oldest", [21, 22])] {
         for bench in engines::all().await {
-            let play = Play::new(&bench, &format!("order = \"{order}\"\nsections = \"day\"\nreading_time = true\n")).await;
+            let play =
+                Play::new(&bench, &format!("order = \"{order}\"\nsections = \"day\"\nreading_time = true\n")).await;
             play.stage.admit(&["b"]).await;
             play.stage.clock.advance(24 * HOUR);
             play.stage.admit(&["b", "a"]).await;

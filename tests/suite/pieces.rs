@@ -401,3 +401,29 @@ async fn what_waits_for_an_editor_is_neither_shown_nor_mailed() {
         assert_eq!(store.post_list(&hidden).await.unwrap().len(), 1, "{}", bench.engine);
     }
 }
+
+/// What is looked up for each post that arrives is found by an index, however many are stored.
+#[tokio::test]
+async fn a_piece_is_looked_for_by_indexes_alone() {
+    let bench = engines::all().await.remove(0);
+    let _store = bench.open().await;
+    for (sql, index) in [
+        ("SELECT id FROM post WHERE url_key = 'x' AND source_id <> 1 ORDER BY id LIMIT 8", "INDEX post_at (url_key=?)"),
+        (
+            "SELECT post_id, rule FROM post_place WHERE url_key = 'x' ORDER BY post_id LIMIT 8",
+            "INDEX sqlite_autoindex_post_place_1 (url_key=?)",
+        ),
+        ("SELECT post_id FROM post_shingle WHERE shingle = 1 LIMIT 64", "PRIMARY KEY (shingle=?)"),
+        (
+            "SELECT id, source_id FROM post WHERE id = 1 OR piece = (SELECT piece FROM post WHERE id = 1)",
+            "INDEX post_of_piece (piece=?)",
+        ),
+        (
+            "SELECT post_id, other_id FROM post_tie WHERE apart AND (post_id = 1 OR other_id = 1)",
+            "INDEX post_tie_of (other_id=?)",
+        ),
+    ] {
+        let plan = bench.plan(sql).await;
+        assert!(plan.contains(index) && !plan.contains("SCAN"), "{sql}: {plan}");
+    }
+}

@@ -225,7 +225,7 @@ fn facts(whole: &Whole<'_>, seed: Seed, shown: impl Fn(Option<Timestamp>) -> Str
         ("pushed until", shown(line.pushed_until)),
         ("posts", line.posts.to_string()),
         ("last post", shown(whole.last_post_at)),
-        ("held", kept_back(whole.held, "by the flood guard", "--standing held")),
+        ("held", kept_back(whole.held, "kept back", "--standing held")),
         ("filtered", kept_back(whole.filtered, "by the filter", "--filtered")),
     ]
 }
