@@ -15,6 +15,7 @@ pub mod id;
 pub mod label;
 pub mod language;
 pub mod letter;
+pub mod likeness;
 pub mod newsletter;
 pub mod pace;
 pub mod picture;

@@ -3,6 +3,7 @@
 
 use super::html::{CleanHtml, bounded};
 use dom_query::Document;
+use std::borrow::Cow;
 
 /// The text of a piece of HTML or of text that may be HTML: tags dropped,
 /// entities decoded, white space folded.
@@ -101,8 +102,45 @@ const EMPTY_TAGS: [&str; 4] = ["br", "hr", "img", "wbr"];
 /// needed: there everything is spelt in one way, and nothing is hidden.
 #[must_use]
 pub fn words(html: &CleanHtml) -> String {
-    let html = html.as_str();
+    words_of(html.as_str())
+}
+
+/// The same, without what stands in block quotations: the author's own words.
+#[must_use]
+pub fn own_words(html: &CleanHtml) -> String {
+    words_of(&unquoted(html.as_str()))
+}
+
+fn words_of(html: &str) -> String {
     unmarked(html).map_or_else(|| plain_text(html), |text| fold(&text))
+}
+
+/// The sanitiser's HTML without its block quotations.
+fn unquoted(html: &str) -> Cow<'_, str> {
+    if !html.contains("<blockquote") {
+        return Cow::Borrowed(html);
+    }
+    let (mut own, mut rest, mut depth) = (String::with_capacity(html.len()), html, 0_usize);
+    while let Some((text, tag)) = rest.split_once('<') {
+        let behind = behind_tag(tag).unwrap_or_default();
+        if depth == 0 {
+            own.push_str(text);
+        }
+        if tag.starts_with("blockquote") {
+            depth += 1;
+        } else if tag.starts_with("/blockquote") {
+            depth = depth.saturating_sub(1);
+            own.push(' ');
+        } else if depth == 0 {
+            own.push('<');
+            own.push_str(tag.strip_suffix(behind).unwrap_or(tag));
+        }
+        rest = behind;
+    }
+    if depth == 0 {
+        own.push_str(rest);
+    }
+    Cow::Owned(own)
 }
 
 /// The text between tags; `None` where a reference is not one of the sanitiser's.
@@ -441,6 +479,19 @@ mod tests {
         for html in cleaned.chain(texts.iter().map(|text| CleanHtml::from_text(text))) {
             assert_eq!(words(&html), plain_text(html.as_str()), "{html}");
             assert!(unmarked(html.as_str()).is_some(), "{html}");
+        }
+    }
+
+    #[test]
+    fn what_is_quoted_is_not_the_authors_own() {
+        for (html, own) in [
+            ("<p>a</p><blockquote><p>b</p><blockquote>c</blockquote>d</blockquote><p>e</p>", "a e"),
+            ("a<blockquote cite=\"https://x.example/>\">b</blockquote>c &amp; d", "a c & d"),
+            ("<p title=\"<blockquote>\">a</p><blockquote>b</blockquote>", "a"),
+            ("<p>a <q>b</q> <code>c()</code></p>", "a b c()"),
+            ("<blockquote>b</blockquote>", ""),
+        ] {
+            assert_eq!(own_words(&CleanHtml::sanitise(html, None)), own, "{html}");
         }
     }
 
