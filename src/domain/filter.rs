@@ -3,6 +3,8 @@
 //! `docs/filters.md` says what each matches. A rule's `Display` is the form that
 //! parses to it again.
 
+mod length;
+
 use super::html::CleanHtml;
 use super::post::Entry;
 use super::reading::minutes;
@@ -10,6 +12,7 @@ use super::span::{self, BadSpan};
 use super::spoken::spoken;
 use super::text::plain_text;
 use super::time::Timestamp;
+use length::Length;
 use std::cell::OnceCell;
 use std::fmt;
 use std::str::FromStr;
@@ -52,15 +55,6 @@ enum Test {
     ShorterThan(Length),
     /// A text of more.
     LongerThan(Length),
-}
-
-/// How long a text is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Length {
-    /// So many characters.
-    Characters(u32),
-    /// So many minutes of reading.
-    Minutes(u32),
 }
 
 /// A word or several that stand together, as written and as compared.
@@ -301,34 +295,6 @@ impl fmt::Display for Rule {
             Test::OlderThan(age) => write!(f, "older than: {}", span::exact(*age)),
             Test::ShorterThan(length) => write!(f, "shorter than: {length}"),
             Test::LongerThan(length) => write!(f, "longer than: {length}"),
-        }
-    }
-}
-
-impl Length {
-    /// `300`, `5_000`, `1 minute`, `5 minutes`.
-    fn parse(text: &str) -> Option<Self> {
-        let number = |digits: &str| digits.chars().filter(|c| *c != '_').collect::<String>().parse().ok();
-        match text.split_once(' ') {
-            None => number(text).map(Self::Characters),
-            Some((digits, unit)) if matches!(unit.trim(), "minute" | "minutes") => number(digits).map(Self::Minutes),
-            Some(_) => None,
-        }
-    }
-
-    fn number(self) -> u32 {
-        match self {
-            Self::Characters(number) | Self::Minutes(number) => number,
-        }
-    }
-}
-
-impl fmt::Display for Length {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Characters(number) => write!(f, "{number}"),
-            Self::Minutes(1) => f.write_str("1 minute"),
-            Self::Minutes(number) => write!(f, "{number} minutes"),
         }
     }
 }

@@ -1,95 +1,138 @@
-//! Whether two texts are one.
+//! Whether two posts are one text, whatever blog, platform or editor they came through.
+//!
+//! A text is what its author wrote: without what stands in block quotations, without
+//! case, punctuation, spaces and markup, code included. It is taken apart into
+//! overlapping pieces of the weight of thirteen Latin letters or five Hangul syllables
+//! ([`bounds`] says why), and each piece is hashed. From the hashes come
+//!
+//! - up to seventeen keys, which are kept in an index: posts with a key in common are
+//!   worth a closer look, those with the most in common first. Most keys of two
+//!   copies are the same, and hardly a pair of other posts shares one, except those of
+//!   one author with the same words around each post;
+//! - the verdict, from all pieces of both texts: how much of the shorter stands in the
+//!   longer, and where.
+//!
+//! The same are: a copy that was edited, abridged or put into another order; one with
+//! another platform's words around it; a beginning with "read more". Not the same are:
+//! posts on one subject by one author with one footer; a post that takes another one in
+//! and says more about it than it took; one that quotes the beginnings of several. Texts
+//! of a few sentences are the same only under the same title, and still shorter ones
+//! never: a notice for subscribers may stand in place of many posts.
+//!
+//! What cannot be told from the text alone: two posts whose own words are fewer than a
+//! fifth of the footer that they share, or two beginnings in one post. Nor is a
+//! translation the same text.
 
+mod bounds;
 mod letters;
 mod shingles;
 
 use super::html::CleanHtml;
 use super::text::own_words;
-use letters::{Letters, SHORTEST_TITLE};
+use bounds::{
+    KEYS_OF_OPENING, LEAST_CONTAINMENT, LEAST_CONTAINMENT_OF_PART, LEAST_LEAD, LEAST_OPENING, LEAST_SPREAD,
+    LONGEST_LEAD, MOST_KEYS, MOST_RATIO, OPENING, SHORTEST, SHORTEST_ALONE, SHORTEST_TITLE,
+};
+use letters::Letters;
 use shingles::Shingle;
 
-/// How many keys stand for the words of a text.
-const MOST_KEYS: usize = 16;
-
-/// What an author's text says, and what it is called, made ready for comparing.
+/// What an author's text says and what it is called, made ready for comparing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
+    /// The hash of a title that is long enough to mean something.
     title: Option<u32>,
-    /// In units; see [`letters::weight`].
+    /// In units: what a letter of an alphabet weighs.
     length: u32,
     /// In the order of their hashes.
     shingles: Vec<Shingle>,
 }
 
-/// How much two texts have in common.
+/// How much two texts have in common. Shares are of their length, 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Likeness {
-    /// Of the shorter text, so much stands in the longer one: 0 to 1.
+    /// So much of the shorter text stands in the longer one.
     pub containment: f64,
-    /// Of the longer text, so much stands in the shorter one: 0 to 1.
-    pub coverage: f64,
-    /// So many times is the longer one as long as the shorter one: at least 1.
+    /// So many times is the longer one as long as the shorter one: 1 or more.
     pub ratio: f64,
-    /// Of the longer text's beginning, which is as long as what they share, so much is shared.
+    /// So much of the longer one's beginning is shared, of as much as they share in all.
     pub lead: f64,
-    /// Of the first third of either text, so much stands in the other; the greater of both.
+    /// How wide what is shared lies in the longer one: 1 where it lies evenly over all of it.
+    pub spread: f64,
+    /// So much of either text's beginning is shared, of a third of the shorter one's length;
+    /// of the text that has more of it.
     pub opening: f64,
-    /// Both have the same title, which is long enough to mean something.
-    pub same_title: bool,
-    /// Both are long enough to be judged.
-    pub judged: bool,
+    /// Whether both have the same title, which is long enough to mean something.
+    pub is_titled_alike: bool,
+    /// How long the shorter one is, in units.
+    shorter: u32,
 }
 
 impl Text {
-    /// Reads a post's title, plain text, and its text.
+    /// Reads what a post says, and its title, which is plain text.
     #[must_use]
     pub fn new(title: &str, html: &CleanHtml) -> Self {
-        let letters = Letters::of(&own_words(html));
-        let title = Letters::of(title);
+        let (title, words) = (Letters::of(title), Letters::of(&own_words(html)));
         Self {
             title: (title.length() >= SHORTEST_TITLE).then(|| shingles::of_title(&title)),
-            length: letters.length(),
-            shingles: shingles::of(&letters),
+            length: words.length(),
+            shingles: shingles::of(&words),
         }
     }
 
-    /// The smallest hashes.
+    /// What the text is found by: the smallest hashes of its beginning and of the whole
+    /// (`MinHash` with one permutation), at most sixteen, and its title's. A short beginning
+    /// of a long text would miss the smallest of the whole.
     #[must_use]
     pub fn keys(&self) -> Vec<u32> {
-        let mut keys: Vec<u32> = Vec::with_capacity(MOST_KEYS + 1);
+        let mut keys = Vec::with_capacity(MOST_KEYS + 1);
         if self.length >= SHORTEST {
             let opening = self.shingles.iter().filter(|shingle| shingle.at < OPENING);
-            take(&mut keys, opening, KEYS_OF_OPENING);
-            take(&mut keys, self.shingles.iter(), MOST_KEYS);
+            add_smallest(&mut keys, opening, KEYS_OF_OPENING);
+            add_smallest(&mut keys, self.shingles.iter(), MOST_KEYS);
         }
         keys.extend(self.title);
         keys
     }
 
-    /// Compares.
+    /// Compares two texts, whichever comes first.
     #[must_use]
     pub fn compare(&self, other: &Self) -> Likeness {
         let (shorter, longer) = if self.length <= other.length { (self, other) } else { (other, self) };
         let (of_shorter, of_longer) = shingles::shared(shorter, longer);
-        let shared = of_longer.total().min(of_shorter.total());
         Likeness {
             containment: of_shorter.share(shorter.length),
-            coverage: of_longer.share(longer.length),
             ratio: f64::from(longer.length) / f64::from(shorter.length.max(1)),
-            lead: of_longer.share(shared),
-            opening: of_shorter.share(shorter.length / 3).max(of_longer.share(longer.length / 3)),
-            same_title: self.title.is_some() && self.title == other.title,
-            judged: shorter.length >= SHORTEST,
+            lead: of_longer.share(of_longer.total().min(LONGEST_LEAD)),
+            spread: of_longer.spread(),
+            opening: of_shorter.share(shorter.length / 3).max(of_longer.share(shorter.length / 3)),
+            is_titled_alike: self.title.is_some() && self.title == other.title,
+            shorter: shorter.length,
         }
     }
 }
 
-const SHORTEST: u32 = 120;
-const KEYS_OF_OPENING: usize = 10;
-const OPENING: u32 = 600;
+impl Likeness {
+    /// Whether both have text enough to be compared.
+    #[must_use]
+    pub fn is_judged(&self) -> bool {
+        self.shorter >= if self.is_titled_alike { SHORTEST } else { SHORTEST_ALONE }
+    }
+
+    /// The verdict; see [`bounds`].
+    #[must_use]
+    pub fn is_same_text(&self) -> bool {
+        let is_of_one_size = self.ratio <= MOST_RATIO;
+        let is_in_place = self.lead >= LEAST_LEAD || self.spread >= LEAST_SPREAD;
+        let is_part = self.is_titled_alike || (is_in_place && self.containment >= LEAST_CONTAINMENT_OF_PART);
+        self.is_judged()
+            && self.containment >= LEAST_CONTAINMENT
+            && self.opening >= LEAST_OPENING
+            && (is_of_one_size || is_part)
+    }
+}
 
 /// Adds the smallest hashes that are not there yet, up to so many in all.
-fn take<'a>(keys: &mut Vec<u32>, shingles: impl Iterator<Item = &'a Shingle>, most: usize) {
+fn add_smallest<'a>(keys: &mut Vec<u32>, shingles: impl Iterator<Item = &'a Shingle>, most: usize) {
     for shingle in shingles {
         if keys.len() >= most {
             break;
@@ -100,13 +143,5 @@ fn take<'a>(keys: &mut Vec<u32>, shingles: impl Iterator<Item = &'a Shingle>, mo
     }
 }
 
-/// Of the shorter text, at least this share stands in the longer one.
-const SAME: f64 = 0.6;
-
-impl Likeness {
-    /// Whether the texts are one.
-    #[must_use]
-    pub fn is_same_text(&self) -> bool {
-        self.judged && self.containment >= SAME
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -216,7 +216,7 @@ async fn candidate(tx: &mut Tx, source: SourceId, id: i64) -> Result<Option<Cand
 fn judge(claim: Tie, entry: &Entry, own: &Text, candidate: &Candidate) -> Option<(Tie, String)> {
     let html = candidate.content.clone().or_else(|| candidate.summary.clone()).map(CleanHtml::from_store);
     let likeness = own.compare(&Text::new(&candidate.title, &html.unwrap_or_default()));
-    let shared = if likeness.judged {
+    let shared = if likeness.is_judged() {
         format!("{:.0} % of the shorter text stands in the longer one", likeness.containment * 100.0)
     } else {
         "there is too little text to compare".to_owned()
@@ -225,7 +225,7 @@ fn judge(claim: Tie, entry: &Entry, own: &Text, candidate: &Candidate) -> Option
     match claim {
         Tie::Editor => None,
         // Two who comment on a page may both link to it.
-        Tie::Address if is_believable(&likeness) && (likeness.judged || likeness.same_title) => {
+        Tie::Address if is_believable(&likeness) && (likeness.is_judged() || likeness.is_titled_alike) => {
             Some((claim, format!("both stand at one address; {shared}")))
         }
         Tie::Original if is_believable(&likeness) => Some((
@@ -236,7 +236,11 @@ fn judge(claim: Tie, entry: &Entry, own: &Text, candidate: &Candidate) -> Option
             Some((claim, format!("one says that it also stands where the other does ({of}); {shared}")))
         }
         _ if likeness.is_same_text() => Some((Tie::Text, shared)),
-        _ if !likeness.judged && likeness.same_title && same_author(entry, candidate) && near(entry, candidate) => {
+        _ if !likeness.is_judged()
+            && likeness.is_titled_alike
+            && same_author(entry, candidate)
+            && near(entry, candidate) =>
+        {
             Some((Tie::Author, format!("title and author are the same, and the dates near; {shared}")))
         }
         _ => None,
@@ -245,7 +249,7 @@ fn judge(claim: Tie, entry: &Entry, own: &Text, candidate: &Candidate) -> Option
 
 /// Nothing speaks against a claim.
 fn is_believable(likeness: &Likeness) -> bool {
-    !likeness.judged || likeness.is_same_text() || likeness.containment >= BELIEVED
+    !likeness.is_judged() || likeness.is_same_text() || likeness.containment >= BELIEVED
 }
 
 fn same_author(entry: &Entry, candidate: &Candidate) -> bool {

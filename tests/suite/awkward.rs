@@ -130,10 +130,6 @@ fn post(number: usize, seeded: &mut Seeded) -> Entry {
     for _ in 0..seeded.below(4) {
         text.push_str(seeded.of(&MARKUP));
     }
-    // The second blog has something of its own to say, or both would be taken for one piece.
-    if number.is_multiple_of(5) {
-        text.push_str(&crate::pieces::text(number));
-    }
     if number == 77 {
         let line = "<p>A megabyte of 글 &amp; <b>words</b>, one after the other.</p>";
         text.push_str(&line.repeat(1_048_576 / line.len()));

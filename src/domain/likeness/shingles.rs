@@ -1,10 +1,8 @@
 //! Overlapping pieces of a text, hashed, and what two texts share of them.
 
 use super::Text;
+use super::bounds::WEIGHT;
 use super::letters::{Letters, weight};
-
-/// What a piece weighs at least, in units.
-const WEIGHT: u32 = 12;
 
 /// A piece of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,7 +14,6 @@ pub(super) struct Shingle {
 
 impl Shingle {
     /// Whether both say the same.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as slices are parted")]
     pub(super) fn is_like(&self, other: &Self) -> bool {
         self.hash == other.hash
     }
@@ -54,14 +51,14 @@ pub(super) fn of_title(title: &Letters) -> u32 {
 const WORDS: u64 = 0xcbf2_9ce4_8422_2325;
 const TITLE: u64 = 0x8422_2325_cbf2_9ce4;
 
-/// FNV-1a over code points, and the last step of `MurmurHash3`, whose upper half is taken.
+/// FNV-1a over code points, and the last step of MurmurHash3, whose upper half is taken.
 /// It stands in databases: it must never change.
 fn hash(of: u64, letters: &[char]) -> u32 {
     let mut hash =
         letters.iter().fold(of, |hash, letter| (hash ^ u64::from(*letter)).wrapping_mul(0x0000_0100_0000_01b3));
     hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    ((hash ^ (hash >> 33)) >> 32) as u32
+    u32::try_from((hash ^ (hash >> 33)) >> 32).unwrap_or_default()
 }
 
 /// Which units of a text stand in the other one.
@@ -72,6 +69,16 @@ impl Shared {
     pub(super) fn share(&self, length: u32) -> f64 {
         let shared = self.0.iter().take(length as usize).map(|shared| u32::from(*shared)).sum::<u32>();
         f64::from(shared) / f64::from(length.max(1))
+    }
+
+    /// How far the middle three fifths of what is shared reach over the text, beside three
+    /// fifths of the text. The ends are left out: a footer, or a phrase by chance.
+    pub(super) fn spread(&self) -> f64 {
+        let fifth = self.total() / 5;
+        let places = || (0_u32..).zip(&self.0).filter(|(_, shared)| **shared).map(|(at, _)| at);
+        let (first, last) = (places().nth(fifth as usize), places().nth(4 * fifth as usize));
+        let reach = first.zip(last).map_or(0, |(first, last)| last - first);
+        f64::from(reach * 5) / (3.0 * f64::from(u32::try_from(self.0.len().max(1)).unwrap_or(u32::MAX)))
     }
 
     /// So many units.
