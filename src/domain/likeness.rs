@@ -3,7 +3,7 @@
 //! A text is what its author wrote: without what stands in block quotations, without
 //! case, punctuation, spaces and markup, code included. It is taken apart into
 //! overlapping pieces of the weight of thirteen Latin letters or five Hangul syllables
-//! ([`bounds`] says why), and each piece is hashed. From the hashes come
+//! (`bounds` says why), and each piece is hashed. From the hashes come
 //!
 //! - up to seventeen keys, which are kept in an index: posts with a key in common are
 //!   worth a closer look, those with the most in common first. Most keys of two
@@ -20,7 +20,7 @@
 //! never: a notice for subscribers may stand in place of many posts.
 //!
 //! What cannot be told from the text alone: two posts whose own words are fewer than a
-//! fifth of the footer that they share, or two beginnings in one post. Nor is a
+//! third of the footer that they share, or two beginnings in one post. Nor is a
 //! translation the same text.
 
 mod bounds;
@@ -118,7 +118,7 @@ impl Likeness {
         self.shorter >= if self.is_titled_alike { SHORTEST } else { SHORTEST_ALONE }
     }
 
-    /// The verdict; see [`bounds`].
+    /// The verdict; see `bounds`.
     #[must_use]
     pub fn is_same_text(&self) -> bool {
         let is_of_one_size = self.ratio <= MOST_RATIO;

@@ -63,7 +63,7 @@ fn reprinted(essay: &Essay, way: usize, chance: u64) -> (String, String) {
         1 => editor.words(&mut copy, 8),
         // Edited: words, sentences, title.
         2 => {
-            editor.house_style(&mut copy);
+            copy.house_style();
             editor.sentences(&mut copy, 12, 2);
             editor.words(&mut copy, 6);
             editor.title(&mut copy);
@@ -251,7 +251,7 @@ fn the_beginning_of_a_long_text_is_found_and_recognised() {
             let mut long = author[0].clone();
             long.paragraphs =
                 author.iter().cycle().skip(chance).take(5).flat_map(|essay| essay.paragraphs.clone()).collect();
-            let (mut beginning, mut editor) = (long.clone(), Editor(chance as u64));
+            let (mut beginning, mut editor) = (long.clone(), Editor(u64::try_from(chance).unwrap()));
             editor.cut(&mut beginning, 6, 12);
             editor.frame(&mut beginning, 1, 0);
             let (long, beginning) = (text(&long.title, &long.html()), text("Elsewhere: a text", &beginning.html()));
@@ -273,7 +273,7 @@ fn a_roundup_and_a_commentary_are_not_what_they_take_in() {
         let five = &essays[number / 5 * 5..][..5];
         let mut roundup = Essay { paragraphs: Vec::new(), greeting: None, footer: None, ..quoted.clone() };
         for (place, essay) in five.iter().cycle().skip(number % 5).take(4).enumerate() {
-            let (mut beginning, mut editor) = (essay.clone(), Editor(number as u64));
+            let (mut beginning, mut editor) = (essay.clone(), Editor(u64::try_from(number).unwrap()));
             editor.cut(&mut beginning, 30, 45);
             roundup.paragraphs.push(format!("{}. {}", place + 1, essay.title));
             roundup.paragraphs.extend(beginning.paragraphs);

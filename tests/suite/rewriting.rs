@@ -6,26 +6,38 @@ use unicode_normalization::UnicodeNormalization as _;
 
 /// A post of the near-duplicate set, as its author published it.
 #[derive(Clone)]
-pub struct Essay {
+pub(crate) struct Essay {
     /// The file that it stands in, which begins with its language.
-    pub subject: String,
-    pub title: String,
-    pub paragraphs: Vec<String>,
+    pub(crate) subject: String,
+    pub(crate) title: String,
+    pub(crate) paragraphs: Vec<String>,
     /// What stands before and behind all posts of its author.
-    pub greeting: Option<String>,
-    pub footer: Option<String>,
+    pub(crate) greeting: Option<String>,
+    pub(crate) footer: Option<String>,
 }
 
 impl Essay {
-    pub fn is_korean(&self) -> bool {
+    /// Another register, as the house has it.
+    pub(crate) fn house_style(&mut self) {
+        let changes = if self.is_korean() { KOREAN_STYLE } else { ENGLISH_STYLE };
+        for paragraph in &mut self.paragraphs {
+            for (old, new) in changes {
+                *paragraph = paragraph.replace(old, new);
+            }
+        }
+    }
+
+    fn is_korean(&self) -> bool {
         self.subject.starts_with("ko")
     }
 
     /// The post with all that its blog puts around it.
-    pub fn html(&self) -> String {
-        let around = |text: &Option<String>| text.as_ref().map(|text| format!("<p>{text}</p>")).unwrap_or_default();
-        let text: String = self.paragraphs.iter().map(|text| format!("<p>{text}</p>\n")).collect();
-        around(&self.greeting) + &text + &around(&self.footer)
+    pub(crate) fn html(&self) -> String {
+        format!("<p>{}</p>", self.blocks().join("</p>\n<p>"))
+    }
+
+    fn blocks(&self) -> Vec<&str> {
+        self.greeting.iter().chain(&self.paragraphs).chain(&self.footer).map(String::as_str).collect()
     }
 
     fn sentences(paragraph: &str) -> Vec<String> {
@@ -43,10 +55,10 @@ impl Essay {
 }
 
 /// Chance that is the same each time (`SplitMix64`).
-pub struct Editor(pub u64);
+pub(crate) struct Editor(pub(crate) u64);
 
 impl Editor {
-    pub fn below(&mut self, limit: usize) -> usize {
+    fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -62,7 +74,7 @@ impl Editor {
     }
 
     /// Other words, so many in a hundred.
-    pub fn words(&mut self, essay: &mut Essay, percent: usize) {
+    pub(crate) fn words(&mut self, essay: &mut Essay, percent: usize) {
         let others = if essay.is_korean() { KOREAN_WORDS } else { ENGLISH_WORDS };
         for paragraph in &mut essay.paragraphs {
             let words = paragraph.split(' ').map(|word| {
@@ -77,7 +89,7 @@ impl Editor {
     }
 
     /// So many sentences in a hundred go, and as many new ones come as are said.
-    pub fn sentences(&mut self, essay: &mut Essay, dropped: usize, added: usize) {
+    pub(crate) fn sentences(&mut self, essay: &mut Essay, dropped: usize, added: usize) {
         for paragraph in &mut essay.paragraphs {
             let mut sentences = Essay::sentences(paragraph);
             if sentences.len() > 1 {
@@ -96,7 +108,7 @@ impl Editor {
     }
 
     /// Sentences change places with the next ones, so many in a hundred.
-    pub fn reorder_sentences(&mut self, essay: &mut Essay, percent: usize) {
+    pub(crate) fn reorder_sentences(&mut self, essay: &mut Essay, percent: usize) {
         for paragraph in &mut essay.paragraphs {
             let mut sentences = Essay::sentences(paragraph);
             for at in 1..sentences.len() {
@@ -109,19 +121,19 @@ impl Editor {
     }
 
     /// Two paragraphs change places.
-    pub fn reorder_paragraphs(&mut self, essay: &mut Essay) {
+    pub(crate) fn reorder_paragraphs(&mut self, essay: &mut Essay) {
         let at = 1 + self.below(essay.paragraphs.len() - 1);
         essay.paragraphs.swap(at - 1, at);
     }
 
     /// A paragraph goes, which is not the first.
-    pub fn drop_paragraph(&mut self, essay: &mut Essay) {
+    pub(crate) fn drop_paragraph(&mut self, essay: &mut Essay) {
         let at = 1 + self.below(essay.paragraphs.len() - 1);
         essay.paragraphs.remove(at);
     }
 
     /// The beginning, so many hundredths of it, with an ellipsis.
-    pub fn cut(&mut self, essay: &mut Essay, least: usize, most: usize) {
+    pub(crate) fn cut(&mut self, essay: &mut Essay, least: usize, most: usize) {
         let percent = least + self.below(most - least + 1);
         let text = essay.paragraphs.join("\n\n");
         let end = text.char_indices().nth(text.chars().count() * percent / 100).unwrap().0;
@@ -131,18 +143,8 @@ impl Editor {
         essay.footer = None;
     }
 
-    /// Another register, as the house has it.
-    pub fn house_style(&mut self, essay: &mut Essay) {
-        let changes = if essay.is_korean() { KOREAN_STYLE } else { ENGLISH_STYLE };
-        for paragraph in &mut essay.paragraphs {
-            for (old, new) in changes {
-                *paragraph = paragraph.replace(old, new);
-            }
-        }
-    }
-
     /// Quotes, dashes, spaces and how letters are spelt.
-    pub fn typography(&mut self, essay: &mut Essay) {
+    pub(crate) fn typography(&mut self, essay: &mut Essay) {
         let way = self.below(4);
         for paragraph in &mut essay.paragraphs {
             let mut text = paragraph.replace('\'', "’").replace(" \"", " “").replace('"', "”").replace(": ", " — ");
@@ -163,10 +165,10 @@ impl Editor {
     }
 
     /// An editor's own lead instead of the first paragraph, and headings between the others.
-    pub fn lead(&mut self, essay: &mut Essay) {
+    pub(crate) fn lead(&mut self, essay: &mut Essay) {
         let (leads, headings) =
             if essay.is_korean() { (KOREAN_LEADS, KOREAN_HEADINGS) } else { (ENGLISH_LEADS, ENGLISH_HEADINGS) };
-        essay.paragraphs[0] = self.one(leads).to_owned();
+        self.one(leads).clone_into(&mut essay.paragraphs[0]);
         let mut at = 2;
         while at < essay.paragraphs.len() {
             essay.paragraphs.insert(at, self.one(headings).to_owned());
@@ -175,7 +177,7 @@ impl Editor {
     }
 
     /// What another platform puts before and behind.
-    pub fn frame(&mut self, essay: &mut Essay, before: usize, behind: usize) {
+    pub(crate) fn frame(&mut self, essay: &mut Essay, before: usize, behind: usize) {
         let (heads, tails) =
             if essay.is_korean() { (KOREAN_HEADS, KOREAN_TAILS) } else { (ENGLISH_HEADS, ENGLISH_TAILS) };
         for _ in 0..before {
@@ -189,7 +191,7 @@ impl Editor {
     }
 
     /// Another title: with more around it, or a sentence of the text.
-    pub fn title(&mut self, essay: &mut Essay) {
+    pub(crate) fn title(&mut self, essay: &mut Essay) {
         let way = self.below(3);
         essay.title = match (way, essay.is_korean()) {
             (0, true) => format!("[칼럼] {} | 마을신문", essay.title),
@@ -201,22 +203,12 @@ impl Editor {
     }
 
     /// The text in another's markup.
-    pub fn html(&mut self, essay: &Essay) -> String {
-        let mut shown = essay.clone();
-        let paragraphs = essay.greeting.iter().chain(&essay.paragraphs).chain(&essay.footer);
+    pub(crate) fn html(&mut self, essay: &Essay) -> String {
         match self.below(4) {
-            0 => shown.html(),
-            1 => paragraphs.map(|text| format!("{text}<br><br>")).collect(),
-            2 => paragraphs
-                .map(|text| format!("<div><span>{}</span></div>", text.replacen(' ', " <b>", 1) + "</b>"))
-                .collect(),
-            _ => {
-                for paragraph in &mut shown.paragraphs {
-                    *paragraph =
-                        paragraph.replace(", ", ", <img src=\"https://x.example/a.png\" alt=\"\"> <em>") + "</em>";
-                }
-                shown.html()
-            }
+            0 => essay.html(),
+            1 => essay.blocks().join("<br><br>"),
+            2 => format!("<div><span>{}</span></div>", essay.blocks().join("</span></div><div><span>")),
+            _ => essay.html().replace(", ", ",<img src=\"https://x.example/a.png\" alt=\"\"> "),
         }
     }
 }

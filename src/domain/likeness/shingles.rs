@@ -12,13 +12,6 @@ pub(super) struct Shingle {
     pub(super) at: u32,
 }
 
-impl Shingle {
-    /// Whether both say the same.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
-        self.hash == other.hash
-    }
-}
-
 /// All pieces of a text, in the order of their hashes.
 pub(super) fn of(letters: &Letters) -> Vec<Shingle> {
     let letters = letters.as_slice();
@@ -51,7 +44,7 @@ pub(super) fn of_title(title: &Letters) -> u32 {
 const WORDS: u64 = 0xcbf2_9ce4_8422_2325;
 const TITLE: u64 = 0x8422_2325_cbf2_9ce4;
 
-/// FNV-1a over code points, and the last step of MurmurHash3, whose upper half is taken.
+/// FNV-1a over code points, and the last step of `MurmurHash3`, whose upper half is taken.
 /// It stands in databases: it must never change.
 fn hash(of: u64, letters: &[char]) -> u32 {
     let mut hash =
@@ -59,6 +52,11 @@ fn hash(of: u64, letters: &[char]) -> u32 {
     hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     u32::try_from((hash ^ (hash >> 33)) >> 32).unwrap_or_default()
+}
+
+/// The pieces that say the same, wherever they stand, together.
+fn alike(shingles: &[Shingle]) -> impl Iterator<Item = &[Shingle]> {
+    shingles.chunk_by(|one, next| one.hash == next.hash)
 }
 
 /// Which units of a text stand in the other one.
@@ -90,8 +88,8 @@ impl Shared {
 /// What two texts share: where in the one, and where in the other.
 pub(super) fn shared(one: &Text, other: &Text) -> (Shared, Shared) {
     let (mut in_one, mut in_other) = (vec![false; one.length as usize], vec![false; other.length as usize]);
-    let mut others = other.shingles.chunk_by(Shingle::is_like).peekable();
-    for ours in one.shingles.chunk_by(Shingle::is_like) {
+    let mut others = alike(&other.shingles).peekable();
+    for ours in alike(&one.shingles) {
         let hash = |group: &&[Shingle]| group.first().map(|shingle| shingle.hash);
         while others.next_if(|theirs| hash(theirs) < hash(&ours)).is_some() {}
         if let Some(theirs) = others.next_if(|theirs| hash(theirs) == hash(&ours)) {

@@ -10,7 +10,7 @@ fn post(file: &str, number: usize) -> Vec<&str> {
 }
 
 fn paragraphs(texts: &[&str]) -> String {
-    texts.iter().map(|text| format!("<p>{text}</p>")).collect()
+    format!("<p>{}</p>", texts.join("</p><p>"))
 }
 
 fn text(title: &str, html: &str) -> Text {
