@@ -94,6 +94,12 @@ impl Text {
         keys
     }
 
+    /// That of the keys which is the title's.
+    #[must_use]
+    pub fn title_key(&self) -> Option<u32> {
+        self.title
+    }
+
     /// Compares two texts, whichever comes first.
     #[must_use]
     pub fn compare(&self, other: &Self) -> Likeness {

@@ -23,10 +23,9 @@ use std::time::Duration;
 
 /// So many posts are compared with one that arrived, at most.
 const MOST: usize = 8;
-/// So many posts that share one shingle are looked at: more share what every post of a blog ends with.
+/// So many posts that share one shingle are looked at, the newest: more share a phrase of the language, or what every
+/// post of a blog ends with.
 const SHARING: usize = 64;
-/// So many shingles and titles are looked up for one post; see [`Text::keys`].
-const KEYS: usize = 17;
 /// Somebody's claim that two texts are one is believed when this share of the shorter one stands in the longer one.
 const BELIEVED: f64 = 0.3;
 /// Posts of one title and author are one when they are dated no further apart.
@@ -41,7 +40,6 @@ pub(super) async fn find_piece(
 ) -> Result<(), StoreError> {
     let claims = Claims::of(arriving);
     let own = Text::new(&arriving.entry.title, text_of(&arriving.entry).unwrap_or(&CleanHtml::default()));
-    let keys = own.keys();
     let mut found: BTreeMap<i64, Tie> = BTreeMap::new();
     let mut note = |id: i64, tie: Tie| {
         let known = found.entry(id).or_insert(tie);
@@ -50,7 +48,7 @@ pub(super) async fn find_piece(
     for (other, tie) in claims.claimed(tx, source).await? {
         note(other, tie);
     }
-    for other in sharing(tx, &keys).await? {
+    for other in sharing(tx, &own).await? {
         note(other, Tie::Text);
     }
     let others: Vec<(i64, Tie)> = found.into_iter().collect();
@@ -62,7 +60,7 @@ pub(super) async fn find_piece(
         }
     }
     claims.write(tx, id).await?;
-    write_keys(tx, id, &keys).await
+    write_keys(tx, id, &own).await
 }
 
 /// What a post says of where else it stands.
@@ -146,38 +144,44 @@ fn most() -> i64 {
     i64::try_from(MOST).unwrap_or(i64::MAX)
 }
 
-/// Posts whose titles or texts share something with these keys, those first that share most.
-async fn sharing(tx: &mut Tx, keys: &[u32]) -> Result<Vec<i64>, StoreError> {
-    if keys.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut sql = "SELECT post_id FROM (".to_owned();
-    for place in 1..=keys.len().min(KEYS) {
-        let all = if place == 1 { "" } else { " UNION ALL " };
+/// Posts that have the title or two shingles in common with this text: those first that share most. One shingle is shared by chance among many posts, so that of each the newest are looked at.
+async fn sharing(tx: &mut Tx, own: &Text) -> Result<Vec<i64>, StoreError> {
+    let keys = own.keys();
+    let mut sql = String::new();
+    for (place, key) in keys.iter().enumerate() {
+        let weight = if own.title_key() == Some(*key) { 2 } else { 1 };
+        let all = if place == 0 { "" } else { " UNION ALL " };
         // A string takes whatever is written into it.
         let _ = write!(
             sql,
-            "{all}SELECT post_id FROM (SELECT post_id FROM post_shingle WHERE shingle = ${place} LIMIT {SHARING}) s{place}"
+            "{all}SELECT post_id, {weight} AS weight FROM (SELECT post_id FROM post_shingle WHERE shingle = ${} ORDER BY post_id DESC LIMIT {SHARING}) s{place}",
+            place + 1
         );
     }
-    let _ = write!(sql, ") s GROUP BY post_id ORDER BY COUNT(*) DESC, post_id LIMIT {MOST}");
+    if sql.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT post_id FROM ({sql}) s GROUP BY post_id HAVING SUM(weight) > 1 ORDER BY SUM(weight) DESC, post_id DESC LIMIT {MOST}"
+    );
     let rows: Vec<(i64,)> = each!(tx, |db| {
         let mut query = sqlx::query_as(AssertSqlSafe(sql));
-        for key in keys.iter().take(KEYS) {
-            query = query.bind(i64::from(*key));
+        for key in keys {
+            query = query.bind(i64::from(key));
         }
         query.fetch_all(&mut **db).await
     })?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-async fn write_keys(tx: &mut Tx, id: PostId, keys: &[u32]) -> Result<(), StoreError> {
+async fn write_keys(tx: &mut Tx, id: PostId, own: &Text) -> Result<(), StoreError> {
+    let keys = own.keys();
     if keys.is_empty() {
         return Ok(());
     }
     each!(tx, |db| {
         let mut insert = sqlx::QueryBuilder::new("INSERT INTO post_shingle (shingle, post_id) ");
-        insert.push_values(keys.iter().take(KEYS), |mut row, key| {
+        insert.push_values(&keys, |mut row, key| {
             row.push_bind(i64::from(*key)).push_bind(id.0);
         });
         // Those of an earlier text stay: they find a candidate, which is compared as it is now.

@@ -112,7 +112,8 @@ impl Store {
                     .foreign_keys(true)
                     .busy_timeout(Duration::from_secs(5));
                 // What undoes one statement of many: in a file of its own, SQLite writes each page twice.
-                let writing = options.clone().pragma("temp_store", "memory");
+                // Keys of texts lie all over their index: with SQLite's own 2 MB, each is a page read anew.
+                let writing = options.clone().pragma("temp_store", "memory").pragma("cache_size", "-16384");
                 let writer = SqlitePoolOptions::new()
                     .max_connections(1)
                     .acquire_timeout(Duration::from_mins(1))
