@@ -40,3 +40,4 @@ pub mod url;
 pub mod url_key;
 pub mod verp;
 pub mod websub;
+pub mod wording;
