@@ -13,6 +13,7 @@ pub mod filter;
 pub mod harvest;
 pub mod html;
 pub mod id;
+pub mod identity;
 pub mod label;
 pub mod language;
 pub mod letter;
