@@ -3,6 +3,7 @@
 
 mod diff;
 mod edit;
+mod identity;
 mod show;
 
 use super::ending::Usage;
@@ -16,6 +17,8 @@ use crate::store::{Act, PostFilter};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+pub(super) use identity::in_words;
+
 /// `post …`.
 #[derive(Debug, Subcommand)]
 pub enum Post {
@@ -25,6 +28,9 @@ pub enum Post {
     Show {
         /// Its number.
         id: i64,
+        /// Hold it against another post of its source: whether they are one, by which rule.
+        #[arg(long, value_name = "ID")]
+        beside: Option<i64>,
         #[command(flatten)]
         json: Json,
     },
@@ -126,7 +132,10 @@ pub struct List {
 pub(super) async fn run(command: Post, setting: &Setting, out: &mut Out) -> anyhow::Result<()> {
     match command {
         Post::List(list) => self::list(list, setting, out).await,
-        Post::Show { id, json } => show::show(PostId(id), json, setting, out).await,
+        Post::Show { id, beside: Some(other), json } => {
+            identity::beside(PostId(id), PostId(other), json, setting, out).await
+        }
+        Post::Show { id, beside: None, json } => show::show(PostId(id), json, setting, out).await,
         Post::Diff { id, from, json } => diff::diff(PostId(id), from, json, setting, out).await,
         Post::Hide(which) => edit::posts(&which.ids, Act::Hide, setting, out).await,
         Post::Unhide(which) => edit::posts(&which.ids, Act::Unhide, setting, out).await,

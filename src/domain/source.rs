@@ -143,6 +143,41 @@ pub enum Seed {
     Newest(usize),
 }
 
+/// What tells a source's posts apart, as its documents have shown. Once it is the
+/// address, it stays so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Identity {
+    /// The guid, which a feed ought to give to one post and leave it.
+    #[default]
+    Guid,
+    /// The address: guids have changed, or stood for several posts.
+    Address,
+}
+
+impl Identity {
+    /// The word in the database and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Guid => "guid",
+            Self::Address => "address",
+        }
+    }
+}
+
+impl std::str::FromStr for Identity {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "guid" => Ok(Self::Guid),
+            "address" => Ok(Self::Address),
+            other => Err(format!("unknown identity `{other}`")),
+        }
+    }
+}
+
 /// Whether a source is being polled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

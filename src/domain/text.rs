@@ -9,12 +9,7 @@ use std::borrow::Cow;
 /// entities decoded, white space folded.
 #[must_use]
 pub fn plain_text(html: &str) -> String {
-    let text = if looks_like_markup(html) {
-        Document::fragment(spaced(&bounded(html))).text().to_string()
-    } else {
-        html.to_owned()
-    };
-    fold(&text)
+    fold(&if looks_like_markup(html) { parsed_text(html) } else { html.to_owned() })
 }
 
 /// The text of a title or a name of which nobody says whether it is text or
@@ -102,17 +97,31 @@ const EMPTY_TAGS: [&str; 4] = ["br", "hr", "img", "wbr"];
 /// needed: there everything is spelt in one way, and nothing is hidden.
 #[must_use]
 pub fn words(html: &CleanHtml) -> String {
-    words_of(html.as_str())
+    fold(&between_tags(html.as_str()))
 }
 
 /// The same, without what stands in block quotations: the author's own words.
 #[must_use]
 pub fn own_words(html: &CleanHtml) -> String {
-    words_of(&unquoted(html.as_str()))
+    fold(&between_tags(&unquoted(html.as_str())))
 }
 
-fn words_of(html: &str) -> String {
-    unmarked(html).map_or_else(|| plain_text(html), |text| fold(&text))
+/// The same as [`words`], each block and line by itself; none is empty.
+#[must_use]
+pub fn lines(html: &CleanHtml) -> Vec<String> {
+    between_tags(html.as_str()).split(APART_MARK).map(fold).filter(|line| !line.is_empty()).collect()
+}
+
+/// Stands in a text where a tag sets it apart. No text holds it, for [`fold`]
+/// takes it for white space.
+const APART_MARK: char = '\u{1e}';
+
+fn between_tags(html: &str) -> String {
+    unmarked(html).unwrap_or_else(|| parsed_text(html))
+}
+
+fn parsed_text(html: &str) -> String {
+    Document::fragment(spaced(&bounded(html))).text().to_string()
 }
 
 /// The sanitiser's HTML without its block quotations.
@@ -152,7 +161,7 @@ fn unmarked(html: &str) -> Option<String> {
         text.push_str(plain);
         if let Some(tag) = marked.strip_prefix('<') {
             if stands_apart(tag) {
-                text.push(' ');
+                text.push(APART_MARK);
             }
             rest = behind_tag(tag)?;
         } else {
@@ -221,7 +230,7 @@ const APART: [&str; 34] = [
     "ul",
 ];
 
-/// The same markup with a space before each tag that sets text apart: two
+/// The same markup with a mark before each tag that sets text apart: two
 /// paragraphs are two words, although no white space stands between them.
 fn spaced(html: &str) -> String {
     let mut spaced = String::with_capacity(html.len() + html.len() / 16);
@@ -231,7 +240,7 @@ fn spaced(html: &str) -> String {
             spaced.push_str("&lt;");
         } else if number > 0 {
             if stands_apart(piece) {
-                spaced.push(' ');
+                spaced.push(APART_MARK);
             }
             spaced.push('<');
         }

@@ -6,6 +6,7 @@ mod also_at;
 mod article;
 mod builder;
 mod chrome;
+mod counters;
 mod dates;
 mod decode;
 mod discover;

@@ -3,12 +3,13 @@
 //! or not at all (P1). Which stored post an entry is, if any, is decided in
 //! `identity` (P2).
 
+use super::aliases::{keep_aliases, told};
 use super::claims::SourceClaim;
 use super::cross_posts::find_piece;
 use super::feeds::raise_revision;
 use super::filtered::judge_again;
 use super::hub_choice::want_hub;
-use super::identity::{Match, Matcher};
+use super::identity::{Match, decide};
 use super::known::known_posts;
 use super::labels::{label_again, label_posts};
 use super::new_posts::insert_posts;
@@ -22,7 +23,7 @@ use crate::domain::html::CleanHtml;
 use crate::domain::id::PostId;
 use crate::domain::pace::Pace;
 use crate::domain::post::{Entry, HeldFor, Standing};
-use crate::domain::source::Seed;
+use crate::domain::source::{Identity, Seed};
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
 use crate::domain::websub::Channel;
@@ -114,19 +115,27 @@ pub(super) async fn write_arrival(
     arrival: &Arrival,
     now: Timestamp,
 ) -> Result<Admitted, StoreError> {
-    if !advance_source(tx, claim, arrival, now).await? {
+    let Some(identity) = advance_source(tx, claim, arrival, now).await? else {
         return Ok(Admitted { fenced_out: true, ..Admitted::default() });
-    }
+    };
     if !arrival.channels.is_empty() || !claim.pace.hubs.is_empty() {
         want_hub(tx, claim.id, &arrival.channels, now).await?;
     }
     let known = known_posts(tx, claim.id, &arrival.entries).await?;
-    let mut matcher = Matcher::new(known, &arrival.entries);
+    let told = told(tx, claim.id, &known, &arrival.entries).await?;
+    let decided = decide(&known, &told, &arrival.entries, identity);
+    if decided.identity != identity {
+        keep_identity(tx, claim, decided.identity).await?;
+    }
+    let mut known_again = Vec::new();
     let mut admitted = Admitted::default();
     let (mut fresh, mut refreshed, mut rewritten) = (Vec::new(), false, Vec::<(PostId, &Arriving)>::new());
-    for arriving in &arrival.entries {
-        match matcher.identify(arriving) {
-            Match::Same(id) => {
+    for (arriving, found) in arrival.entries.iter().zip(decided.matches) {
+        if let Match::Known { id, other_guid: Some(rule), .. } | Match::Twin(Some((id, rule))) = found {
+            known_again.push((id, rule, arriving));
+        }
+        match found {
+            Match::Known { id, same: true, .. } => {
                 if refresh_post(tx, id, arriving).await? {
                     judge_again(tx, id, &arriving.entry, arrival).await?;
                     label_again(tx, id, &arriving.entry, arrival.language.as_deref()).await?;
@@ -135,7 +144,7 @@ pub(super) async fn write_arrival(
                 }
                 admitted.same += 1;
             }
-            Match::Changed(id) => {
+            Match::Known { id, .. } => {
                 keep_version(tx, id, arriving, now).await?;
                 update_post(tx, id, arriving, now).await?;
                 judge_again(tx, id, &arriving.entry, arrival).await?;
@@ -147,9 +156,10 @@ pub(super) async fn write_arrival(
                 let filtered = arrival.filter.leaves_out(&arriving.entry, arrival.language.as_deref(), now);
                 fresh.push(Fresh { arriving, guid, looks_old, filtered });
             }
-            Match::Twin => {}
+            Match::Twin(_) => {}
         }
     }
+    keep_aliases(tx, claim.id, &known_again, now).await?;
     let nothing_shared = admitted.same + admitted.changed.len() == 0 && !fresh.is_empty();
     // A source that was given another address may be another blog: what its
     // first document shows was there before, unless it is known.
@@ -259,25 +269,42 @@ pub(super) fn to_json<T: Serialize>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
-/// Writes what the poll learnt of the source; `false` when the claim is no
-/// longer ours (P7).
+/// Writes what tells the source's posts apart from now on.
+async fn keep_identity(tx: &mut Tx, claim: &SourceClaim, identity: Identity) -> Result<(), StoreError> {
+    tracing::warn!(
+        source = %claim.name,
+        "the guids of this source change, or stand for several posts: its posts are told apart by their addresses from now on"
+    );
+    each!(tx, |db| {
+        sqlx::query("UPDATE source SET identity = $2 WHERE id = $1")
+            .bind(claim.id.0)
+            .bind(identity.as_str())
+            .execute(&mut **db)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+/// Writes what the poll learnt of the source, and says what tells its posts apart;
+/// `None` when the claim is no longer ours (P7).
 async fn advance_source(
     tx: &mut Tx,
     claim: &SourceClaim,
     arrival: &Arrival,
     now: Timestamp,
-) -> Result<bool, StoreError> {
+) -> Result<Option<Identity>, StoreError> {
     let pace = if arrival.pace == Pace::default() { None } else { Some(to_json(&arrival.pace)?) };
     let harvest = arrival.harvest.as_ref().map(to_json).transpose()?;
-    let written = each!(tx, |db| {
-        sqlx::query(
+    let written: Option<(String,)> = each!(tx, |db| {
+        sqlx::query_as(
             "UPDATE source SET title = $3, link = $4, language = $5, feed_url = $6, etag = $7, last_modified = $8,
                  next_poll_at = CASE WHEN next_poll_at <> $13 AND next_poll_at < $9 THEN next_poll_at ELSE $9 END, polled_at = $10, ok_at = $10, seeded = TRUE, failures = 0, trouble = NULL,
                  revision = revision + CASE WHEN title IS DISTINCT FROM $3 OR link IS DISTINCT FROM $4
                      OR language IS DISTINCT FROM $5 OR feed_url IS DISTINCT FROM $6 THEN 1 ELSE 0 END,
                  failing_since = NULL, broken = FALSE, repaired = $11, pace = $12, harvest = $14, sought_at = NULL,
                  state = CASE WHEN state = 'gone' THEN 'active' ELSE state END, lease_until = 0
-             WHERE id = $1 AND fence = $2",
+             WHERE id = $1 AND fence = $2 RETURNING identity",
         )
         .bind(claim.id.0)
         .bind(claim.fence)
@@ -293,11 +320,10 @@ async fn advance_source(
         .bind(&pace)
         .bind(claim.due_at)
         .bind(&harvest)
-        .execute(&mut **db)
+        .fetch_optional(&mut **db)
         .await
-        .map(|done| done.rows_affected())
     })?;
-    Ok(written > 0)
+    written.map(|(identity,)| identity.parse().map_err(StoreError::Corrupt)).transpose()
 }
 
 /// Puts the new text in the old one's place. The post's guid stays, so that

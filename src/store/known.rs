@@ -3,10 +3,11 @@
 
 use super::admit::Arriving;
 use super::claims::SourceClaim;
-use super::identity::Known;
+use super::identity::{Known, stand_in};
 use super::{Store, StoreError, Tx, each};
 use crate::domain::id::{PostId, SourceId};
 use crate::domain::time::Timestamp;
+use crate::domain::wording::plain;
 use std::collections::{HashMap, HashSet};
 
 /// How many of a source's latest posts are compared in full; older ones are
@@ -71,11 +72,11 @@ struct KnownRow {
 impl From<KnownRow> for Known {
     fn from(row: KnownRow) -> Self {
         Self {
-            id: Some(PostId(row.id)),
+            id: PostId(row.id),
             guid: row.guid,
             url_key: row.url_key,
             fingerprint: row.fingerprint,
-            title: row.title,
+            title: plain(&row.title),
             published: row.published_at.map(Timestamp::from_millis),
         }
     }
@@ -100,13 +101,15 @@ pub(super) async fn known_posts(tx: &mut Tx, source: SourceId, entries: &[Arrivi
             let older: Vec<KnownRow> = each!(&mut *tx, |db| {
                 sqlx::query_as(
                     "SELECT id, guid, url_key, fingerprint, title, published_at FROM post
-                     WHERE (source_id = $1 AND guid = $2) OR (source_id = $1 AND url_key = $3)
-                         OR (source_id = $1 AND fingerprint = $4) LIMIT 10",
+                     WHERE (source_id = $1 AND guid IN ($2, $5)) OR (source_id = $1 AND url_key = $3)
+                         OR (source_id = $1 AND fingerprint = $4)
+                         OR id IN (SELECT post_id FROM post_alias WHERE source_id = $1 AND guid = $2) LIMIT 10",
                 )
                 .bind(source.0)
                 .bind(&arriving.entry.guid)
                 .bind(&arriving.url_key)
                 .bind(&arriving.fingerprint)
+                .bind(stand_in(arriving))
                 .fetch_all(&mut **db)
                 .await
             })?;

@@ -4,7 +4,7 @@ use super::{Engine, Store, StoreError, Tx, each};
 use crate::domain::id::SourceId;
 use crate::domain::pace::Pace;
 use crate::domain::slug::Slug;
-use crate::domain::source::{Source, SourceState};
+use crate::domain::source::{Identity, Source, SourceState};
 use crate::domain::time::Timestamp;
 use std::collections::{HashMap, HashSet};
 
@@ -47,6 +47,8 @@ pub struct SourceRow {
     pub pace: Pace,
     /// Until when a hub announces its changes.
     pub pushed_until: Option<Timestamp>,
+    /// What tells its posts apart.
+    pub identity: Identity,
     /// How many of its posts are stored.
     pub posts: u64,
 }
@@ -109,6 +111,7 @@ struct Row {
     repaired: Option<String>,
     pace: Option<String>,
     pushed_until: Option<i64>,
+    identity: String,
     posts: i64,
 }
 
@@ -127,7 +130,7 @@ macro_rules! select_sources {
     ($rest:literal) => {
         concat!(
             "SELECT s.id, s.name, s.url, s.feed_url, s.title, s.link, s.language, s.state, s.next_poll_at, s.polled_at,
-                    s.ok_at, s.failures, s.trouble, s.failing_since, s.broken, s.repaired, s.pace,
+                    s.ok_at, s.failures, s.trouble, s.failing_since, s.broken, s.repaired, s.pace, s.identity,
                     (SELECT h.pushed_until FROM hub h WHERE h.source_id = s.id AND h.wanted) AS pushed_until,
                     (SELECT COUNT(*) FROM post p WHERE p.source_id = s.id) AS posts
              FROM source s ",
@@ -159,6 +162,7 @@ impl TryFrom<Row> for SourceRow {
             repaired: row.repaired,
             pace: pace(row.pace),
             pushed_until: row.pushed_until.map(Timestamp::from_millis),
+            identity: row.identity.parse().map_err(StoreError::Corrupt)?,
             posts: u64::try_from(row.posts).unwrap_or(0),
         })
     }
@@ -352,7 +356,7 @@ async fn move_source(tx: &mut Tx, source: &Source, now: Timestamp) -> Result<(),
             "UPDATE source SET url = $2, feed_url = NULL, etag = NULL, last_modified = NULL, moved_to = NULL,
                  moved_since = NULL, state = CASE WHEN state = 'gone' THEN 'active' ELSE state END, removed = FALSE,
                  failures = 0, trouble = NULL, failing_since = NULL, broken = FALSE, repaired = NULL, pace = NULL,
-                 harvest = NULL, sought_at = NULL, ok_at = NULL, next_poll_at = $3, fence = fence + 1, lease_until = 0
+                 harvest = NULL, sought_at = NULL, identity = 'guid', ok_at = NULL, next_poll_at = $3, fence = fence + 1, lease_until = 0
              WHERE name = $1",
         )
         .bind(source.name.as_str())

@@ -1,6 +1,6 @@
 //! The command line from outside: the built program, its answers, its exit codes.
 
-use crate::origin::{Answer, Origin, feed};
+use crate::origin::{Answer, Item, Origin, feed, rss};
 use serde_json::Value;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -298,6 +298,28 @@ async fn a_source_goes_from_its_address_to_the_readers() {
     assert_eq!(shown["mailed"][0]["balance"]["sent"], 1);
     let seed = place.run(&["post", "show", "1"]).await.ok().out;
     assert!(seed.contains("it was there before the source was first polled"), "{seed}");
+    assert!(seed.contains("posts are told apart by their guids"), "{seed}");
+    let beside = place.run(&["post", "show", "1", "--beside", &new]).await.ok().out;
+    assert!(
+        beside.contains(" 2. guid: no: the guids differ, `post-1` and `post-4`") && beside.ends_with("\n\ntwo\n"),
+        "{beside}"
+    );
+    let beside = place.run(&["post", "show", "1", "--beside", &new, "--json"]).await.ok().json();
+    assert_eq!((beside["verdict"].as_str(), beside["rules"][0]["rule"].as_str()), (Some("two"), Some("apart")));
+    assert_eq!(place.run(&["post", "show", "1", "--beside", "1"]).await.code, 2);
+    let items: Vec<_> =
+        (1..=4).rev().map(|number| Item { guid: format!("n{number}"), ..Item::number(number) }).collect();
+    origin.set("/feed", Answer::ok(rss(&items, "")));
+    assert_eq!(place.run(&["poll", "essays", "--json"]).await.ok().json()[0]["new"].as_array().unwrap().len(), 0);
+    let seed = place.run(&["post", "show", "1"]).await.ok().out;
+    assert!(seed.contains("known again as n1 at https://blog.example.com/1 since "), "{seed}");
+    assert!(seed.contains(", by the rule address-and-text: "), "{seed}");
+    let json = place.run(&["post", "show", "1", "--json"]).await.ok().json();
+    assert_eq!(
+        (json["identity"]["guid"].as_str(), json["identity"]["also"][0]["guid"].as_str()),
+        (Some("post-1"), Some("n1"))
+    );
+    assert_eq!(place.run(&["source", "show", "essays", "--json"]).await.ok().json()["identity"], "address");
     let digest = place.run(&["digest", "show", "1", "--json"]).await.ok().json();
     assert_eq!((digest["state"].as_str(), digest["deliveries"][0]["state"].as_str()), (Some("done"), Some("sent")));
     assert_eq!(place.run(&["digest", "list", "--json"]).await.ok().json().as_array().unwrap().len(), 1);

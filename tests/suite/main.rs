@@ -45,6 +45,7 @@ mod health;
 mod hostile;
 mod hub;
 mod identity;
+mod identity_script;
 mod importing;
 mod keeping;
 mod kept_verdicts;

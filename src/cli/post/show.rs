@@ -1,5 +1,6 @@
 //! `post show`: what became of a post, and why.
 
+use super::identity::KnownAs;
 use super::{Stored, as_json, titled, unknown};
 use crate::cli::output::{Out, count};
 use crate::cli::setting::local;
@@ -43,11 +44,13 @@ pub(super) async fn show(id: PostId, json: Json, setting: &Setting, out: &mut Ou
     let post = store.post(id).await?.ok_or_else(|| unknown(id))?;
     let fates = fates(&store, &config, &post, setting.clock.now()).await?;
     let versions = store.post_versions(id).await?.len();
+    let known_as = KnownAs::of(&store, &post).await?;
     let ties = store.ties(id).await?;
     if json.json {
         let mut shown = as_json(&post);
         if let Some(fields) = shown.as_object_mut() {
             fields.insert("earlier_versions".to_owned(), versions.into());
+            fields.insert("identity".to_owned(), serde_json::to_value(&known_as)?);
             fields.insert("mailed".to_owned(), serde_json::to_value(&fates)?);
             fields.insert("ties".to_owned(), serde_json::to_value(&ties)?);
         }
@@ -63,6 +66,7 @@ pub(super) async fn show(id: PostId, json: Json, setting: &Setting, out: &mut Ou
         Some(url) => format!("{} <{url}>", place.name),
         None => place.name,
     });
+    let [guid, identity] = known_as.facts();
     out.facts(&[
         ("post", post.id.to_string()),
         ("title", titled(&post)),
@@ -79,7 +83,10 @@ pub(super) async fn show(id: PostId, json: Json, setting: &Setting, out: &mut Ou
         ("first seen", at(post.first_seen)),
         ("changed", format!("{}{changes}", at(post.changed))),
         ("standing", standing(&post)),
+        guid,
+        identity,
     ])?;
+    known_as.tell(at, out)?;
     for tied in &ties {
         let Tied { post, source, rule, evidence, apart, at: when } = tied;
         let what = if *apart { "told apart from" } else { "one piece with" };

@@ -3,11 +3,12 @@
 
 use super::configured;
 use crate::cli::output::{Out, count};
+use crate::cli::post::in_words;
 use crate::cli::read::wishes;
 use crate::cli::setting::local;
 use crate::cli::{Json, Setting};
 use crate::domain::slug::Slug;
-use crate::domain::source::{Seed, Source, SourceState};
+use crate::domain::source::{Identity, Seed, Source, SourceState};
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
 use crate::store::{PostFilter, SourceRow, Stored};
@@ -40,6 +41,7 @@ struct Whole<'a> {
     #[serde(flatten)]
     line: Line<'a>,
     adaptive: bool,
+    identity: Identity,
     link: Option<&'a str>,
     language: Option<&'a str>,
     /// What its feed asks of those who poll it, in words.
@@ -149,6 +151,7 @@ pub(super) async fn show(name: &Slug, json: Json, setting: &Setting, out: &mut O
     let line = Line::new(source, row);
     let whole = Whole {
         adaptive: source.adaptive,
+        identity: row.map(|row| row.identity).unwrap_or_default(),
         link: row.and_then(|row| row.link.as_deref()),
         language: row.and_then(|row| row.language.as_deref()),
         asks: row.map(|row| wishes(&row.pace)).unwrap_or_default(),
@@ -199,6 +202,7 @@ fn facts(whole: &Whole<'_>, seed: Seed, shown: impl Fn(Option<Timestamp>) -> Str
             line.schedule.clone()
                 + if whole.adaptive { ", adaptive: it leaves out slots while the blog posts more rarely" } else { "" },
         ),
+        ("identity", in_words(whole.identity).to_owned()),
         ("pace", whole.asks.join("; ")),
         ("filter", whole.filter.clone().unwrap_or_default()),
         (
