@@ -5,6 +5,8 @@ use crate::pieces::{World, entry, text};
 use crate::program::command;
 use serde_json::Value;
 use std::process::{Output, Stdio};
+use syndicated::domain::post::Entry;
+use syndicated::store::{Act, Acted};
 
 /// Types a command of `post`.
 async fn post(bench: &Bench, words: &[&str]) -> Output {
@@ -72,4 +74,20 @@ async fn posts_are_hidden_held_merged_split_and_compared_by_hand() {
     assert_eq!(verbs, ["split", "merge", "hide", "hide", "unhide", "hold", "release", "hold", "drop"]);
     assert!(acts.as_array().unwrap().iter().all(|act| act["editor"] == "mina"), "{acts}");
     assert!(said(&bench, &["acts", "--post", copy]).await.lines().count() > 3);
+}
+
+/// What a feed gave for a post under another guid is another post, once a person said so.
+#[tokio::test]
+async fn an_entry_that_was_taken_for_a_post_is_split_from_it() {
+    for bench in engines::all().await {
+        let world = World::new(&bench, "").await;
+        let one = entry("blog", "One", &text(1), world.now());
+        let other = Entry { guid: "another guid".to_owned(), ..one.clone() };
+        let id = world.poll("essays", std::slice::from_ref(&one)).await[0];
+        assert!(world.poll("essays", std::slice::from_ref(&other)).await.is_empty(), "{}", bench.engine);
+        let act = world.stage.store.edit_post(id, Act::Split, "mina", world.now()).await.unwrap();
+        assert_eq!(act, Acted::Done, "{}", bench.engine);
+        assert_eq!(world.poll("essays", std::slice::from_ref(&other)).await.len(), 1, "{}", bench.engine);
+        assert!(world.poll("essays", &[other, one]).await.is_empty(), "{}", bench.engine);
+    }
 }
