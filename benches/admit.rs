@@ -191,6 +191,7 @@ async fn poll(store: &Store, writer: &mut Writer, blog: usize, posts: usize, now
         seed: Seed::None,
         filter: Filter::default(),
         review: false,
+        absences: None,
         next_poll_at: now,
     };
     let source = format!("blog-{blog}").parse().unwrap();

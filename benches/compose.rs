@@ -141,6 +141,7 @@ async fn admit(store: &Store, config: &Config, clock: &Clock) {
             seed: Seed::None,
             filter: Filter::default(),
             review: false,
+            absences: None,
             next_poll_at: now,
         };
         let source = "blog".parse().unwrap();

@@ -222,6 +222,7 @@ async fn fill(store: &Store, now: Timestamp, from: usize) {
         seed: Seed::None,
         filter: Filter::default(),
         review: false,
+        absences: None,
         next_poll_at: now.plus(Duration::from_hours(24)),
     };
     store.admit(claim, arrival, now).await.unwrap();

@@ -152,12 +152,16 @@ CREATE TABLE post (
     released      BOOLEAN NOT NULL DEFAULT FALSE,
     -- Whether a person hid it.
     hidden        BOOLEAN NOT NULL DEFAULT FALSE,
-    -- Since when its feed lacks it while showing older ones, since when its page is gone, when that is looked at
-    -- next, and when it was taken to be withdrawn. All NULL for nearly every post.
+    -- Since when its feed lacks it while showing older ones; since when its page or its feed says that it is gone, and
+    -- which; when that is looked at next, or when it may be missed again; when it was taken to be withdrawn. All NULL
+    -- for nearly every post.
     missing_since BIGINT,
     gone_since    BIGINT,
+    gone_by       TEXT    CHECK (gone_by IN ('deleted', '404', '410')),
     check_at      BIGINT,
     retracted_at  BIGINT,
+    -- Whether a person said that it stands: nothing takes it to be withdrawn again.
+    upheld        BOOLEAN NOT NULL DEFAULT FALSE,
     -- Whether feeds, pages and mails may show it.
     shown         BOOLEAN GENERATED ALWAYS AS
         (standing <> 'held' AND filtered_by IS NULL AND NOT hidden AND retracted_at IS NULL) STORED,
@@ -183,6 +187,8 @@ CREATE INDEX post_hidden ON post (dated_at) WHERE NOT shown;
 -- Copies of one piece, at other sources.
 CREATE INDEX post_at ON post (url_key);
 CREATE INDEX post_of_piece ON post (piece) WHERE piece IS NOT NULL;
+-- What a source does not show as it did: a handful, looked through at each of its polls.
+CREATE INDEX post_absent ON post (source_id) WHERE check_at IS NOT NULL OR retracted_at IS NOT NULL;
 CREATE INDEX post_to_check ON post (check_at) WHERE check_at IS NOT NULL;
 CREATE INDEX post_retracted ON post (retracted_at) WHERE retracted_at IS NOT NULL;
 CREATE INDEX post_corrected ON post (corrected_at) WHERE corrected_at IS NOT NULL;

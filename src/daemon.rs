@@ -12,6 +12,7 @@ use crate::flow::deliver::Deliverer;
 use crate::flow::digest::Digester;
 use crate::flow::poll::Poller;
 use crate::flow::publish::{Announcer, Publisher};
+use crate::flow::retract::Retractor;
 use crate::flow::subscribe::Subscriptions;
 use crate::flow::websub::Hubs;
 use crate::lifecycle::{Asked, Progress, SOFT_STOP, Signals, Stop, Tasks, Word, feed_watchdog, tell};
@@ -87,6 +88,7 @@ impl Daemon {
         let seen_within = if roles.web { Duration::ZERO } else { Duration::from_secs(65) };
         let announcer =
             Announcer::new(store.clone(), client.clone(), clock.clone(), chance.clone(), config.clone(), seen_within);
+        let retractor = Retractor::new(store.clone(), client.clone(), clock.clone(), config.clone());
         let hubs = Hubs::new(store.clone(), client, clock.clone(), chance.clone(), config.clone(), wake);
         let hubs = Arc::new(hubs);
         let publisher = Arc::new(Publisher::new(store.clone(), config.clone(), renderer.clone(), clock.clone()));
@@ -136,6 +138,7 @@ impl Daemon {
         let scheduler = Scheduler {
             clock: clock.clone(),
             poller: poller.clone(),
+            retractor,
             hubs,
             publisher: publisher.clone(),
             announcer,

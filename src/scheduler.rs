@@ -1,5 +1,5 @@
 //! What the clock starts, as loops that each heed the stop: polls (their own
-//! pace is in `flow::poll`), subscriptions at hubs, feeds after polls, digests on their slots, mails
+//! pace is in `flow::poll`), withdrawn posts, subscriptions at hubs, feeds after polls, digests on their slots, mails
 //! (their own pace is in `flow::deliver`).
 
 use crate::clock::Clock;
@@ -8,9 +8,11 @@ use crate::flow::deliver::Deliverer;
 use crate::flow::digest::Digester;
 use crate::flow::poll::{PollOutcome, PollReport, Poller};
 use crate::flow::publish::{Announcer, Publisher};
+use crate::flow::retract::{Retractor, Withdrawn};
 use crate::flow::subscribe::Subscriptions;
 use crate::flow::websub::Hubs;
 use crate::lifecycle::{Progress, Stop, Tasks};
+use crate::net::shown;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -21,6 +23,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// How often at least it is looked for hubs to ask.
 const HUBS: Duration = Duration::from_mins(1);
+
+/// How often it is looked for posts that were withdrawn.
+const WITHDRAWN: Duration = Duration::from_mins(1);
 
 /// How often failing sources are looked for.
 const HEALTH: Duration = Duration::from_mins(10);
@@ -40,6 +45,8 @@ pub struct Scheduler {
     pub clock: Clock,
     /// Polls sources.
     pub poller: Arc<Poller>,
+    /// Finds out which posts were withdrawn.
+    pub retractor: Retractor,
     /// Asks hubs to announce changes.
     pub hubs: Arc<Hubs>,
     /// Renders feeds.
@@ -102,16 +109,7 @@ impl Scheduler {
             });
         }
         if roles.poll {
-            let (scheduler, stop) = (self.clone(), tasks.stop().clone());
-            tasks.spawn("health", async move {
-                while !stop.is_soft() {
-                    scheduler.tell_of_health().await;
-                    tokio::select! {
-                        () = scheduler.clock.sleep(HEALTH) => {}
-                        () = stop.soft() => {}
-                    }
-                }
-            });
+            self.watch_sources(tasks);
         }
         if roles.poll {
             let (scheduler, stop) = (self.clone(), tasks.stop().clone());
@@ -181,6 +179,46 @@ impl Scheduler {
                 }
             }
         });
+    }
+
+    /// Beside polls: which posts were withdrawn, and which sources fail.
+    fn watch_sources(&self, tasks: &Tasks) {
+        let (scheduler, stop) = (self.clone(), tasks.stop().clone());
+        tasks.spawn("retract", async move {
+            while !stop.is_soft() {
+                scheduler.look_for_withdrawn(&stop).await;
+                tokio::select! {
+                    () = scheduler.clock.sleep(WITHDRAWN) => {}
+                    () = stop.soft() => {}
+                }
+            }
+        });
+        let (scheduler, stop) = (self.clone(), tasks.stop().clone());
+        tasks.spawn("health", async move {
+            while !stop.is_soft() {
+                scheduler.tell_of_health().await;
+                tokio::select! {
+                    () = scheduler.clock.sleep(HEALTH) => {}
+                    () = stop.soft() => {}
+                }
+            }
+        });
+    }
+
+    /// Looks at a few of the posts that may have been withdrawn.
+    async fn look_for_withdrawn(&self, stop: &Stop) {
+        match self.retractor.look(&stop.token()).await {
+            Ok(withdrawn) => {
+                for Withdrawn { post, source, url, proof } in &withdrawn {
+                    let page = url.as_ref().map(shown).unwrap_or_default();
+                    tracing::info!(%post, %source, page, "a post was withdrawn: {proof}");
+                }
+                if !withdrawn.is_empty() {
+                    self.arrivals.notify_one();
+                }
+            }
+            Err(error) => tracing::error!(%error, "cannot see which posts were withdrawn"),
+        }
     }
 
     /// Asks the hubs that are due, and says how long until the next look.
@@ -262,7 +300,7 @@ fn log(report: &PollReport) {
     match &report.outcome {
         PollOutcome::Read(admitted) => tracing::info!(
             %source, new = admitted.new.len(), seeded = admitted.seeded.len(), changed = admitted.changed.len(),
-            held = admitted.held.len(), to_review = admitted.to_review.len(), "polled"
+            held = admitted.held.len(), to_review = admitted.to_review.len(), back = admitted.back.len(), "polled"
         ),
         PollOutcome::Unchanged => tracing::debug!(%source, "polled: nothing new"),
         PollOutcome::Failed(why) => tracing::warn!(%source, why, "the poll failed"),

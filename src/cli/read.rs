@@ -178,6 +178,9 @@ struct Shown<'a> {
     link: Option<&'a HttpUrl>,
     language: Option<&'a str>,
     entries: Vec<ShownEntry<'a>>,
+    /// There only when the document says that entries were deleted.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    deleted: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -202,7 +205,7 @@ struct ShownEntry<'a> {
 }
 
 fn shown<'a>(reading: &'a Reading, wish: &Wish) -> Shown<'a> {
-    let Document { kind, title, link, language, entries } = &reading.document;
+    let Document { kind, title, link, language, entries, deleted } = &reading.document;
     let entries = entries.iter().enumerate().map(|(at, entry)| {
         let judge = |filter: &Filter| {
             let reason = filter.leaves_out(entry, language.as_deref(), wish.now);
@@ -216,6 +219,7 @@ fn shown<'a>(reading: &'a Reading, wish: &Wish) -> Shown<'a> {
         link: link.as_ref(),
         language: language.as_deref(),
         entries: entries.collect(),
+        deleted,
     }
 }
 
@@ -266,7 +270,7 @@ pub(super) fn wishes(pace: &Pace) -> Vec<String> {
 const EXCERPT: usize = 300;
 
 fn tell(reading: &Reading, wish: &Wish, out: &mut Out) -> anyhow::Result<()> {
-    let Document { kind, title, link, language, entries } = &reading.document;
+    let Document { kind, title, link, language, entries, deleted } = &reading.document;
     let kind = match kind {
         DocumentKind::Feed => "feed",
         DocumentKind::Page => "page",
@@ -280,6 +284,9 @@ fn tell(reading: &Reading, wish: &Wish, out: &mut Out) -> anyhow::Result<()> {
     ])?;
     if !reading.repairs.is_empty() {
         out.line(format!("repaired: {}", reading.repairs))?;
+    }
+    for guid in deleted {
+        out.line(format!("says that it was deleted: {guid}"))?;
     }
     for wish in wishes(&reading.pace) {
         out.line(wish)?;

@@ -146,6 +146,8 @@ pub struct Fetch {
     pub max_bytes: u64,
     /// Whether hubs are asked to announce what feeds change (WebSub).
     pub websub: bool,
+    /// How long a post must be gone until it counts as withdrawn; `None` when none ever does.
+    pub retract_after: Option<Duration>,
 }
 
 impl Default for Fetch {
@@ -157,6 +159,7 @@ impl Default for Fetch {
             timeout: Duration::from_secs(30),
             max_bytes: 10 * 1024 * 1024,
             websub: true,
+            retract_after: Some(Duration::from_hours(24)),
         }
     }
 }

@@ -116,6 +116,7 @@ pub(super) fn fetch(mut table: Table<'_>) -> Option<Fetch> {
     let timeout = length(&mut table, "timeout", Duration::from_secs(1)..=Duration::from_mins(10));
     let max_bytes = table.number("max_bytes", 1024..=1_073_741_824);
     let websub = table.flag("websub");
+    let retract_after = table.parsed("retract_after", retract_after);
     table.finish();
     let usual = Fetch::default();
     Some(Fetch {
@@ -125,7 +126,18 @@ pub(super) fn fetch(mut table: Table<'_>) -> Option<Fetch> {
         timeout: timeout.unwrap_or(usual.timeout),
         max_bytes: max_bytes.unwrap_or(usual.max_bytes),
         websub: websub.unwrap_or(usual.websub),
+        retract_after: retract_after.unwrap_or(usual.retract_after),
     })
+}
+
+/// A length of time; `0s` is never.
+fn retract_after(text: &str) -> Result<Option<Duration>, String> {
+    let length = span::parse(text).map_err(|why| why.to_string())?;
+    match length {
+        Duration::ZERO => Ok(None),
+        length if (Duration::from_hours(1)..=Duration::from_secs(30 * DAY)).contains(&length) => Ok(Some(length)),
+        _ => Err("must be from 1h to 30d, or 0s for never".to_owned()),
+    }
 }
 
 /// Schedules that were parsed: thousands of sources share a few.

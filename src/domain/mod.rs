@@ -25,6 +25,7 @@ pub mod piece;
 pub mod platform;
 pub mod post;
 pub mod reading;
+pub mod retraction;
 pub mod schedule;
 pub mod search;
 pub mod slug;

@@ -25,6 +25,8 @@ pub struct Document {
     pub language: Option<String>,
     /// Newest first as far as the document says.
     pub entries: Vec<Entry>,
+    /// The guids of entries that it says were deleted (RFC 6721).
+    pub deleted: Vec<String>,
 }
 
 /// What kind of document was read.

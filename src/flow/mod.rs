@@ -8,5 +8,6 @@ pub mod outlines;
 pub mod plan;
 pub mod poll;
 pub mod publish;
+pub mod retract;
 pub mod subscribe;
 pub mod websub;

@@ -24,7 +24,8 @@ use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
 use crate::flow::websub::channels;
 use crate::net::{Client, shown};
-use crate::store::{Admitted, Arrival, PollEnd, Push, SourceClaim, Store, StoreError};
+use crate::read::MAX_ENTRIES;
+use crate::store::{Absences, Admitted, Arrival, PollEnd, Push, SourceClaim, Store, StoreError};
 use look::{Arrived, Found, Missing, Trouble};
 pub use pages::read_pages;
 use rest::{is_concealed, next_slot};
@@ -94,7 +95,8 @@ impl PollReport {
     #[must_use]
     pub fn brought_something(&self) -> bool {
         matches!(&self.outcome, PollOutcome::Read(admitted)
-            if !(admitted.new.is_empty() && admitted.seeded.is_empty() && admitted.changed.is_empty()))
+            if !(admitted.new.is_empty() && admitted.seeded.is_empty() && admitted.changed.is_empty()
+                && admitted.back.is_empty()))
     }
 }
 
@@ -234,8 +236,9 @@ impl Poller {
         let believed = self.follow_move(&claim, arrived.permanent_to.as_ref()).await?;
         let repairs = &arrived.feed.reading.repairs;
         let repaired = (!repairs.is_empty()).then(|| repairs.to_string());
-        let document = arrived.feed.reading.document;
         let mut entries = arrived.feed.entries;
+        let complete = arrived.feed.reading.is_whole() && entries.len() < MAX_ENTRIES;
+        let document = arrived.feed.reading.document;
         let pages = self.complete(&claim, source, &mut entries, stop).await?;
         let harvest = match list::harvest(&claim, source, document.kind, &entries, &pages) {
             Ok(harvest) => harvest,
@@ -266,6 +269,11 @@ impl Poller {
             channels: channels(config, &pace),
             pace,
             harvest,
+            absences: config.fetch.retract_after.map(|retract_after| Absences {
+                deleted: document.deleted,
+                complete,
+                retract_after,
+            }),
             seed: source.seed,
             filter: source.filter.clone(),
             review: config

@@ -25,6 +25,7 @@ pub use page::Page;
 
 use crate::clock::Clock;
 use crate::config::{Config, Live};
+use crate::domain::id::PostId;
 use crate::domain::slug::Slug;
 use crate::domain::time::Timestamp;
 use crate::flow::digest::WebDigests;
@@ -299,6 +300,12 @@ impl Publisher {
     pub async fn search(&self, query: &str, number: u32) -> Result<String, PublisherError> {
         let config = self.config.load_full();
         self.archive(&config).search(query, number).await
+    }
+
+    /// What stands at the address of a post that was withdrawn: a page that says so; `None` when it was not.
+    pub async fn withdrawn(&self, post: PostId) -> Result<Option<String>, PublisherError> {
+        let config = self.config.load_full();
+        self.archive(&config).withdrawn(post).await
     }
 
     fn archive<'a>(&'a self, config: &'a Config) -> Archive<'a> {

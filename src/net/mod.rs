@@ -11,6 +11,7 @@ mod headers;
 mod mail_hosts;
 mod names;
 mod politeness;
+mod presence;
 mod robots;
 mod words;
 
@@ -19,6 +20,7 @@ pub use deadlines::Deadlines;
 pub use guard::Guard;
 pub use mail_hosts::MailHosts;
 pub use names::Names;
+pub use presence::{Presence, same_site};
 pub use words::shown;
 
 use crate::clock::Clock;

@@ -2,8 +2,8 @@
 
 use super::files::{self, MEDIA, media_type};
 use super::{
-    Channel, Format, HISTORY, Item, content, identity, item_updated, language, legal, named, referred, short, tag,
-    title, updated, uris,
+    Channel, Format, HISTORY, Item, Tombstone, content, identity, item_updated, language, legal, named, referred,
+    short, tag, title, updated, uris,
 };
 use crate::domain::post::Post;
 use crate::domain::text::escape;
@@ -13,11 +13,13 @@ use atom_syndication::{
     Category, Content, Entry, Feed, FixedDateTime, Generator, Link, Person, Source, Text, TextType, WriteConfig,
 };
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// What must be there and says nothing. An empty element is taken for a mistake;
 /// readers' programs leave this one out.
 const NOTHING: &str = " ";
+/// The namespace of what is left of withdrawn posts (RFC 6721 section 2).
+const TOMBSTONES: &str = "http://purl.org/atompub/tombstones/1.0";
 /// 2026-01-01T00:00:00Z: a feed that has held nothing yet has not changed since
 /// before syndicated was.
 const BEGINNING: i64 = 1_767_225_600_000;
@@ -33,7 +35,10 @@ pub(super) fn write(channel: &Channel, items: &[Item<'_>]) -> Result<String, Str
         title: plain(&channel.title),
         // All documents of a feed are one (RFC 5005 section 4).
         id: channel.pages.current.clone().unwrap_or_else(|| channel.self_url.to_string()),
-        updated: instant(if items.is_empty() { Timestamp::from_millis(BEGINNING) } else { updated(items) }),
+        updated: instant(match updated(channel, items) {
+            Timestamp::EPOCH => Timestamp::from_millis(BEGINNING),
+            changed => changed,
+        }),
         // Entries without an author inherit this one (RFC 4287 section 4.1.1).
         authors: vec![Person { name: legal(&channel.title).into_owned(), ..Person::default() }],
         subtitle: Some(plain(&channel.description)),
@@ -57,6 +62,11 @@ pub(super) fn write(channel: &Channel, items: &[Item<'_>]) -> Result<String, Str
         feed.namespaces.insert("fh".to_owned(), HISTORY.to_owned());
         let archive = Extension { name: "fh:archive".to_owned(), ..Extension::default() };
         feed.extensions.entry("fh".to_owned()).or_default().insert("archive".to_owned(), vec![archive]);
+    }
+    let tombstones = tombstones(channel, items);
+    if !tombstones.is_empty() {
+        feed.namespaces.insert("at".to_owned(), TOMBSTONES.to_owned());
+        feed.extensions.entry("at".to_owned()).or_default().insert("deleted-entry".to_owned(), tombstones);
     }
     let config = WriteConfig { write_document_declaration: false, indent_size: None };
     let declared = b"<?xml version=\"1.0\" encoding=\"utf-8\"?>\n".to_vec();
@@ -114,6 +124,21 @@ fn write_entry(channel: &Channel, item: &Item<'_>) -> Entry {
         extensions: media(item.post),
         ..Entry::default()
     }
+}
+
+/// What is left of posts that were withdrawn (RFC 6721 section 3). A piece that stands in the feed was not.
+fn tombstones(channel: &Channel, items: &[Item<'_>]) -> Vec<Extension> {
+    let mut known: HashSet<String> = items.iter().map(|item| identity(channel, item)).collect();
+    let mut all = Vec::new();
+    for Tombstone { source, guid, at } in &channel.withdrawn {
+        let id = uris::identity(channel.self_url.host(), source, guid);
+        if known.insert(id.clone()) {
+            let attrs = [("ref", escape(&id)), ("when", at.to_rfc3339())];
+            let attrs = attrs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            all.push(Extension { name: "at:deleted-entry".to_owned(), attrs, ..Extension::default() });
+        }
+    }
+    all
 }
 
 /// The post's own short form, beside its text in full.

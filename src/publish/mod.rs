@@ -18,6 +18,7 @@ use crate::domain::html::CleanHtml;
 use crate::domain::language::Language;
 use crate::domain::piece::Scope;
 use crate::domain::post::Post;
+use crate::domain::slug::Slug;
 use crate::domain::text::{cut, escape, plain_text};
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
@@ -124,6 +125,8 @@ pub struct Channel {
     pub hubs: Vec<HttpUrl>,
     /// What stands before the other places of a piece, below its text; empty when these are not named there.
     pub also_at: String,
+    /// The posts that were withdrawn of late, the latest first.
+    pub withdrawn: Vec<Tombstone>,
 }
 
 impl Channel {
@@ -144,8 +147,20 @@ impl Channel {
             copyright: None,
             hubs: Vec::new(),
             also_at: String::new(),
+            withdrawn: Vec::new(),
         }
     }
+}
+
+/// What is left of a post that was withdrawn (RFC 6721).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tombstone {
+    /// Its source.
+    pub source: Slug,
+    /// What its feed called it.
+    pub guid: String,
+    /// Since when it is withdrawn.
+    pub at: Timestamp,
 }
 
 /// The documents that a feed's posts are spread over (RFC 5005 section 4): the feed
@@ -236,10 +251,12 @@ pub fn links(channel: &Channel, original: Option<&str>) -> String {
 }
 
 /// When the feed last changed, by syndicated's clock: a post that is found late
-/// may be dated before others that were there. The epoch for an empty feed.
+/// may be dated before others that were there, and one that was withdrawn is a change, too. The epoch for an empty
+/// feed.
 #[must_use]
-pub fn updated(items: &[Item<'_>]) -> Timestamp {
-    items.iter().map(|item| item.post.first_seen.max(item.post.changed)).max().unwrap_or(Timestamp::EPOCH)
+pub fn updated(channel: &Channel, items: &[Item<'_>]) -> Timestamp {
+    let stored = items.iter().map(|item| item.post.first_seen.max(item.post.changed));
+    stored.chain(channel.withdrawn.iter().map(|tombstone| tombstone.at)).max().unwrap_or(Timestamp::EPOCH)
 }
 
 /// When a post last changed for its readers: never before its date.

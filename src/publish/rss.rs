@@ -41,7 +41,7 @@ pub(super) fn write(channel: &Channel, items: &[Item<'_>]) -> Result<String, Str
         ..rss::Channel::default()
     };
     if !items.is_empty() {
-        out.last_build_date = Some(updated(items).to_rfc2822());
+        out.last_build_date = Some(updated(channel, items).to_rfc2822());
     }
     if out.items.iter().any(|item| !item.extensions.is_empty()) {
         out.namespaces.insert("media".to_owned(), MEDIA.to_owned());

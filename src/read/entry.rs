@@ -82,7 +82,7 @@ pub(super) fn read(context: &Context<'_, '_>, element: &Element<'_>) -> (Entry, 
     let groups = element.all(Ns::Media, "group").flat_map(|group| children(group, &TITLES));
     let own_authors = people::of_entry(element);
     let mut entry = Entry {
-        guid: shortened(id.map(fold).unwrap_or_default()),
+        guid: id.map(guid).unwrap_or_default(),
         title: children(element, &TITLES)
             .chain(groups)
             .map(|field| field::title(field, context.is_atom))
@@ -111,6 +111,11 @@ pub(super) fn read(context: &Context<'_, '_>, element: &Element<'_>) -> (Entry, 
     }
     let raw = |said: Option<Said<'_, '_>>| said.map(|(_, html)| html);
     (entry, RawHtml { summary: raw(short), content: raw(full) })
+}
+
+/// An identity as it is stored.
+pub(super) fn guid(id: &str) -> String {
+    shortened(fold(id))
 }
 
 /// A field, and its HTML.

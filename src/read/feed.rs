@@ -64,6 +64,7 @@ fn translate(mut tree: Tree<'_>) -> Reading {
         language: language.or_else(|| detect_language(&entries)),
         link,
         entries,
+        deleted: deleted(channel),
     };
     Reading {
         older,
@@ -80,6 +81,13 @@ fn translate(mut tree: Tree<'_>) -> Reading {
 fn channel<'t, 'a>(root: &'t Element<'a>) -> &'t Element<'a> {
     let is_channel = root.is(Ns::Feed, "channel");
     root.child(Ns::Feed, "channel").filter(|_| !is_channel).unwrap_or(root)
+}
+
+/// The guids of entries that the feed says were deleted (RFC 6721 section 3). Only a feed that declares the
+/// vocabulary says so.
+fn deleted(channel: &Element<'_>) -> Vec<String> {
+    let guids = channel.all(Ns::Tombstones, "deleted-entry").filter_map(|tombstone| tombstone.attribute("ref"));
+    guids.map(entry::guid).filter(|guid| !guid.is_empty()).take(MAX_ENTRIES).collect()
 }
 
 /// The newest entries, when there are too many. Most feeds begin with the newest,

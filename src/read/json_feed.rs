@@ -58,6 +58,7 @@ pub(super) fn read(text: &str, base: Option<&HttpUrl>, mut repairs: Repairs) -> 
                 .or_else(|| detect_language(&entries)),
             link,
             entries,
+            deleted: Vec::new(),
         },
         raw,
         feeds: Vec::new(),

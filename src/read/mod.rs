@@ -138,8 +138,8 @@ pub enum ReadError {
     NoItems(String),
 }
 
-/// The newest of so many entries are kept.
-const MAX_ENTRIES: usize = 5_000;
+/// Of more entries, the newest so many are kept.
+pub const MAX_ENTRIES: usize = 5_000;
 
 /// Reads a document.
 pub fn read(input: &Input<'_>) -> Result<Reading, ReadError> {

@@ -16,6 +16,8 @@ pub(super) enum Ns {
     Syndication,
     /// RFC 5005.
     History,
+    /// RFC 6721: what is no longer there.
+    Tombstones,
     /// The true address behind a counting proxy.
     Proxy,
     Rdf,
@@ -26,7 +28,7 @@ pub(super) enum Ns {
 
 /// Namespaces as they are compared: without scheme and `www.`, in lower case,
 /// without what ends them. What begins with one of these is it.
-const NAMESPACES: [(&str, Ns); 27] = [
+const NAMESPACES: [(&str, Ns); 28] = [
     ("w3.org/2005/atom", Ns::Feed),
     ("purl.org/atom/", Ns::Feed),
     // What Atom was called before it had its name.
@@ -49,6 +51,7 @@ const NAMESPACES: [(&str, Ns); 27] = [
     ("search.yahoo.com/mrss", Ns::Media),
     ("video.search.yahoo.com/mrss", Ns::Media),
     ("purl.org/syndication/history", Ns::History),
+    ("purl.org/atompub/tombstones", Ns::Tombstones),
     ("rssnamespace.org/feedburner", Ns::Proxy),
     ("pheedo.com/namespace/pheedo", Ns::Proxy),
     ("w3.org/1999/02/22-rdf-syntax-ns", Ns::Rdf),

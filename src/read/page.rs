@@ -54,7 +54,7 @@ pub(super) fn read(text: &str, input: &Input<'_>, repairs: Repairs) -> Result<Re
         None
     };
     let (entries, raw) = article.into_iter().unzip();
-    let document = Document { kind: DocumentKind::Page, title, link, language, entries };
+    let document = Document { kind: DocumentKind::Page, title, link, language, entries, deleted: Vec::new() };
     Ok(Reading { document, raw, feeds, guesses, older: None, pace: Pace::default(), repairs })
 }
 

@@ -135,6 +135,16 @@ pub struct PostContext {
     pub newsletters: Vec<Link>,
 }
 
+/// What the page of a post that was withdrawn gets.
+#[derive(Debug, Clone, Serialize)]
+pub struct WithdrawnContext {
+    /// What every page gets.
+    #[serde(flatten)]
+    pub frame: Frame,
+    /// When it was.
+    pub at: Moment,
+}
+
 /// A post's text that was made fit for a page of ours, out of [`CleanHtml`] alone.
 #[derive(Debug, Clone, Serialize)]
 #[serde(transparent)]
@@ -296,6 +306,11 @@ impl Renderer {
     /// A post's own page.
     pub fn page_post(&self, context: &PostContext) -> Result<String, RenderError> {
         self.engine().render("pages/post.html", context)
+    }
+
+    /// The page of a post that was withdrawn.
+    pub fn page_withdrawn(&self, context: &WithdrawnContext) -> Result<String, RenderError> {
+        self.engine().render("pages/withdrawn.html", context)
     }
 
     /// The table of contents.

@@ -21,7 +21,7 @@ mod wrap;
 
 pub use archive::{
     CleanText, ContentsContext, Counted, DigestsContext, FileLink, Head, Hit, Link, ListContext, ListedDigest,
-    ListedPost, Moment, Piece, PlaceLink, PostContext, SearchContext, Year, data, picture_of,
+    ListedPost, Moment, Piece, PlaceLink, PostContext, SearchContext, WithdrawnContext, Year, data, picture_of,
 };
 pub use article::{pictures, runs_leftwards};
 pub use digest::{DigestContext, DigestPage, DigestPost, Headline, Section};

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// What is embedded, by name, and what it is.
-const EMBEDDED: [(&str, &str, &str); 46] = [
+const EMBEDDED: [(&str, &str, &str); 47] = [
     ("mail/digest.html", "the digest, for programs that show HTML", include_str!("../../templates/mail/digest.html")),
     ("mail/digest.txt", "the digest, for the others", include_str!("../../templates/mail/digest.txt")),
     ("mail/confirm.html", "the mail that asks to confirm", include_str!("../../templates/mail/confirm.html")),
@@ -66,6 +66,11 @@ const EMBEDDED: [(&str, &str, &str); 46] = [
     ),
     ("pages/list.html", "a list of posts; a feed in a browser", include_str!("../../templates/pages/list.html")),
     ("pages/post.html", "a post's own page", include_str!("../../templates/pages/post.html")),
+    (
+        "pages/withdrawn.html",
+        "the page of a post that its author withdrew",
+        include_str!("../../templates/pages/withdrawn.html"),
+    ),
     ("pages/posts.html", "the posts of a list", include_str!("../../templates/pages/posts.html")),
     ("pages/byline.html", "when, who, where, how long", include_str!("../../templates/pages/byline.html")),
     ("pages/turn.html", "the way to newer and older pages", include_str!("../../templates/pages/turn.html")),

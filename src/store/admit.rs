@@ -3,6 +3,7 @@
 //! or not at all (P1). Which stored post an entry is, if any, is decided in
 //! `identity` (P2).
 
+use super::absences::{Absences, note_absences};
 use super::aliases::{keep_aliases, told};
 use super::claims::SourceClaim;
 use super::cross_posts::find_piece;
@@ -29,6 +30,7 @@ use crate::domain::url::HttpUrl;
 use crate::domain::websub::Channel;
 use serde::Serialize;
 use std::cmp::Reverse;
+use std::collections::HashSet;
 
 /// More look-alikes than this in one poll, and they are held (P2).
 const FLOOD: usize = 20;
@@ -64,6 +66,8 @@ pub struct Arrival {
     pub filter: Filter,
     /// Whether new posts wait until an editor lets them out.
     pub review: bool,
+    /// What it says of posts that are not in it; `None` when nobody asks for that.
+    pub absences: Option<Absences>,
     /// When to poll next.
     pub next_poll_at: Timestamp,
 }
@@ -94,6 +98,8 @@ pub struct Admitted {
     pub to_review: Vec<PostId>,
     /// Posts that the source's filter hides.
     pub filtered: Vec<PostId>,
+    /// Posts that counted as withdrawn and are back.
+    pub back: Vec<PostId>,
     /// How many entries were known and the same.
     pub same: usize,
     /// The lease was lost to another node; nothing was written.
@@ -129,10 +135,14 @@ pub(super) async fn write_arrival(
     }
     let mut known_again = Vec::new();
     let mut admitted = Admitted::default();
+    let mut shown = HashSet::new();
     let (mut fresh, mut refreshed, mut rewritten) = (Vec::new(), false, Vec::<(PostId, &Arriving)>::new());
     for (arriving, found) in arrival.entries.iter().zip(decided.matches) {
         if let Match::Known { id, other_guid: Some(rule), .. } | Match::Twin(Some((id, rule))) = found {
             known_again.push((id, rule, arriving));
+        }
+        if let Match::Known { id, .. } = found {
+            shown.insert(id);
         }
         match found {
             Match::Known { id, same: true, .. } => {
@@ -192,12 +202,11 @@ pub(super) async fn write_arrival(
     let new: Vec<_> = ids.iter().zip(entries).map(|(id, entry)| (*id, entry, entry.date(now))).collect();
     label_posts(tx, &new, arrival.language.as_deref()).await?;
     rewritten.extend(ids.iter().copied().zip(standings.iter().map(|(fresh, _)| fresh.arriving)));
-    let texts: Vec<_> = rewritten.iter().map(|(id, arriving)| (*id, &arriving.entry)).collect();
-    write_words(tx, &texts, arrival.title.as_deref()).await?;
-    for (id, arriving) in rewritten {
-        find_piece(tx, (claim.id, id), arriving, now).await?;
-    }
-    if refreshed || !new.is_empty() || !admitted.changed.is_empty() {
+    write_texts(tx, claim, &rewritten, arrival, now).await?;
+    shown.extend(&ids);
+    let judged = !(seeds || nothing_shared || flood);
+    admitted.back = note_absences(tx, claim.id, (&shown, judged), arrival.absences.as_ref(), now).await?;
+    if refreshed || !(new.is_empty() && admitted.changed.is_empty() && admitted.back.is_empty()) {
         raise_revision(tx, claim.id).await?;
     }
     for (id, (fresh, standing)) in ids.into_iter().zip(&standings) {
@@ -210,6 +219,22 @@ pub(super) async fn write_arrival(
         }
     }
     Ok(admitted)
+}
+
+/// Writes what new and changed texts are found by: their words, and what they have in common with others.
+async fn write_texts(
+    tx: &mut Tx,
+    claim: &SourceClaim,
+    written: &[(PostId, &Arriving)],
+    arrival: &Arrival,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let texts: Vec<_> = written.iter().map(|(id, arriving)| (*id, &arriving.entry)).collect();
+    write_words(tx, &texts, arrival.title.as_deref()).await?;
+    for (id, arriving) in written {
+        find_piece(tx, (claim.id, *id), arriving, now).await?;
+    }
+    Ok(())
 }
 
 /// How a post of its own begins.

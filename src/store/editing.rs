@@ -203,7 +203,8 @@ async fn set(
         Standing::Held => "UPDATE post SET standing = $2, held_for = $3, changed_at = $4 WHERE id = $1",
         Standing::Seed | Standing::Live => {
             "UPDATE post SET standing = $2, held_for = $3, changed_at = $4, filtered_by = NULL, released = TRUE,
-                 missing_since = NULL, gone_since = NULL, check_at = NULL, retracted_at = NULL
+                 upheld = upheld OR retracted_at IS NOT NULL,
+                 missing_since = NULL, gone_since = NULL, gone_by = NULL, check_at = NULL, retracted_at = NULL
              WHERE id = $1"
         }
     };

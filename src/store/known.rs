@@ -10,10 +10,10 @@ use crate::domain::time::Timestamp;
 use crate::domain::wording::plain;
 use std::collections::{HashMap, HashSet};
 
-/// How many of a source's latest posts are compared in full; older ones are
-/// looked up by guid, address and text. (The source stands in each branch of that
+/// How many of a source's latest posts are compared in full: a few times what the document holds, within these bounds.
+/// Older ones are looked up by guid, address and text. (The source stands in each branch of that
 /// `OR`: only so does SQLite look each up by its index, and not through all of the source's posts.)
-const RECENT: i64 = 1000;
+const RECENT: (usize, usize) = (100, 1000);
 
 impl Store {
     /// Which of these texts a source's posts have, and since when.
@@ -84,17 +84,18 @@ impl From<KnownRow> for Known {
 
 /// The source's latest posts, and those older ones that share a key with an entry.
 pub(super) async fn known_posts(tx: &mut Tx, source: SourceId, entries: &[Arriving]) -> Result<Vec<Known>, StoreError> {
+    let recent = (entries.len() * 3).clamp(RECENT.0, RECENT.1);
     let mut rows: Vec<KnownRow> = each!(&mut *tx, |db| {
         sqlx::query_as(
             "SELECT id, guid, url_key, fingerprint, title, published_at FROM post
              WHERE source_id = $1 ORDER BY id DESC LIMIT $2",
         )
         .bind(source.0)
-        .bind(RECENT)
+        .bind(i64::try_from(recent).unwrap_or(i64::MAX))
         .fetch_all(&mut **db)
         .await
     })?;
-    if i64::try_from(rows.len()).unwrap_or(i64::MAX) == RECENT {
+    if rows.len() == recent {
         let guids: HashSet<String> = rows.iter().map(|row| row.guid.clone()).collect();
         let mut seen: HashSet<i64> = rows.iter().map(|row| row.id).collect();
         for arriving in entries.iter().filter(|arriving| !guids.contains(&arriving.entry.guid)) {

@@ -12,6 +12,7 @@
 //! and no future of this room is ever dropped half-way: callers run it in tasks
 //! that are never cancelled.
 
+mod absences;
 mod address_change;
 mod admit;
 mod ahead;
@@ -65,6 +66,7 @@ mod posts;
 mod renewing;
 mod results;
 mod retention;
+mod retractions;
 mod search;
 mod sources;
 mod subscribers;
@@ -75,6 +77,7 @@ mod turns;
 mod versions;
 mod words;
 
+pub use absences::Absences;
 pub use address_change::Moving;
 pub use admit::{Admitted, Arrival, Arriving};
 pub use aliases::Alias;
@@ -112,6 +115,7 @@ pub use posts::PostFilter;
 pub use renewing::Renewal;
 pub use results::{DeliveryRow, DomainResult, LedgerFilter};
 pub use retention::Swept;
+pub use retractions::{Judgement, Retraction, Suspect};
 pub use search::{Found, Hit};
 pub use sources::{Plan, SourceRow, Stored};
 pub use subscribers::{Added, CONFIRM_WITHIN, Own, Wish};

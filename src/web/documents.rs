@@ -1,13 +1,13 @@
 //! Feeds and the pages of the archive as bytes.
 
-use super::{Failure, PICTURES_POLICY, Web, dress};
+use super::{Failure, PICTURES_POLICY, ROBOTS, Web, dress};
 use crate::domain::time::Timestamp;
 use crate::flow::publish::{Coding, Document, Packed, Page};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::{Method, Request, StatusCode, Uri};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::DateTime;
 
 /// Readers may keep a document for five minutes, and show it while they ask again.
@@ -80,6 +80,17 @@ pub(super) async fn serve(State(web): State<Web>, method: Method, uri: Uri, head
     };
     match web.publisher.get(document.clone()).await {
         Ok(Some(packed)) => answer(&packed, &document, &headers),
+        Ok(None) => nothing(&web, &document).await,
+        Err(error) => web.failure(error.into()),
+    }
+}
+
+/// The answer where nothing stands. Of a post that was withdrawn it is known that nothing will (RFC 9110
+/// section 15.5.11).
+async fn nothing(web: &Web, document: &Document) -> Response {
+    let Document::Page(Page::Post(id)) = document else { return web.failure(Failure::NotFound) };
+    match web.publisher.withdrawn(*id).await {
+        Ok(Some(page)) => (StatusCode::GONE, [(ROBOTS, "noindex")], Html(page)).into_response(),
         Ok(None) => web.failure(Failure::NotFound),
         Err(error) => web.failure(error.into()),
     }

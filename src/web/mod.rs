@@ -288,9 +288,12 @@ fn dress(response: &mut Response, personal: bool, changes: bool) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     if personal {
-        headers.insert(HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex"));
+        headers.insert(ROBOTS, HeaderValue::from_static("noindex"));
     }
 }
+
+/// What search engines may do with an answer.
+const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 
 /// On every answer, besides its policy.
 const SECURITY: [(HeaderName, &str); 2] =

@@ -44,6 +44,7 @@ fn arrival_of(text: &str, now: Timestamp) -> Arrival {
         seed: Seed::None,
         filter: Filter::default(),
         review: false,
+        absences: None,
         next_poll_at: now.plus(Duration::from_hours(1)),
     }
 }

@@ -80,6 +80,7 @@ mod reading;
 mod relays;
 mod reports;
 mod restarts;
+mod retracting;
 mod rewriting;
 mod round_trip;
 mod rules;

@@ -68,6 +68,7 @@ pub(crate) fn config(sources: Vec<Source>) -> Config {
             timeout: Duration::from_secs(5),
             max_bytes: 2 * 1024 * 1024,
             websub: true,
+            retract_after: Some(24 * HOUR),
         },
         mail: Mail {
             from_name: "Good News".to_owned(),

@@ -467,7 +467,7 @@ fn a_feed_without_posts_and_a_post_without_anything_are_valid() {
             Format::Json => assert!(text.contains("\"content_html\": \"\""), "{text}"),
         }
     }
-    assert_eq!(updated(&[]), Timestamp::EPOCH);
+    assert_eq!(updated(&channel(Format::Rss), &[]), Timestamp::EPOCH);
 }
 
 /// An identity is an IRI, the same in every format, and no two sources share
@@ -563,6 +563,7 @@ pub(crate) fn config(bench: &engines::Bench) -> Config {
             timeout: Duration::from_secs(5),
             max_bytes: 1024,
             websub: true,
+            retract_after: None,
         },
         mail: Mail {
             from_name: "Good News".to_owned(),
@@ -612,6 +613,7 @@ pub(crate) async fn arrive(store: &Store, source: &str, now: Timestamp, entries:
         seed: Seed::None,
         filter: Filter::default(),
         review: false,
+        absences: None,
         next_poll_at: now.plus(Duration::from_hours(1)),
     };
     store.admit(claim, arrival, now).await.unwrap();

@@ -204,6 +204,7 @@ pub(crate) fn arrival(titles: &[&str], now: Timestamp) -> Arrival {
         seed: Seed::None,
         filter: Filter::default(),
         review: false,
+        absences: None,
         next_poll_at: now.plus(Duration::from_hours(1)),
     }
 }

@@ -14,7 +14,7 @@ use crate::domain::post::{HeldFor, Standing};
 use crate::domain::slug::Slug;
 use crate::domain::span;
 use crate::domain::time::Timestamp;
-use crate::store::{PassedOver, Store, Tied};
+use crate::store::{PassedOver, Retraction, Store, Tied};
 use serde::Serialize;
 
 /// What became of a post at one cadence of one newsletter.
@@ -46,6 +46,7 @@ pub(super) async fn show(id: PostId, json: Json, setting: &Setting, out: &mut Ou
     let versions = store.post_versions(id).await?.len();
     let known_as = KnownAs::of(&store, &post).await?;
     let ties = store.ties(id).await?;
+    let retraction = store.retraction(id).await?;
     if json.json {
         let mut shown = as_json(&post);
         if let Some(fields) = shown.as_object_mut() {
@@ -53,6 +54,7 @@ pub(super) async fn show(id: PostId, json: Json, setting: &Setting, out: &mut Ou
             fields.insert("identity".to_owned(), serde_json::to_value(&known_as)?);
             fields.insert("mailed".to_owned(), serde_json::to_value(&fates)?);
             fields.insert("ties".to_owned(), serde_json::to_value(&ties)?);
+            fields.insert("retraction".to_owned(), serde_json::to_value(&retraction)?);
         }
         return Ok(out.json(&shown)?);
     }
@@ -85,6 +87,7 @@ pub(super) async fn show(id: PostId, json: Json, setting: &Setting, out: &mut Ou
         ("standing", standing(&post)),
         guid,
         identity,
+        ("withdrawn", retraction.map(|retraction| withdrawal(&retraction, at)).unwrap_or_default()),
     ])?;
     known_as.tell(at, out)?;
     for tied in &ties {
@@ -242,6 +245,9 @@ fn not_yet(
     now: Timestamp,
 ) -> String {
     let at = |at: Timestamp| local(config.site.timezone, at);
+    if let Some(retracted) = post.retracted {
+        return format!("not mailed, because it was withdrawn at {}", at(retracted));
+    }
     match (post.standing, &post.filtered_by) {
         (Standing::Seed, _) => return "not mailed, because it was there before the source was first polled".to_owned(),
         (Standing::Held, _) => {
@@ -296,6 +302,18 @@ fn standing(post: &Stored) -> String {
         Standing::Live => "live: it may be mailed".to_owned(),
         Standing::Held => held(post),
     }
+}
+
+/// How far it is from being withdrawn, or since when it is and why.
+fn withdrawal(retraction: &Retraction, at: impl Fn(Timestamp) -> String) -> String {
+    let proof = retraction.gone_since.zip(retraction.proof);
+    let proof = proof.map(|(since, proof)| format!("{proof}, since {}", at(since)));
+    if let Some(retracted) = retraction.retracted_at {
+        return format!("at {}: {}", at(retracted), proof.unwrap_or_default());
+    }
+    let missing = retraction.missing_since.map(|since| format!("its feed lacks it since {}", at(since)));
+    let next = retraction.check_at.map(|next| format!("; looked at again from {}", at(next))).unwrap_or_default();
+    format!("not yet: {}{next}", proof.or(missing).unwrap_or_default())
 }
 
 fn held(post: &Stored) -> String {

@@ -8,13 +8,18 @@ use crate::domain::slug::Slug;
 use crate::domain::source::Source;
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
-use crate::publish::{self, Channel, Item, Origin, Pages};
+use crate::publish::{self, Channel, Item, Origin, Pages, Tombstone};
 use crate::store::{Chosen, StoreError};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 /// How many posts a feed holds that no newsletter limits, and each document of its archive.
 const ITEMS: u32 = 50;
+/// For how long a feed tells that a post was withdrawn, and of how many.
+const TOLD_FOR: Duration = Duration::from_hours(30 * 24);
+const TOMBSTONES: usize = 50;
+/// So many withdrawn posts are looked through for a newsletter's filter.
+const LOOKED_THROUGH: u32 = 200;
 
 impl Publisher {
     /// Writes a feed; `None` when there is none, or no such page of it.
@@ -56,8 +61,22 @@ impl Publisher {
             }
         };
         posts.retain(|post| post.date() >= oldest);
+        let withdrawn = match key.page {
+            None => self.store.withdrawn_posts(chosen, now.minus(TOLD_FOR), LOOKED_THROUGH).await?,
+            Some(_) => Vec::new(),
+        };
+        let withdrawn: Vec<Tombstone> = withdrawn
+            .iter()
+            .filter(|post| filter.is_none_or(|filter| post.left_out_by(filter).is_none()))
+            .filter_map(|post| {
+                let guid = post.entry.guid.clone();
+                Some(Tombstone { source: post.source_name.clone(), guid, at: post.retracted? })
+            })
+            .take(TOMBSTONES)
+            .collect();
         let first_to_go = posts.last().and_then(|post| Some(post.date().plus(max_age?)));
-        let good_until = first_to_go.filter(|_| key.page.is_none());
+        let first_told = withdrawn.last().map(|tombstone| tombstone.at.plus(TOLD_FOR));
+        let good_until = first_to_go.into_iter().chain(first_told).min().filter(|_| key.page.is_none());
         let pages = Pages::of(key.page, full_pages, &|page| FeedKey { page, ..key.clone() }.url(&config.site.base_url));
         let Some(channel) = self.channel(config, key, label).await? else { return Ok(None) };
         let hubs = if key.is_announced() { config.feeds.hubs.clone() } else { Vec::new() };
@@ -65,15 +84,22 @@ impl Publisher {
             FeedOf::Source(_) => String::new(),
             _ => self.renderer.text(language(config, &key.of), "also_at"),
         };
-        let channel =
-            Channel { also_at, full: key.full, pages, hubs, ttl: Some(minutes_between(config, chosen)), ..channel };
+        let channel = Channel {
+            also_at,
+            withdrawn,
+            full: key.full,
+            pages,
+            hubs,
+            ttl: Some(minutes_between(config, chosen)),
+            ..channel
+        };
         let origins = self.origins(&posts).await?;
         let items: Vec<Item<'_>> =
             posts.iter().map(|post| Item { post, origin: origins.get(&post.source_name), scope }).collect();
         let text = publish::write(key.format, &channel, &items)?;
         let original = self.original(key).await?;
         let links = publish::links(&channel, original.as_deref());
-        Ok(Some(Written { text, modified: publish::updated(&items), good_until, links }))
+        Ok(Some(Written { text, modified: publish::updated(&channel, &items), good_until, links }))
     }
 
     /// What the feed says of itself; `label` is a label as its posts write it.

@@ -4,7 +4,7 @@
 use super::super::{
     CleanText, ContentsContext, Counted, DigestsContext, FileLink, Frame, Head, Hit, IndexContext, IndexFeed,
     IndexItem, Link, ListContext, ListedDigest, ListedPost, Moment, Piece, PlaceLink, PostContext, RenderError,
-    Renderer, SearchContext, Year, data,
+    Renderer, SearchContext, WithdrawnContext, Year, data,
 };
 use crate::domain::html::CleanHtml;
 
@@ -19,6 +19,7 @@ impl Renderer {
             pages.push(self.page_contents(&contents(frame, full)));
             pages.push(self.page_digests(&digests(frame, full)));
             pages.push(self.page_search(&search(frame, full)));
+            pages.push(self.page_withdrawn(&WithdrawnContext { frame: frame.clone(), at: moment() }));
         }
         pages
     }

@@ -9,7 +9,7 @@ use crate::domain::source::Archived;
 use crate::domain::url::HttpUrl;
 use crate::flow::publish::feed::FeedOf;
 use crate::flow::publish::{Page, PublisherError, Written};
-use crate::render::{CleanText, FileLink, Link, PlaceLink, PostContext, picture_of};
+use crate::render::{CleanText, FileLink, Frame, Link, PlaceLink, PostContext, WithdrawnContext, picture_of};
 use crate::store::Neighbour;
 use percent_encoding::percent_decode_str;
 
@@ -66,6 +66,21 @@ impl Archive<'_> {
             post: listed,
         };
         Ok(Some(Written::new(self.renderer.page_post(&context)?, post.changed.max(post.first_seen))))
+    }
+
+    /// The page of a post that was withdrawn, without anything of it; `None` when it was not, or nobody was ever to see
+    /// it.
+    pub(in crate::flow::publish) async fn withdrawn(&self, id: PostId) -> Result<Option<String>, PublisherError> {
+        let Some(post) = self.store.post(id).await? else { return Ok(None) };
+        let Some(at) = post.retracted else { return Ok(None) };
+        let seen = Post { retracted: None, ..post };
+        if !seen.is_shown() || self.config.source(&seen.source_name).is_none() {
+            return Ok(None);
+        }
+        let language = self.config.site.language;
+        let frame = Frame { language, site: self.config.site.title.clone(), base: self.config.path("") };
+        let context = WithdrawnContext { frame, at: self.moment(at, language) };
+        Ok(Some(self.renderer.page_withdrawn(&context)?))
     }
 
     /// The newsletters that mail what is like it.
