@@ -180,6 +180,8 @@ CREATE TABLE post (
 CREATE INDEX post_by_url ON post (source_id, url_key);
 CREATE INDEX post_by_text ON post (source_id, fingerprint);
 CREATE INDEX post_by_date ON post (source_id, dated_at);
+-- The latest that were stored, without a look at all the others.
+CREATE INDEX post_by_number ON post (source_id, id);
 CREATE INDEX post_newest ON post (dated_at);
 CREATE INDEX post_live ON post (first_seen_at) WHERE standing = 'live';
 -- What is counted off where all posts are counted: few.

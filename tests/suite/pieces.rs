@@ -408,6 +408,10 @@ async fn a_piece_is_looked_for_by_indexes_alone() {
     let bench = engines::all().await.remove(0);
     let _store = bench.open().await;
     for (sql, index) in [
+        (
+            "SELECT id, guid FROM post WHERE source_id = 1 ORDER BY id DESC LIMIT 100",
+            "INDEX post_by_number (source_id=?)",
+        ),
         ("SELECT id FROM post WHERE url_key = 'x' AND source_id <> 1 ORDER BY id LIMIT 8", "INDEX post_at (url_key=?)"),
         (
             "SELECT post_id, rule FROM post_place WHERE url_key = 'x' ORDER BY post_id LIMIT 8",
