@@ -154,7 +154,7 @@ impl Store {
 
     /// A suspect that was claimed; `None` when its source has shown it since.
     async fn suspect(&self, id: i64, lease: i64) -> Result<Option<Suspect>, StoreError> {
-        let row: Option<SuspectRow> = each!(&self.writer, |db| {
+        let row: Option<SuspectRow> = each!(&self.reader, |db| {
             sqlx::query_as(
                 "SELECT p.source_id, s.name, p.url, s.link, COALESCE(s.feed_url, s.url) AS feed, p.missing_since,
                      p.gone_since, p.gone_by
