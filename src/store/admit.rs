@@ -6,7 +6,7 @@
 use super::absences::{Absences, note_absences};
 use super::aliases::{keep_aliases, told};
 use super::claims::SourceClaim;
-use super::cross_posts::find_piece;
+use super::cross_posts::find_pieces;
 use super::feeds::raise_revision;
 use super::filtered::judge_again;
 use super::hub_choice::want_hub;
@@ -231,10 +231,7 @@ async fn write_texts(
 ) -> Result<(), StoreError> {
     let texts: Vec<_> = written.iter().map(|(id, arriving)| (*id, &arriving.entry)).collect();
     write_words(tx, &texts, arrival.title.as_deref()).await?;
-    for (id, arriving) in written {
-        find_piece(tx, (claim.id, *id), arriving, now).await?;
-    }
-    Ok(())
+    find_pieces(tx, claim.id, written, now).await
 }
 
 /// How a post of its own begins.

@@ -6,6 +6,7 @@
 //! that a stranger's feed takes nobody's place by naming it.
 
 use super::admit::Arriving;
+use super::many::Padded;
 use super::pieces::tie;
 use super::{StoreError, Tx, each};
 use crate::domain::html::CleanHtml;
@@ -17,7 +18,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
 use crate::domain::url_key::url_key;
 use sqlx::AssertSqlSafe;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -31,36 +32,61 @@ const BELIEVED: f64 = 0.3;
 /// Posts of one title and author are one when they are dated no further apart.
 const NEAR: Duration = Duration::from_hours(72);
 
-/// Looks for the piece of a post that was stored or changed, and writes down what will find it later.
-pub(super) async fn find_piece(
+/// So many posts are looked for together: each statement is a trip to the database and back, and their texts are held
+/// meanwhile.
+const TOGETHER: usize = 16;
+
+/// Looks for the pieces of posts that were stored or changed, and writes down what will find them later.
+pub(super) async fn find_pieces(
     tx: &mut Tx,
-    (source, id): (SourceId, PostId),
-    arriving: &Arriving,
+    source: SourceId,
+    posts: &[(PostId, &Arriving)],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let claims = Claims::of(arriving);
-    let own = Text::new(&arriving.entry.title, text_of(&arriving.entry).unwrap_or(&CleanHtml::default()));
-    let mut found: BTreeMap<i64, Tie> = BTreeMap::new();
-    let mut note = |id: i64, tie: Tie| {
-        let known = found.entry(id).or_insert(tie);
-        *known = tie.min(*known);
-    };
-    for (other, tie) in claims.claimed(tx, source).await? {
-        note(other, tie);
-    }
-    for other in sharing(tx, &own).await? {
-        note(other, Tie::Text);
-    }
-    let others: Vec<(i64, Tie)> = found.into_iter().collect();
-    for (other, claim) in others {
-        if let Some(candidate) = candidate(tx, source, other).await?
-            && let Some((rule, evidence)) = judge(claim, &arriving.entry, &own, &candidate)
-        {
-            tie(tx, (id, PostId(other)), (rule, &evidence), now).await?;
+    for some in posts.chunks(TOGETHER) {
+        let some: Vec<Looked<'_>> = some.iter().map(|(id, arriving)| Looked::new(*id, arriving)).collect();
+        let standing = standing_at(tx, source, &some).await?;
+        for post in &some {
+            post.find(tx, source, &standing, now).await?;
         }
+        write_places(tx, &some).await?;
+        write_keys(tx, &some).await?;
     }
-    claims.write(tx, id).await?;
-    write_keys(tx, id, &own).await
+    Ok(())
+}
+
+/// A post that is looked for.
+struct Looked<'a> {
+    id: PostId,
+    entry: &'a Entry,
+    claims: Claims,
+    text: Text,
+    keys: Vec<u32>,
+}
+
+impl<'a> Looked<'a> {
+    fn new(id: PostId, arriving: &'a Arriving) -> Self {
+        let entry = &arriving.entry;
+        let text = Text::new(&entry.title, text_of(entry).unwrap_or(&CleanHtml::default()));
+        Self { id, entry, claims: Claims::of(arriving), keys: text.keys(), text }
+    }
+
+    async fn find(&self, tx: &mut Tx, source: SourceId, standing: &Standing, now: Timestamp) -> Result<(), StoreError> {
+        let mut found: BTreeMap<i64, Tie> = BTreeMap::new();
+        let by_text = sharing(tx, &self.text, &self.keys).await?.into_iter().map(|other| (other, Tie::Text));
+        for (other, tie) in self.claims.claimed(standing).chain(by_text) {
+            let known = found.entry(other).or_insert(tie);
+            *known = tie.min(*known);
+        }
+        for (other, claim) in found {
+            if let Some(candidate) = candidate(tx, source, other).await?
+                && let Some((rule, evidence)) = judge(claim, self.entry, &self.text, &candidate)
+            {
+                tie(tx, (self.id, PostId(other)), (rule, &evidence), now).await?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What a post says of where else it stands.
@@ -81,58 +107,81 @@ impl Claims {
         Self { own, places }
     }
 
-    /// Posts of other sources that stand where this one says, or that say that they stand where this one does.
-    async fn claimed(&self, tx: &mut Tx, source: SourceId) -> Result<Vec<(i64, Tie)>, StoreError> {
-        let mut found = Vec::new();
+    /// Posts that stand where this one says, or that say that they stand where this one does.
+    fn claimed<'s>(&'s self, standing: &'s Standing) -> impl Iterator<Item = (i64, Tie)> + 's {
         let own = self.own.iter().map(|key| (key, Tie::Address));
-        for (key, tie) in own.chain(self.places.iter().map(|(key, tie)| (key, *tie))) {
-            let standing: Vec<(i64,)> = each!(&mut *tx, |db| {
-                sqlx::query_as("SELECT id FROM post WHERE url_key = $1 AND source_id <> $2 ORDER BY id LIMIT $3")
-                    .bind(key)
-                    .bind(source.0)
-                    .bind(most())
-                    .fetch_all(&mut **db)
-                    .await
-            })?;
-            found.extend(standing.into_iter().map(|(id,)| (id, tie)));
-            let naming: Vec<(i64, String)> = each!(&mut *tx, |db| {
-                sqlx::query_as("SELECT post_id, rule FROM post_place WHERE url_key = $1 ORDER BY post_id LIMIT $2")
-                    .bind(key)
-                    .bind(most())
-                    .fetch_all(&mut **db)
-                    .await
-            })?;
-            for (id, rule) in naming {
-                let theirs = rule.parse::<Tie>().map_err(StoreError::Corrupt)?;
-                let tie = match (tie, theirs) {
-                    (Tie::Address, theirs) => theirs,
-                    (Tie::Original, Tie::Original) => Tie::Original,
-                    // Both stand at a third place, or one of them does: many a post links to where its author writes too.
-                    _ => Tie::Text,
-                };
-                found.push((id, tie));
-            }
-        }
-        Ok(found)
+        let keys = own.chain(self.places.iter().map(|(key, tie)| (key, *tie)));
+        keys.flat_map(|(key, tie)| {
+            let there = standing.get(key).into_iter().flatten();
+            there.map(move |(id, theirs)| match (tie, theirs) {
+                (tie, Tie::Address) => (*id, tie),
+                (Tie::Address, theirs) => (*id, *theirs),
+                (Tie::Original, Tie::Original) => (*id, Tie::Original),
+                // Both stand at a third place, or one of them does: many a post links to where its author writes too.
+                _ => (*id, Tie::Text),
+            })
+        })
     }
+}
 
-    async fn write(&self, tx: &mut Tx, id: PostId) -> Result<(), StoreError> {
-        each!(&mut *tx, |db| {
-            sqlx::query("DELETE FROM post_place WHERE post_id = $1").bind(id.0).execute(&mut **db).await.map(drop)
-        })?;
-        for (key, tie) in &self.places {
+/// Which posts stand at an address ([`Tie::Address`]), or say so.
+type Standing = HashMap<String, Vec<(i64, Tie)>>;
+
+/// Where posts of other sources stand, of all places that these name.
+async fn standing_at(tx: &mut Tx, source: SourceId, posts: &[Looked<'_>]) -> Result<Standing, StoreError> {
+    let mut keys = BTreeSet::new();
+    for post in posts {
+        keys.extend(post.claims.own.iter().chain(post.claims.places.keys()));
+    }
+    let keys: Vec<&String> = keys.into_iter().collect();
+    let mut standing = Standing::new();
+    let Some(keys) = Padded::of(&keys) else { return Ok(standing) };
+    let places = keys.places(2);
+    // More stand at an address only where that is no post's.
+    let most = keys.len() * MOST;
+    let sql = format!(
+        "SELECT url_key, id, 'address' FROM post WHERE url_key IN ({places}) AND source_id <> $1
+         UNION ALL SELECT url_key, post_id, rule FROM post_place WHERE url_key IN ({places}) LIMIT {most}"
+    );
+    let rows: Vec<(String, i64, String)> = each!(tx, |db| {
+        let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(source.0);
+        for key in keys {
+            query = query.bind(key.as_str());
+        }
+        query.fetch_all(&mut **db).await
+    })?;
+    for (key, id, rule) in rows {
+        standing.entry(key).or_default().push((id, rule.parse().map_err(StoreError::Corrupt)?));
+    }
+    Ok(standing)
+}
+
+/// Writes where posts say that they stand, in the place of what they said before.
+async fn write_places(tx: &mut Tx, posts: &[Looked<'_>]) -> Result<(), StoreError> {
+    let ids: Vec<i64> = posts.iter().map(|post| post.id.0).collect();
+    let Some(ids) = Padded::of(&ids) else { return Ok(()) };
+    let sql = format!("DELETE FROM post_place WHERE post_id IN ({})", ids.places(1));
+    each!(&mut *tx, |db| {
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for id in ids {
+            query = query.bind(id);
+        }
+        query.execute(&mut **db).await.map(drop)
+    })?;
+    for post in posts {
+        for (key, tie) in &post.claims.places {
             each!(&mut *tx, |db| {
                 sqlx::query("INSERT INTO post_place (url_key, post_id, rule) VALUES ($1, $2, $3)")
                     .bind(key)
-                    .bind(id.0)
+                    .bind(post.id.0)
                     .bind(tie.as_str())
                     .execute(&mut **db)
                     .await
                     .map(drop)
             })?;
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// Whether an address can be one post's: a front page is many posts'.
@@ -140,13 +189,8 @@ fn is_page(key: &str) -> bool {
     key.split_once('/').is_some_and(|(_, path)| !path.is_empty())
 }
 
-fn most() -> i64 {
-    i64::try_from(MOST).unwrap_or(i64::MAX)
-}
-
 /// Posts that have the title or two shingles in common with this text: those first that share most. One shingle is shared by chance among many posts, so that of each the newest are looked at.
-async fn sharing(tx: &mut Tx, own: &Text) -> Result<Vec<i64>, StoreError> {
-    let keys = own.keys();
+async fn sharing(tx: &mut Tx, own: &Text, keys: &[u32]) -> Result<Vec<i64>, StoreError> {
     let mut sql = String::new();
     for (place, key) in keys.iter().enumerate() {
         let weight = if own.title_key() == Some(*key) { 2 } else { 1 };
@@ -167,24 +211,27 @@ async fn sharing(tx: &mut Tx, own: &Text) -> Result<Vec<i64>, StoreError> {
     let rows: Vec<(i64,)> = each!(tx, |db| {
         let mut query = sqlx::query_as(AssertSqlSafe(sql));
         for key in keys {
-            query = query.bind(i64::from(key));
+            query = query.bind(i64::from(*key));
         }
         query.fetch_all(&mut **db).await
     })?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-async fn write_keys(tx: &mut Tx, id: PostId, own: &Text) -> Result<(), StoreError> {
-    let keys = own.keys();
-    if keys.is_empty() {
+/// Those of an earlier text stay: they find a candidate, which is compared as it is now.
+async fn write_keys(tx: &mut Tx, posts: &[Looked<'_>]) -> Result<(), StoreError> {
+    let mut rows: Vec<(u32, PostId)> = Vec::new();
+    for post in posts {
+        rows.extend(post.keys.iter().map(|key| (*key, post.id)));
+    }
+    if rows.is_empty() {
         return Ok(());
     }
     each!(tx, |db| {
         let mut insert = sqlx::QueryBuilder::new("INSERT INTO post_shingle (shingle, post_id) ");
-        insert.push_values(&keys, |mut row, key| {
-            row.push_bind(i64::from(*key)).push_bind(id.0);
+        insert.push_values(rows, |mut row, (key, id)| {
+            row.push_bind(i64::from(key)).push_bind(id.0);
         });
-        // Those of an earlier text stay: they find a candidate, which is compared as it is now.
         insert.push(" ON CONFLICT DO NOTHING").build().execute(&mut **db).await.map(drop)
     })?;
     Ok(())

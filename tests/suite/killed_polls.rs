@@ -100,7 +100,7 @@ async fn admit_is_whole_or_nothing_wherever_it_is_cut() {
         let mut now = Timestamp::from_millis(1_800_000_000_000);
         let (mut whole, mut cut) = (0, 0);
         // How many points there are depends on how quickly the engine answers.
-        for points in (0..60).map(|round| round * 2) {
+        for points in (0..40).map(|round| round * 3) {
             let source = identity::follow(whole + cut);
             let setup = bench.open().await;
             setup.sync_sources(std::slice::from_ref(&source), now).await.unwrap();
