@@ -412,9 +412,12 @@ async fn a_piece_is_looked_for_by_indexes_alone() {
             "SELECT id, guid FROM post WHERE source_id = 1 ORDER BY id DESC LIMIT 100",
             "INDEX post_by_number (source_id=?)",
         ),
-        ("SELECT id FROM post WHERE url_key = 'x' AND source_id <> 1 ORDER BY id LIMIT 8", "INDEX post_at (url_key=?)"),
         (
-            "SELECT post_id, rule FROM post_place WHERE url_key = 'x' ORDER BY post_id LIMIT 8",
+            "SELECT url_key, id FROM post WHERE url_key IN ('x', 'y') AND source_id <> 1 LIMIT 8",
+            "INDEX post_at (url_key=?)",
+        ),
+        (
+            "SELECT url_key, post_id, rule FROM post_place WHERE url_key IN ('x', 'y') LIMIT 8",
             "INDEX sqlite_autoindex_post_place_1 (url_key=?)",
         ),
         (

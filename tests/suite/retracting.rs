@@ -408,6 +408,29 @@ async fn a_feed_that_shares_nothing_with_what_is_stored_misses_nothing() {
 }
 
 #[tokio::test]
+async fn where_the_flood_guard_steps_in_nothing_is_missing() {
+    for bench in engines::all().await {
+        let blog = Blog::new(&bench).await;
+        blog.shows(1..=30).await;
+        // The same titles and nothing else that was, beside four of the newest five.
+        let reset = |number: u32| Item {
+            guid: format!("reset-{number}"),
+            link: format!("https://other.example.com/reset/{number}"),
+            day: number + 100,
+            text: format!("Rewritten {number}."),
+            ..Item::number(number)
+        };
+        let known = [26, 27, 29, 30].map(|number| blog.item(number));
+        let all: Vec<Item> = known.iter().cloned().chain((1..=25).map(reset)).collect();
+        let admitted = blog.polled(rss(&all, "")).await;
+        assert_eq!((admitted.held.len(), admitted.same), (25, 4), "{}", bench.engine);
+        assert!(blog.retraction(28).await.is_none(), "{}", bench.engine);
+        blog.polled(rss(&known, "")).await;
+        assert!(blog.retraction(28).await.is_some(), "{}", bench.engine);
+    }
+}
+
+#[tokio::test]
 async fn posts_without_an_address_or_a_date_are_never_missed() {
     for bench in engines::all().await {
         let blog = Blog::new(&bench).await;
