@@ -14,6 +14,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Connections are kept as long as they live. What closes idle ones in sqlx 0.9 reads a counter that another thread may
+/// have brought below zero for a moment, and then counts up to the highest number there is: a thread is gone for ever.
+const KEPT: Option<Duration> = None;
+
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -119,6 +123,8 @@ impl Store {
                     .acquire_timeout(Duration::from_mins(1))
                     // No network lies between: a file does not hang up.
                     .test_before_acquire(false)
+                    .idle_timeout(KEPT)
+                    .max_lifetime(KEPT)
                     // SQLite rolls back by itself when a write fails (a full disk); sqlx 0.9 then
                     // fails to, and would count this connection as in a transaction for ever.
                     .before_acquire(|connection, _| {
@@ -134,6 +140,8 @@ impl Store {
                 let reader = SqlitePoolOptions::new()
                     .max_connections(4)
                     .test_before_acquire(false)
+                    .idle_timeout(KEPT)
+                    .max_lifetime(KEPT)
                     .connect_with(options.pragma("query_only", "on"))
                     .await
                     .map_err(|error| failed(error.into()))?;
@@ -149,6 +157,8 @@ impl Store {
                 let pool = PgPoolOptions::new()
                     .max_connections(16)
                     .acquire_timeout(Duration::from_secs(30))
+                    .idle_timeout(KEPT)
+                    .max_lifetime(KEPT)
                     .connect_with(postgres_options(url.expose()).map_err(failed)?)
                     .await
                     .map_err(|error| failed(error.into()))?;
