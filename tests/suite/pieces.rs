@@ -22,7 +22,7 @@ use syndicated::store::{Act, Acted, Arriving, PostFilter};
 pub(crate) fn text(number: usize) -> String {
     const SYLLABLES: [&str; 16] =
         ["ba", "ren", "to", "lim", "sha", "ko", "ved", "mur", "ni", "pel", "gra", "ost", "wen", "fi", "dal", "un"];
-    let mut state = number * 7_919 + 17;
+    let mut state = (number * 7_919 + 17) % 2_147_483_648;
     let mut next = || {
         state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
         state / 65_536
