@@ -76,10 +76,13 @@ fn write_item(channel: &Channel, item: &Item<'_>) -> rss::Item {
     let languages: Vec<String> = entry.language.as_deref().and_then(tag).map(str::to_owned).into_iter().collect();
     let creators: Vec<String> = named(&entry.authors).map(Cow::into_owned).collect();
     let title = title(item.post).map(Cow::into_owned);
+    // What has no text of its own has all that there is here, its other places too.
+    let whole = channel.full && entry.content.is_none();
+    let description = if whole { content(channel, item.post) } else { short(item.post) };
     rss::Item {
         // An item needs a title or a description (RSS 2.0, "Elements of <item>"), and a
         // description where its text stands beside it (RSS Profile, "content:encoded").
-        description: short(item.post).map(Cow::into_owned).or_else(|| title.is_none().then(String::new)),
+        description: description.map(Cow::into_owned).or_else(|| title.is_none().then(String::new)),
         title,
         link,
         content: (channel.full && entry.content.is_some())

@@ -15,7 +15,7 @@ use syndicated::domain::id::{PostId, SourceId};
 use syndicated::domain::language::Language;
 use syndicated::domain::newsletter::Newsletter;
 use syndicated::domain::pace::Pace;
-use syndicated::domain::piece::Scope;
+use syndicated::domain::piece::{Appearance, Scope};
 use syndicated::domain::platform::Platforms;
 use syndicated::domain::post::{Enclosure, Entry, Place, Post, Standing};
 use syndicated::domain::schedule::Schedule;
@@ -736,5 +736,34 @@ async fn feeds_stay_when_the_database_is_away() {
         assert!(Arc::ptr_eq(&before, &after), "{}", bench.engine);
         let never_read = newsletter("half", Format::Rss);
         assert!(publisher.get(&never_read).await.is_err(), "{}", bench.engine);
+    }
+}
+
+/// Where else a piece is followed stands below its text, in whatever form it comes.
+#[test]
+fn other_places_stand_below_the_text() {
+    let other = Appearance {
+        id: PostId(9),
+        source: "paper".parse().unwrap(),
+        name: "The <Paper>".to_owned(),
+        url: Some(url("https://paper.example.net/9?a=1&b=2")),
+        date: at(0),
+        guid: "9".to_owned(),
+    };
+    for content in [entry("1", "One").content, None] {
+        let whole = Entry { content, also_at: Vec::new(), ..entry("1", "One") };
+        let post = Post { appearances: vec![other.clone()], ..post(1, whole) };
+        for format in Format::ALL {
+            let channel = Channel { also_at: "Also at".to_owned(), ..channel(format) };
+            let items = [Item { post: &post, origin: None, scope: Scope::default() }];
+            let back = read_back(&write(format, &channel, &items).unwrap());
+            let read = &back.entries[0];
+            let text = read.content.as_ref().and_then(|content| content.body.clone());
+            let text = text.or_else(|| read.summary.as_ref().map(|summary| summary.content.clone())).unwrap();
+            let line = "<p>Also at: <a href=\"https://paper.example.net/9?a=1&amp;b=2\">The &lt;Paper&gt;</a></p>";
+            assert!(text.ends_with(line), "{format}: {text}");
+            let bare = Channel { also_at: String::new(), ..channel };
+            assert!(!write(format, &bare, &items).unwrap().contains("Also at"), "{format}");
+        }
     }
 }
