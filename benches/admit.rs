@@ -19,11 +19,8 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 use syndicated::clock::{Chance, Clock};
 use syndicated::config::{Config, Environment};
-use syndicated::domain::filter::Filter;
 use syndicated::domain::html::CleanHtml;
-use syndicated::domain::pace::Pace;
 use syndicated::domain::post::Entry;
-use syndicated::domain::source::Seed;
 use syndicated::domain::time::Timestamp;
 use syndicated::read::{fingerprint, url_key};
 use syndicated::store::{Arrival, Arriving, Store};
@@ -176,24 +173,7 @@ async fn poll(store: &Store, writer: &mut Writer, blog: usize, posts: usize, now
         url_key: entry.url.as_ref().map(url_key),
         entry,
     });
-    let arrival = Arrival {
-        entries: entries.collect(),
-        title: Some(format!("Blog {blog}")),
-        link: None,
-        language: None,
-        feed_url: None,
-        etag: None,
-        last_modified: None,
-        repaired: None,
-        harvest: None,
-        pace: Pace::default(),
-        channels: Vec::new(),
-        seed: Seed::None,
-        filter: Filter::default(),
-        review: false,
-        absences: None,
-        next_poll_at: now,
-    };
+    let arrival = Arrival { title: Some(format!("Blog {blog}")), ..Arrival::of(entries.collect(), now) };
     let source = format!("blog-{blog}").parse().unwrap();
     let claim = store.claim_source(&source, now, Duration::from_mins(1)).await.unwrap().unwrap();
     let start = Instant::now();

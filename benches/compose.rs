@@ -14,12 +14,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use syndicated::clock::{Chance, Clock};
 use syndicated::config::{Config, Database, Environment, Live};
-use syndicated::domain::filter::Filter;
 use syndicated::domain::html::CleanHtml;
 use syndicated::domain::language::Language;
-use syndicated::domain::pace::Pace;
 use syndicated::domain::post::Entry;
-use syndicated::domain::source::Seed;
 use syndicated::flow::digest::Digester;
 use syndicated::read::{fingerprint, url_key};
 use syndicated::render::{DigestContext, DigestPost, Renderer, Section};
@@ -127,22 +124,9 @@ async fn admit(store: &Store, config: &Config, clock: &Clock) {
             Arriving { fingerprint: fingerprint(&entry), url_key: entry.url.as_ref().map(url_key), entry }
         });
         let arrival = Arrival {
-            entries: entries.collect(),
             title: Some("골목길".to_owned()),
-            link: None,
             language: Some("ko".to_owned()),
-            feed_url: None,
-            etag: None,
-            last_modified: None,
-            repaired: None,
-            harvest: None,
-            pace: Pace::default(),
-            channels: Vec::new(),
-            seed: Seed::None,
-            filter: Filter::default(),
-            review: false,
-            absences: None,
-            next_poll_at: now,
+            ..Arrival::of(entries.collect(), now)
         };
         let source = "blog".parse().unwrap();
         let claim = store.claim_source(&source, now, Duration::from_mins(1)).await.unwrap().unwrap();

@@ -27,12 +27,9 @@ use syndicated::clock::{Chance, Clock};
 use syndicated::config::{Config, Environment};
 use syndicated::daemon::{Daemon, Outside};
 use syndicated::domain::email_address::EmailAddress;
-use syndicated::domain::filter::Filter;
 use syndicated::domain::html::CleanHtml;
 use syndicated::domain::language::Language;
-use syndicated::domain::pace::Pace;
 use syndicated::domain::post::Entry;
-use syndicated::domain::source::Seed;
 use syndicated::domain::time::Timestamp;
 use syndicated::scheduler::Roles;
 use syndicated::store::{Arrival, Arriving, Own, Store, Wish};
@@ -208,22 +205,8 @@ async fn fill(store: &Store, now: Timestamp, from: usize) {
     };
     let claim = store.claim_source(&"blog".parse().unwrap(), now, Duration::from_mins(1)).await.unwrap().unwrap();
     let arrival = Arrival {
-        entries: (from..from + FEEDS / 10).map(arriving).collect(),
         title: Some("Blog".to_owned()),
-        link: None,
-        language: None,
-        feed_url: None,
-        etag: None,
-        last_modified: None,
-        repaired: None,
-        harvest: None,
-        pace: Pace::default(),
-        channels: Vec::new(),
-        seed: Seed::None,
-        filter: Filter::default(),
-        review: false,
-        absences: None,
-        next_poll_at: now.plus(Duration::from_hours(24)),
+        ..Arrival::of((from..from + FEEDS / 10).map(arriving).collect(), now.plus(Duration::from_hours(24)))
     };
     store.admit(claim, arrival, now).await.unwrap();
 }

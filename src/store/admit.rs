@@ -72,6 +72,31 @@ pub struct Arrival {
     pub next_poll_at: Timestamp,
 }
 
+impl Arrival {
+    /// Entries of which their document says nothing else.
+    #[must_use]
+    pub fn of(entries: Vec<Arriving>, next_poll_at: Timestamp) -> Self {
+        Self {
+            entries,
+            title: None,
+            link: None,
+            language: None,
+            feed_url: None,
+            etag: None,
+            last_modified: None,
+            repaired: None,
+            pace: Pace::default(),
+            channels: Vec::new(),
+            harvest: None,
+            seed: Seed::None,
+            filter: Filter::default(),
+            review: false,
+            absences: None,
+            next_poll_at,
+        }
+    }
+}
+
 /// An entry with its keys.
 #[derive(Debug, Clone)]
 pub struct Arriving {

@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::time::Duration;
 use syndicated::domain::filter::Filter;
 use syndicated::domain::identity::Rule;
-use syndicated::domain::pace::Pace;
 use syndicated::domain::platform::Platforms;
 use syndicated::domain::post::Entry;
 use syndicated::domain::schedule::Schedule;
@@ -31,24 +30,8 @@ fn arrival_of(text: &str, now: Timestamp) -> Arrival {
         url_key: entry.url.as_ref().map(read::url_key),
         entry,
     };
-    Arrival {
-        entries: read::read(&input).unwrap().document.entries.into_iter().map(key).collect(),
-        title: None,
-        link: None,
-        language: None,
-        feed_url: None,
-        etag: None,
-        last_modified: None,
-        repaired: None,
-        harvest: None,
-        pace: Pace::default(),
-        channels: Vec::new(),
-        seed: Seed::None,
-        filter: Filter::default(),
-        review: false,
-        absences: None,
-        next_poll_at: now.plus(Duration::from_hours(1)),
-    }
+    let entries = read::read(&input).unwrap().document.entries.into_iter().map(key).collect();
+    Arrival::of(entries, now.plus(Duration::from_hours(1)))
 }
 
 pub(crate) async fn admit(store: &Store, source: &Source, items: &[Item], now: Timestamp) -> Admitted {

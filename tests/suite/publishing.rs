@@ -14,7 +14,6 @@ use syndicated::domain::html::CleanHtml;
 use syndicated::domain::id::{PostId, SourceId};
 use syndicated::domain::language::Language;
 use syndicated::domain::newsletter::Newsletter;
-use syndicated::domain::pace::Pace;
 use syndicated::domain::piece::{Appearance, Scope};
 use syndicated::domain::platform::Platforms;
 use syndicated::domain::post::{Enclosure, Entry, Place, Post, Standing};
@@ -599,22 +598,10 @@ pub(crate) async fn arrive(store: &Store, source: &str, now: Timestamp, entries:
         })
         .collect();
     let arrival = Arrival {
-        entries,
         title: Some(format!("Source {source}")),
         link: Some(url(&format!("https://{source}.example.com/"))),
         language: Some("ko-KR".to_owned()),
-        feed_url: None,
-        etag: None,
-        last_modified: None,
-        repaired: None,
-        harvest: None,
-        pace: Pace::default(),
-        channels: Vec::new(),
-        seed: Seed::None,
-        filter: Filter::default(),
-        review: false,
-        absences: None,
-        next_poll_at: now.plus(Duration::from_hours(1)),
+        ..Arrival::of(entries, now.plus(Duration::from_hours(1)))
     };
     store.admit(claim, arrival, now).await.unwrap();
 }

@@ -10,14 +10,11 @@ use syndicated::config::{Config, Database, Environment, Live};
 use syndicated::domain::consent::{Consent, Given, Origin};
 use syndicated::domain::digest::Edition;
 use syndicated::domain::email_address::EmailAddress;
-use syndicated::domain::filter::Filter;
 use syndicated::domain::html::CleanHtml;
 use syndicated::domain::id::{PostId, SubscriptionId};
 use syndicated::domain::language::Language;
-use syndicated::domain::pace::Pace;
 use syndicated::domain::post::Entry;
 use syndicated::domain::slug::Slug;
-use syndicated::domain::source::Seed;
 use syndicated::domain::time::Timestamp;
 use syndicated::flow::deliver::Deliverer;
 use syndicated::flow::digest::Digester;
@@ -190,22 +187,11 @@ pub(crate) fn arrival(titles: &[&str], now: Timestamp) -> Arrival {
         Arriving { fingerprint: fingerprint(&entry), url_key: entry.url.as_ref().map(url_key), entry }
     });
     Arrival {
-        entries: entries.collect(),
         title: Some("Essays".to_owned()),
         link: "https://blog.example.com/".parse().ok(),
         language: Some("en".to_owned()),
-        feed_url: None,
         etag: Some("\"1\"".to_owned()),
-        last_modified: None,
-        repaired: None,
-        harvest: None,
-        pace: Pace::default(),
-        channels: Vec::new(),
-        seed: Seed::None,
-        filter: Filter::default(),
-        review: false,
-        absences: None,
-        next_poll_at: now.plus(Duration::from_hours(1)),
+        ..Arrival::of(entries.collect(), now.plus(Duration::from_hours(1)))
     }
 }
 
