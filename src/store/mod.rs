@@ -23,6 +23,7 @@ mod asking;
 mod beside;
 mod bounces;
 mod by_hand;
+mod changed_posts;
 mod choices;
 mod claims;
 mod confirming;
