@@ -4,7 +4,7 @@
 //! `cargo bench --bench admit`: on SQLite, and on PostgreSQL when `SYNDICATED_TEST_POSTGRES`
 //! names a server on which databases may be made; beside bare rows of the same texts, in
 //! a table of their own with a key and nothing else, in as many transactions.
-//! `-- 100000` fills with as many as it says.
+//! `-- 100000` fills with as many as it says, `-- sqlite` or `-- postgres` measures that engine alone.
 
 #![allow(
     clippy::unwrap_used,
@@ -40,9 +40,15 @@ async fn main() {
     let count = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(MILLION);
     let folder = tempfile::tempdir().unwrap();
     bare(&folder.path().join("bare.db")).await;
-    let file = folder.path().join("bench.db");
-    engine("SQLite", &format!("sqlite:{}", file.display()), folder.path(), count).await;
-    println!("SQLite: a file of {} MB", std::fs::metadata(&file).unwrap().len() / 1_000_000);
+    let alone = |engine: &str| std::env::args().any(|word| word == engine);
+    if !alone("postgres") {
+        let file = folder.path().join("bench.db");
+        engine("SQLite", &format!("sqlite:{}", file.display()), folder.path(), count).await;
+        println!("SQLite: a file of {} MB", std::fs::metadata(&file).unwrap().len() / 1_000_000);
+    }
+    if alone("sqlite") {
+        return;
+    }
     if let Ok(server) = std::env::var("SYNDICATED_TEST_POSTGRES") {
         let name = format!("bench_admit_{}", std::process::id());
         let mut url = url::Url::parse(&server).unwrap();
