@@ -11,8 +11,8 @@ use crate::domain::wording::plain;
 use std::collections::{HashMap, HashSet};
 
 /// How many of a source's latest posts are compared in full: a few times what the document holds, within these bounds.
-/// Older ones are looked up by guid, address and text. (The source stands in each branch of that
-/// `OR`: only so does SQLite look each up by its index, and not through all of the source's posts.)
+/// Older ones are looked up by guid, address and text, each by its index: of an `OR` over both
+/// tables PostgreSQL makes a walk through all posts.
 const RECENT: (usize, usize) = (100, 1000);
 
 impl Store {
@@ -101,10 +101,11 @@ pub(super) async fn known_posts(tx: &mut Tx, source: SourceId, entries: &[Arrivi
         for arriving in entries.iter().filter(|arriving| !guids.contains(&arriving.entry.guid)) {
             let older: Vec<KnownRow> = each!(&mut *tx, |db| {
                 sqlx::query_as(
-                    "SELECT id, guid, url_key, fingerprint, title, published_at FROM post
-                     WHERE (source_id = $1 AND guid IN ($2, $5)) OR (source_id = $1 AND url_key = $3)
-                         OR (source_id = $1 AND fingerprint = $4)
-                         OR id IN (SELECT post_id FROM post_alias WHERE source_id = $1 AND guid = $2) LIMIT 10",
+                    "SELECT id, guid, url_key, fingerprint, title, published_at FROM post WHERE id IN
+                         (SELECT id FROM post WHERE source_id = $1 AND guid IN ($2, $5)
+                          UNION SELECT id FROM post WHERE source_id = $1 AND url_key = $3
+                          UNION SELECT id FROM post WHERE source_id = $1 AND fingerprint = $4
+                          UNION SELECT post_id FROM post_alias WHERE source_id = $1 AND guid = $2) LIMIT 10",
                 )
                 .bind(source.0)
                 .bind(&arriving.entry.guid)

@@ -437,3 +437,36 @@ async fn a_piece_is_looked_for_by_indexes_alone() {
         assert!(plan.contains(index) && !plan.contains("SCAN") && !plan.contains("TEMP"), "{sql}: {plan}");
     }
 }
+
+/// The same on PostgreSQL, which plans by what is stored: a poll walks through no table of posts.
+#[tokio::test]
+async fn a_poll_walks_through_no_posts() {
+    let Some(bench) = engines::all().await.into_iter().nth(1) else { return };
+    let world = World::new(&bench, "").await;
+    let posts = |range: std::ops::Range<usize>| {
+        let entries =
+            range.map(|number| entry("blog", &format!("Post {number}"), &text(number), at("2026-11-01T00:00:00Z")));
+        entries.collect::<Vec<_>>()
+    };
+    let first = world.poll("essays", &posts(0..2)).await[0];
+    // Twenty thousand posts of the source, as far as lookups go.
+    let columns = bench
+        .texts(
+            "SELECT column_name::text FROM information_schema.columns
+             WHERE table_name = 'post' AND is_generated = 'NEVER' AND column_name NOT IN ('id', 'guid', 'url_key', 'fingerprint')",
+        )
+        .await
+        .join(", ");
+    bench
+        .execute(&format!(
+            "INSERT INTO post (guid, url_key, fingerprint, {columns})
+             SELECT guid || n, url_key || n, fingerprint || n, {columns} FROM post, generate_series(1, 20000) n WHERE id = {first}"
+        ))
+        .await;
+    bench.execute("ANALYZE").await;
+    world.poll("essays", &posts(1..22)).await;
+    world.stage.store.close().await;
+    let walked = "SELECT seq_tup_read::text FROM pg_stat_user_tables WHERE relname = 'post'";
+    let walked: u64 = bench.texts(walked).await.remove(0).parse().unwrap();
+    assert!(walked < 1_000, "{walked} posts were walked through");
+}
