@@ -1,5 +1,6 @@
 //! How fast posts are admitted, into an empty store and into one that holds a million,
-//! and whether a million makes a difference to one post.
+//! whether a million makes a difference to one post, and how fast they are found there
+//! by their words, beside `LIKE` over the same texts.
 //!
 //! `cargo bench --bench admit`: on SQLite, and on PostgreSQL when `SYNDICATED_TEST_POSTGRES`
 //! names a server on which databases may be made; beside bare rows of the same texts, in
@@ -21,6 +22,7 @@ use syndicated::clock::{Chance, Clock};
 use syndicated::config::{Config, Environment};
 use syndicated::domain::html::CleanHtml;
 use syndicated::domain::post::Entry;
+use syndicated::domain::source::Archived;
 use syndicated::domain::time::Timestamp;
 use syndicated::read::{fingerprint, url_key};
 use syndicated::store::{Arrival, Arriving, Store};
@@ -32,6 +34,10 @@ const BLOGS: usize = 500;
 const TOGETHER: usize = 20;
 /// So many polls are measured of each kind.
 const POLLS: usize = 200;
+/// What is searched for: words of one script and of both, frequent and rare, a phrase, a beginning, and none.
+const TYPED: [&str; 8] = ["baren", "barentolim", "baren tolim", "\"baren tolim\"", "서로", "서로읽", "글", "없다"];
+/// So often each.
+const ASKED: usize = 5;
 /// One post costs no more than this, whatever is stored.
 const WITHIN: Duration = Duration::from_millis(2);
 
@@ -44,6 +50,7 @@ async fn main() {
     if !alone("postgres") {
         let file = folder.path().join("bench.db");
         engine("SQLite", &format!("sqlite:{}", file.display()), folder.path(), count).await;
+        walk(&file).await;
         println!("SQLite: a file of {} MB", std::fs::metadata(&file).unwrap().len() / 1_000_000);
     }
     if alone("sqlite") {
@@ -147,7 +154,32 @@ async fn engine(name: &str, database: &str, folder: &std::path::Path, count: usi
     }
     println!("{name}: filled to {} posts in {:.0} s", writer.number, start.elapsed().as_secs_f64());
     let cost = measure(&format!("{name}, {} posts", writer.number), &store, &mut writer, now).await;
+    search(name, &store).await;
     assert!(cost < WITHIN, "{cost:?} for one post are more than {WITHIN:?}");
+}
+
+/// How long the first page of what is found takes.
+async fn search(name: &str, store: &Store) {
+    for typed in TYPED {
+        let mut times = Vec::new();
+        let mut total = 0;
+        for _ in 0..ASKED {
+            let start = Instant::now();
+            total = store.search(typed, 20, 0, &|_| Archived::Full).await.unwrap().total;
+            times.push(start.elapsed());
+        }
+        times.sort_unstable();
+        println!("{name}: {typed}: {total} found in {:.1} ms", times[ASKED / 2].as_secs_f64() * 1e3);
+    }
+}
+
+/// How long a walk through the texts takes, which finds a word as well.
+async fn walk(file: &std::path::Path) {
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", file.display())).await.unwrap();
+    let start = Instant::now();
+    let count: (i64,) =
+        sqlx::query_as("SELECT COUNT(*) FROM post WHERE content LIKE '%baren%'").fetch_one(&pool).await.unwrap();
+    println!("SQLite, by LIKE: baren: {} found in {:.1} ms", count.0, start.elapsed().as_secs_f64() * 1e3);
 }
 
 /// Polls of many posts and of one; returns what one post of the former costs.

@@ -4,7 +4,6 @@
 use crate::engines;
 use crate::publishing::{arrive, at, config, dated};
 use std::fmt::Write as _;
-use std::time::Instant;
 use syndicated::domain::html::CleanHtml;
 use syndicated::domain::post::Entry;
 use syndicated::domain::search::Piece;
@@ -215,68 +214,5 @@ async fn whatever_is_typed_is_no_error() {
         arrive(&store, "one", at(90), entries).await;
         assert_eq!(found(&store, "w17").await, ["long"], "{}", bench.engine);
         assert_eq!(found(&store, "longest").await, ["longest"], "{}", bench.engine);
-    }
-}
-
-/// `cargo test --release -- --ignored searching` says how fast it is.
-#[tokio::test]
-#[ignore = "a measurement of 100,000 posts"]
-async fn a_hundred_thousand_posts_are_searched_at_once() {
-    let count: usize = std::env::var("SYNDICATED_TEST_POSTS").map_or(100_000, |count| count.parse().unwrap());
-    let korean = [
-        "느린",
-        "글쓰기를",
-        "좋아하는",
-        "사람들이",
-        "서울에서",
-        "모여",
-        "편지를",
-        "읽는다",
-        "도서관의",
-        "창가",
-        "바람과",
-        "비가",
-    ];
-    let english = ["slow", "letters", "written", "people", "gather", "reading", "library", "window", "rain", "evening"];
-    for bench in engines::all().await {
-        let (store, config) = (bench.open().await, config(&bench));
-        store.sync_sources(&config.sources, at(0)).await.unwrap();
-        let mut chance = 7_u64;
-        let mut next = |most: usize| {
-            chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            usize::try_from(chance >> 33).unwrap() % most
-        };
-        let start = Instant::now();
-        for batch in 0..count / 200 {
-            let mut entries = Vec::new();
-            for number in 0..200 {
-                let mut text = "<p>".to_owned();
-                for _ in 0..150 {
-                    let word = next(4_000);
-                    match word % 3 {
-                        0 => write!(text, "{} ", korean[word / 3 % korean.len()]).unwrap(),
-                        1 => write!(text, "{} ", english[word / 3 % english.len()]).unwrap(),
-                        _ => write!(text, "w{word} 말{}글{} ", word % 97, word % 89).unwrap(),
-                    }
-                }
-                entries.push(written(&format!("{batch}-{number}"), -i64::try_from(batch).unwrap(), &text));
-            }
-            arrive(&store, "one", at(60 * 24 * i64::try_from(batch + 1).unwrap()), entries).await;
-        }
-        println!("{}: {count} posts stored in {:.1} s", bench.engine, start.elapsed().as_secs_f64());
-        for typed in ["서울", "서울 글쓰기", "글", "slow letters", "\"slow letters\"", "w1001", "wri", "말42글", "없다"]
-        {
-            let start = Instant::now();
-            let found = search(&store, typed).await;
-            let took = start.elapsed().as_secs_f64() * 1e3;
-            println!("{}: {typed}: {} found, more: {}, {took:.1} ms", bench.engine, found.total, found.has_more);
-        }
-        let sizes = if bench.engine == "sqlite" {
-            "SELECT name || ' ' || (SUM(pgsize) / 1000) || ' KB' FROM dbstat GROUP BY name ORDER BY SUM(pgsize) DESC LIMIT 8"
-        } else {
-            "SELECT relname || ' ' || (pg_total_relation_size(oid) / 1000) || ' KB' FROM pg_class WHERE relkind = 'r' \
-             ORDER BY pg_total_relation_size(oid) DESC LIMIT 4"
-        };
-        println!("{}: {:?}", bench.engine, bench.texts(sizes).await);
     }
 }
