@@ -1,11 +1,11 @@
 //! How a digest is put together: what of its posts is shown, in which order and
 //! in which words. Resolved from the configuration, cadence by cadence.
 
+use super::blanks;
 use super::email_address::EmailAddress;
 use super::filter::{BadRule, Filter, Rule};
 use super::post::Post;
 use super::slug::Slug;
-use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -84,12 +84,14 @@ macro_rules! word {
             fn from_str(text: &str) -> Result<Self, String> {
                 match text {
                     $($word => Ok(Self::$variant),)+
-                    other => Err(format!("`{}` is none of {}", shortened(other), [$(concat!("\"", $word, "\"")),+].join(", "))),
+                    other => Err(format!("`{}` is none of {}", $crate::domain::composition::shortened(other), [$(concat!("\"", $word, "\"")),+].join(", "))),
                 }
             }
         }
     };
 }
+
+pub(super) use word;
 
 word! {
     /// Which post comes first.
@@ -241,33 +243,33 @@ fn any_of(rules: Vec<Rule>) -> Filter {
     Filter { include: rules, exclude: Vec::new() }
 }
 
-/// One line of the operator's words with blanks: `{title}: {first}, {date}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wording(Vec<Piece>);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
-    Words(String),
-    Blank(Blank),
-}
+/// One line of the operator's words about a digest: `{title}: {first}, {date}`.
+pub type Wording = blanks::Wording<Blank>;
 
 /// What a blank is filled with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Blank {
+pub enum Blank {
+    /// The newsletter's title.
     Title,
+    /// The first post's.
     First,
+    /// How many posts there are.
     Count,
+    /// How many besides the first.
     More,
+    /// The day.
     Date,
 }
 
-const BLANKS: [(&str, Blank); 5] = [
-    ("title", Blank::Title),
-    ("first", Blank::First),
-    ("count", Blank::Count),
-    ("more", Blank::More),
-    ("date", Blank::Date),
-];
+impl blanks::Blank for Blank {
+    const NAMED: &'static [(&'static str, Self)] = &[
+        ("title", Self::Title),
+        ("first", Self::First),
+        ("count", Self::Count),
+        ("more", Self::More),
+        ("date", Self::Date),
+    ];
+}
 
 /// What a [`Wording`] speaks of.
 #[derive(Debug, Clone, Copy)]
@@ -284,63 +286,23 @@ pub struct Filling<'a> {
 
 impl Wording {
     /// The words with their blanks filled in; `None` when they speak of more posts
-    /// (`{more}`) and there is but one. What is filled in is not looked at again.
+    /// (`{more}`) and there is but one.
     #[must_use]
     pub fn fill(&self, with: Filling<'_>) -> Option<String> {
-        if with.count < 2 && self.0.contains(&Piece::Blank(Blank::More)) {
+        if with.count < 2 && self.has(Blank::More) {
             return None;
         }
-        let pieces = self.0.iter().map(|piece| match piece {
-            Piece::Words(words) => words.clone(),
-            Piece::Blank(Blank::Title) => with.title.to_owned(),
-            Piece::Blank(Blank::First) => with.first.to_owned(),
-            Piece::Blank(Blank::Count) => with.count.to_string(),
-            Piece::Blank(Blank::More) => with.count.saturating_sub(1).to_string(),
-            Piece::Blank(Blank::Date) => with.date.to_owned(),
-        });
-        Some(pieces.collect())
+        Some(self.filled(|blank| match blank {
+            Blank::Title => with.title.to_owned(),
+            Blank::First => with.first.to_owned(),
+            Blank::Count => with.count.to_string(),
+            Blank::More => with.count.saturating_sub(1).to_string(),
+            Blank::Date => with.date.to_owned(),
+        }))
     }
 }
 
-impl FromStr for Wording {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text.trim().is_empty() || text.chars().any(char::is_control) {
-            return Err("must be one line of words, without control characters".to_owned());
-        }
-        let known = || BLANKS.map(|(name, _)| format!("{{{name}}}")).join(", ");
-        let (mut pieces, mut rest) = (Vec::new(), text);
-        while let Some((words, behind)) = rest.split_once('{') {
-            let (name, after) =
-                behind.split_once('}').ok_or_else(|| format!("has a `{{` without its `}}`; blanks are {}", known()))?;
-            let blank = BLANKS.iter().find(|(known, _)| *known == name);
-            let (_, blank) =
-                blank.ok_or_else(|| format!("has an unknown blank {{{}}}; there are {}", shortened(name), known()))?;
-            pieces.extend([Piece::Words(words.to_owned()), Piece::Blank(*blank)]);
-            rest = after;
-        }
-        pieces.push(Piece::Words(rest.to_owned()));
-        Ok(Self(pieces))
-    }
-}
-
-impl fmt::Display for Wording {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for piece in &self.0 {
-            match piece {
-                Piece::Words(words) => f.write_str(words)?,
-                Piece::Blank(blank) => {
-                    let name = BLANKS.iter().find(|(_, other)| other == blank).map_or("", |(name, _)| name);
-                    write!(f, "{{{name}}}")?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     text.chars().take(60).collect()
 }
 

@@ -1,6 +1,7 @@
 //! The words of the field. No I/O and no SQL: values that are parsed once, at
 //! the edge, and are valid from then on.
 
+pub mod blanks;
 pub mod bounce;
 pub mod composition;
 pub mod consent;
