@@ -29,6 +29,7 @@ pub mod reading;
 pub mod retraction;
 pub mod schedule;
 pub mod search;
+pub mod secret;
 pub mod slug;
 pub mod source;
 pub mod span;

@@ -12,6 +12,7 @@ mod mail_hosts;
 mod names;
 mod politeness;
 mod presence;
+mod push;
 mod robots;
 mod words;
 
@@ -21,6 +22,7 @@ pub use guard::Guard;
 pub use mail_hosts::MailHosts;
 pub use names::Names;
 pub use presence::{Presence, same_site};
+pub use push::{Method, Push, PushError, Pushed};
 pub use words::shown;
 
 use crate::clock::Clock;
@@ -252,7 +254,7 @@ impl Client {
         timeout(connect + first_byte, request.header(header::USER_AGENT, &limits.user_agent).send())
             .await
             .map_err(|_| FetchError::temporary(format!("it did not answer within {} s", first_byte.as_secs_f32())))?
-            .map_err(|error| spoken(&error, connect))
+            .map_err(|error| spoken(&error.without_url(), connect))
     }
 
     async fn judge(
