@@ -279,6 +279,72 @@ CREATE TABLE cadence (
     PRIMARY KEY (newsletter, name)
 );
 
+-- What happened to each outlet; what it is stands in the configuration.
+CREATE TABLE outlet (
+    name     TEXT    NOT NULL PRIMARY KEY,
+    -- What readers see where it is named.
+    title    TEXT    NOT NULL,
+    -- The name of the source as which it is followed itself; NULL is none.
+    source   TEXT,
+    -- Since when it is configured: posts that were there before are no news to it.
+    since    BIGINT  NOT NULL,
+    -- Not in the configuration any more: what stands there is still named.
+    removed  BOOLEAN NOT NULL DEFAULT FALSE,
+    -- Until when it is left alone.
+    next_at  BIGINT  NOT NULL DEFAULT 0,
+    -- How often in a row it took nothing, and why; NULL when all is well.
+    failures BIGINT  NOT NULL DEFAULT 0,
+    trouble  TEXT,
+    -- Raised with each claim, so that claims of one outlet come one behind the other.
+    claims   BIGINT  NOT NULL DEFAULT 0
+);
+
+-- A post and an outlet: what is to be done there, and what came of it. This table is the queue.
+CREATE TABLE outlet_post (
+    id          {ID},
+    outlet      TEXT    NOT NULL REFERENCES outlet (name),
+    post_id     BIGINT  NOT NULL REFERENCES post (id),
+    state       TEXT    NOT NULL CHECK (state IN
+        ('intent', 'attempting', 'published', 'unknown', 'refused', 'given up', 'deleted', 'passed over')),
+    -- What the outlet is asked for next, or was asked for last.
+    task        TEXT    NOT NULL DEFAULT 'post' CHECK (task IN ('post', 'update', 'delete')),
+    -- When it is tried next; NULL when there is nothing to do.
+    next_try_at BIGINT,
+    -- A person wants it now: neither quiet hours nor the day's number hold it up.
+    urgent      BOOLEAN NOT NULL DEFAULT FALSE,
+    -- Whether the present attempt follows one that may have gone through.
+    in_doubt    BOOLEAN NOT NULL DEFAULT FALSE,
+    -- How often the present task was tried, and how often its answer was lost.
+    attempts    BIGINT  NOT NULL DEFAULT 0,
+    doubts      BIGINT  NOT NULL DEFAULT 0,
+    -- How often a person had it posted anew: another number for the outlet to know it by.
+    round       BIGINT  NOT NULL DEFAULT 0,
+    -- What the outlet calls it, and where it stands there.
+    remote_id   TEXT,
+    url         TEXT,
+    -- `url` without what does not tell places apart.
+    url_key     TEXT,
+    -- A digest of what was sent last, when that was read (what changed later is a correction), and since when it
+    -- stands there.
+    sent        TEXT,
+    sent_at     BIGINT,
+    posted_at   BIGINT,
+    -- Why it is not where it should be, in plain words; NULL when all is well.
+    trouble     TEXT,
+    decided_at  BIGINT  NOT NULL,
+    lease_until BIGINT  NOT NULL DEFAULT 0,
+    fence       BIGINT  NOT NULL DEFAULT 0,
+    UNIQUE (outlet, post_id)
+);
+CREATE INDEX outlet_post_due ON outlet_post (outlet, next_try_at) WHERE next_try_at IS NOT NULL;
+-- What a person looks at, and what may have changed since it was sent.
+CREATE INDEX outlet_post_in ON outlet_post (outlet, state);
+CREATE INDEX outlet_post_of ON outlet_post (post_id);
+-- A copy that is followed as well is known by its address.
+CREATE INDEX outlet_post_at ON outlet_post (url_key) WHERE url_key IS NOT NULL;
+-- How many went on a day.
+CREATE INDEX outlet_post_posted ON outlet_post (outlet, posted_at) WHERE posted_at IS NOT NULL;
+
 CREATE TABLE subscriber (
     id         {ID},
     email      TEXT   NOT NULL,

@@ -8,6 +8,7 @@
 use crate::clock::{Chance, Clock};
 use crate::config::{Config, Live};
 use crate::flow::bounce::{Bounces, Certificates};
+use crate::flow::crosspost::Crossposter;
 use crate::flow::deliver::Deliverer;
 use crate::flow::digest::Digester;
 use crate::flow::poll::Poller;
@@ -89,6 +90,14 @@ impl Daemon {
         let announcer =
             Announcer::new(store.clone(), client.clone(), clock.clone(), chance.clone(), config.clone(), seen_within);
         let retractor = Retractor::new(store.clone(), client.clone(), clock.clone(), config.clone());
+        let crossposter = Crossposter::new(
+            store.clone(),
+            client.clone(),
+            clock.clone(),
+            chance.clone(),
+            config.clone(),
+            renderer.clone(),
+        );
         let hubs = Hubs::new(store.clone(), client, clock.clone(), chance.clone(), config.clone(), wake);
         let hubs = Arc::new(hubs);
         let publisher = Arc::new(Publisher::new(store.clone(), config.clone(), renderer.clone(), clock.clone()));
@@ -116,6 +125,7 @@ impl Daemon {
         poller.adopt_config().await?;
         store.sync_cadences(&config.load().newsletters, clock.now()).await?;
         store.sync_told_hubs(&config.load().feeds.hubs, clock.now()).await?;
+        store.sync_outlets(&config.load().outlets, clock.now()).await?;
         let mut listening = None;
         if roles.web {
             let listener = TcpListener::bind(listen)
@@ -144,6 +154,7 @@ impl Daemon {
             announcer,
             digester,
             deliverer,
+            crossposter,
             bounces,
             subscriptions,
             progress: progress.clone(),
@@ -180,6 +191,7 @@ impl Daemon {
         self.poller.adopt_config().await?;
         self.store.sync_cadences(&self.config.load().newsletters, self.clock.now()).await?;
         self.store.sync_told_hubs(&self.config.load().feeds.hubs, self.clock.now()).await?;
+        self.store.sync_outlets(&self.config.load().outlets, self.clock.now()).await?;
         self.publisher.reconfigured();
         Ok(())
     }

@@ -14,6 +14,9 @@
 //!    [`mail`] speaks SMTP phase by phase; the verdict settles the attempt.
 //! 8. When the balance of a digest closes, it is done.
 //!
+//! Posts go to second outlets as well: [`flow::crosspost`] writes down what each is to
+//! get, and [`outlet`] speaks its protocol.
+//!
 //! A hub that announces a change makes its source due at once: [`flow::websub`].
 //! Readers come and go through [`web`] and [`flow::subscribe`], or in lists that an
 //! operator brings: [`flow::import`]. What comes back of their mails goes through
@@ -23,7 +26,7 @@
 //!
 //! Imports run downwards only; rooms on one floor are strangers to each other:
 //! [`cli`] · [`daemon`] · [`demo`] · [`doctor`] ▸ [`web`] · [`scheduler`] ▸
-//! [`flow`] ▸ [`store`] · [`net`] · [`read`] · [`publish`] · [`mail`] ·
+//! [`flow`] ▸ [`outlet`] ▸ [`store`] · [`net`] · [`read`] · [`publish`] · [`mail`] ·
 //! [`render`] ▸ [`config`] · [`lifecycle`] ▸ [`domain`] · [`clock`].
 //!
 //! A newcomer reads `domain/delivery.rs`, `flow/poll.rs` and `flow/deliver.rs`
@@ -41,6 +44,7 @@ pub mod flow;
 pub mod lifecycle;
 pub mod mail;
 pub mod net;
+pub mod outlet;
 pub mod publish;
 pub mod read;
 pub mod render;

@@ -1,9 +1,10 @@
 //! What the clock starts, as loops that each heed the stop: polls (their own
-//! pace is in `flow::poll`), withdrawn posts, subscriptions at hubs, feeds after polls, digests on their slots, mails
+//! pace is in `flow::poll`), withdrawn posts, subscriptions at hubs, feeds after polls, outlets, digests on their slots, mails
 //! (their own pace is in `flow::deliver`).
 
 use crate::clock::Clock;
 use crate::flow::bounce::Bounces;
+use crate::flow::crosspost::Crossposter;
 use crate::flow::deliver::Deliverer;
 use crate::flow::digest::Digester;
 use crate::flow::poll::{PollOutcome, PollReport, Poller};
@@ -57,6 +58,8 @@ pub struct Scheduler {
     pub digester: Arc<Digester>,
     /// Sends mails.
     pub deliverer: Arc<Deliverer>,
+    /// Hands posts to outlets.
+    pub crossposter: Crossposter,
     /// Takes in what comes back.
     pub bounces: Bounces,
     /// Keeps what is known of readers no longer than it may.
@@ -87,7 +90,10 @@ impl Scheduler {
     /// Starts the loops of `roles` as tasks; they end with the stop.
     pub fn start(&self, roles: Roles, tasks: &Tasks) {
         let (arrivals, news) = (self.arrivals.clone(), Arc::new(Notify::new()));
-        let changed = Arc::new(Notify::new());
+        let (changed, copied) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        if roles.send {
+            self.start_crossposts(copied.clone(), tasks);
+        }
         if roles.poll {
             let (scheduler, stop, changed) = (self.clone(), tasks.stop().token(), changed.clone());
             tasks.spawn("announce", async move {
@@ -158,6 +164,7 @@ impl Scheduler {
                 }
                 scheduler.publisher.invalidate();
                 changed.notify_one();
+                copied.notify_one();
                 told.notify_one();
             }
         });
@@ -178,6 +185,16 @@ impl Scheduler {
                     () = stop.soft() => {}
                 }
             }
+        });
+    }
+
+    /// Hands posts to outlets; `changed` is told when posts have changed.
+    fn start_crossposts(&self, changed: Arc<Notify>, tasks: &Tasks) {
+        let (scheduler, stop) = (self.clone(), tasks.stop().token());
+        tasks.spawn("crosspost", async move {
+            // Pages and feeds name where it stands now.
+            let published = || scheduler.arrivals.notify_one();
+            scheduler.crossposter.run(&stop, &changed, published).await;
         });
     }
 

@@ -13,6 +13,7 @@ mod follow;
 mod form;
 mod generate;
 mod log;
+mod outlet;
 mod output;
 mod plan;
 mod poll;
@@ -108,6 +109,9 @@ pub enum Command {
     Delivery(delivery::Delivery),
     /// What came back: bounces and complaints. Without a command, reads a mail from a pipe.
     Bounce(bounce::Bounce),
+    /// Second outlets: where posts are published again.
+    #[command(subcommand)]
+    Outlet(outlet::Outlet),
     /// Readers.
     #[command(subcommand)]
     Subscriber(subscriber::Subscriber),
@@ -206,6 +210,7 @@ pub async fn run(command: Command, setting: &Setting) -> anyhow::Result<()> {
         Command::Dkim(command) => dkim::run(&command, setting, out),
         Command::Delivery(command) => delivery::run(command, setting, out).await,
         Command::Bounce(bounce) => bounce::run(bounce, setting, out).await,
+        Command::Outlet(command) => outlet::run(command, setting, out).await,
         Command::Subscriber(command) => subscriber::run(command, setting, out).await,
         Command::Feed(feed) => feed::run(feed, setting, out).await,
         Command::Publish(publish) => publish::run(publish, setting, out).await,

@@ -4,9 +4,11 @@
 use super::faults::{Collector, Faults, Spot, nearest};
 use super::raw::{File, Located, Table};
 use super::secrets::{self, Environment};
-use super::{Config, Database, bounces, feeds, mail, newsletter, parts, platforms, sign_up};
+use super::{Config, Database, Lane, Site, bounces, feeds, mail, newsletter, outlet, parts, platforms, sign_up};
 use crate::clock::Chance;
 use crate::domain::newsletter::Newsletter;
+use crate::domain::outlet::Outlet;
+use crate::domain::slug::Slug;
 use crate::domain::source::Source;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -148,7 +150,6 @@ fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: 
     let _ = main.texts("include");
     let platforms = platforms::named(&mut main, files.first(), faults);
     let site = parts::site(main.table("site", &none));
-    let zone = site.as_ref().map_or(chrono_tz::UTC, |site| site.site.timezone);
     let (database, database_secret) = parts::database(main.table("database", &none), environment);
     let http = parts::http(main.table("http", &none));
     let fetch = parts::fetch(main.table("fetch", &none));
@@ -165,40 +166,30 @@ fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: 
     let (bounces, bounces_secret) = bounces::bounces(main.table("bounces", &none), environment);
     let mut sources = main.tables("source");
     let mut newsletters = main.tables("newsletter");
+    let mut outlets = main.tables("outlet");
     main.finish();
     for mut root in roots {
         for key in MAIN_ONLY {
             if root.holds(key) {
                 faults.add(
                     &root.place(key),
-                    "may stand in the main file only; an included one holds [[source]] and [[newsletter]]",
+                    "may stand in the main file only; an included one holds [[source]], [[newsletter]] and [[outlet]]",
                 );
             }
             root.skip(key);
         }
         sources.extend(root.tables("source"));
         newsletters.extend(root.tables("newsletter"));
+        outlets.extend(root.tables("outlet"));
         root.finish();
     }
     unique(&sources, "name", faults);
     unique(&sources, "url", faults);
     unique(&newsletters, "name", faults);
-    let names: Vec<&str> = sources.iter().filter_map(|source| source.peek("name")).collect();
-    let mut schedules = parts::Schedules::default();
-    let sources: Vec<Source> =
-        sources.into_iter().filter_map(|table| parts::source(table, zone, &mut schedules)).collect();
-    let newsletters: Vec<Newsletter> = newsletters
-        .into_iter()
-        .filter_map(|table| {
-            let (newsletter, named) = newsletter::newsletter(table, site.as_ref().map(|site| &site.site));
-            check_listed(&named.listed, &names, faults);
-            for Located { spot, value } in named.elsewhere.iter().filter(|named| !names.contains(&named.value.as_str()))
-            {
-                faults.add(spot, format_args!("there is no source `{value}`"));
-            }
-            newsletter
-        })
-        .collect();
+    unique(&outlets, "name", faults);
+    let tables = (sources, newsletters, outlets);
+    let relays = mail.as_ref().map(|mail| mail.lanes.as_slice());
+    let followed = followed(tables, (site.as_ref().map(|site| &site.site), relays), environment, faults);
     for (file, parsed) in files.iter().zip(&parsed) {
         parsed.drop_echoes(file, faults);
     }
@@ -228,10 +219,49 @@ fn assemble(files: &[File], environment: &Environment, chance: &Chance, faults: 
         retention,
         secret,
         fresh_key,
-        sources,
-        newsletters,
+        sources: followed.sources,
+        newsletters: followed.newsletters,
+        outlets: followed.outlets,
         platforms,
     })
+}
+
+/// What is followed, and where that goes.
+struct Followed {
+    sources: Vec<Source>,
+    newsletters: Vec<Newsletter>,
+    outlets: Vec<Outlet>,
+}
+
+fn followed(
+    (sources, newsletters, outlets): (Vec<Table<'_>>, Vec<Table<'_>>, Vec<Table<'_>>),
+    (site, relays): (Option<&Site>, Option<&[Lane]>),
+    environment: &Environment,
+    faults: &Collector,
+) -> Followed {
+    let names: Vec<&str> = sources.iter().filter_map(|source| source.peek("name")).collect();
+    let zone = site.map_or(chrono_tz::UTC, |site| site.timezone);
+    let mut schedules = parts::Schedules::default();
+    let sources: Vec<Source> =
+        sources.into_iter().filter_map(|table| parts::source(table, zone, &mut schedules)).collect();
+    let newsletters: Vec<Newsletter> = newsletters
+        .into_iter()
+        .filter_map(|table| {
+            let (newsletter, named) = newsletter::newsletter(table, site);
+            check_listed(&named.listed, &names, faults);
+            for Located { spot, value } in named.elsewhere.iter().filter(|named| !names.contains(&named.value.as_str()))
+            {
+                faults.add(spot, format_args!("there is no source `{value}`"));
+            }
+            newsletter
+        })
+        .collect();
+    let reserved: Vec<Slug> =
+        sources.iter().filter(|source| !source.may_republish).map(|source| source.name.clone()).collect();
+    let around =
+        outlet::Around { site, newsletters: &newsletters, sources: &names, reserved: &reserved, environment, relays };
+    let outlets = outlets.into_iter().filter_map(|table| outlet::outlet(table, &around)).collect();
+    Followed { sources, newsletters, outlets }
 }
 
 /// Says which of `tables` have the same text at `key` as an earlier one.

@@ -10,6 +10,7 @@ mod feeds;
 mod load;
 mod mail;
 mod newsletter;
+mod outlet;
 mod page_source;
 mod parts;
 mod platforms;
@@ -17,6 +18,7 @@ mod raw;
 mod secrets;
 mod sign_up;
 
+pub use crate::domain::secret::Secret;
 pub use bounces::{Bounces, Hook, Imap};
 pub use faults::{Fault, Faults, Spot};
 pub use feeds::Feeds;
@@ -30,6 +32,7 @@ use crate::domain::dkim::{Selector, SigningKey};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::language::Language;
 use crate::domain::newsletter::{Advertising, Newsletter};
+use crate::domain::outlet::Outlet;
 use crate::domain::platform::Platforms;
 use crate::domain::slug::Slug;
 use crate::domain::source::Source;
@@ -76,6 +79,8 @@ pub struct Config {
     pub sources: Vec<Source>,
     /// What readers subscribe to, in the file's order.
     pub newsletters: Vec<Newsletter>,
+    /// Where posts are published again, in the file's order.
+    pub outlets: Vec<Outlet>,
     /// The operator's own platform profiles, which win over those that come with syndicated.
     pub platforms: Platforms,
 }
@@ -105,10 +110,6 @@ pub enum Database {
     /// A server; the URL may hold a password.
     Postgres(Secret),
 }
-
-/// A text that is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
 
 /// `[http]`.
 #[derive(Debug, Clone)]
@@ -345,6 +346,12 @@ impl Config {
         self.newsletters.iter().find(|newsletter| newsletter.name.as_str() == name)
     }
 
+    /// The outlet of that name.
+    #[must_use]
+    pub fn outlet(&self, name: &Slug) -> Option<&Outlet> {
+        self.outlets.iter().find(|outlet| outlet.name == *name)
+    }
+
     /// The newsletters that are mailed, in the configuration's order.
     pub fn mailed(&self) -> impl Iterator<Item = &Newsletter> {
         self.newsletters.iter().filter(|newsletter| newsletter.is_mailed())
@@ -378,26 +385,6 @@ impl Config {
     #[must_use]
     pub fn source(&self, name: &Slug) -> Option<&Source> {
         self.sources.iter().find(|source| source.name == *name)
-    }
-}
-
-impl Secret {
-    /// Wraps a text.
-    #[must_use]
-    pub fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The text itself, for the one place that needs it.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
     }
 }
 

@@ -182,6 +182,7 @@ pub(super) fn source(mut table: Table<'_>, site_zone: Tz, schedules: &mut Schedu
     let remove = items(&mut table, "remove", selector);
     let filter = filter(&mut table);
     let archive = table.parsed("archive", str::parse::<Archived>).unwrap_or_default();
+    let may_republish = table.flag("may_republish").unwrap_or(true);
     table.finish();
     Some(Source {
         name: name?,
@@ -194,6 +195,7 @@ pub(super) fn source(mut table: Table<'_>, site_zone: Tz, schedules: &mut Schedu
         rules: Rules { article, remove },
         filter,
         archive,
+        may_republish,
     })
 }
 

@@ -143,6 +143,12 @@ impl CleanHtml {
         Self(html)
     }
 
+    /// Clean pieces one behind the other, which are clean as well.
+    #[must_use]
+    pub fn join<'a>(pieces: impl IntoIterator<Item = &'a Self>) -> Self {
+        Self(pieces.into_iter().map(Self::as_str).filter(|piece| !piece.is_empty()).collect::<Vec<_>>().join("\n"))
+    }
+
     /// The HTML as text, for writing out unescaped.
     #[must_use]
     pub fn as_str(&self) -> &str {

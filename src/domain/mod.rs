@@ -20,6 +20,7 @@ pub mod language;
 pub mod letter;
 pub mod likeness;
 pub mod newsletter;
+pub mod outlet;
 pub mod pace;
 pub mod picture;
 pub mod piece;

@@ -73,13 +73,15 @@ impl Post {
         first.map_or((&self.source_name, self.entry.guid.as_str()), |first| (&first.source, first.guid.as_str()))
     }
 
-    /// Where else it appeared: as it says itself, and where else it is followed, each place once.
+    /// Where else it appeared: as it says itself, where else it is followed, and at which outlets it was published
+    /// again, each place once.
     #[must_use]
     pub fn also_at(&self) -> Vec<Place> {
         let mut places = self.entry.also_at.clone();
         let mut others: Vec<&Appearance> = self.appearances.iter().collect();
         others.sort_by_key(|other| (other.date, other.id));
-        for other in others {
+        let others = others.into_iter().map(|other| Place { name: other.name.clone(), url: other.url.clone() });
+        for other in others.chain(self.outlets.iter().cloned()) {
             let known = |place: &Place| match (&place.url, &other.url) {
                 (Some(one), Some(other)) => url_key(one) == url_key(other),
                 (None, _) => place.name == other.name,
@@ -88,7 +90,7 @@ impl Post {
             let own =
                 other.url.as_ref().zip(self.entry.url.as_ref()).is_some_and(|(one, own)| url_key(one) == url_key(own));
             if !own && !places.iter().any(known) {
-                places.push(Place { name: other.name.clone(), url: other.url.clone() });
+                places.push(other);
             }
         }
         places
@@ -101,6 +103,8 @@ impl Post {
 pub enum Tie {
     /// A person said so.
     Editor,
+    /// One stands where the other was published again as an outlet.
+    Outlet,
     /// Both stand at one address.
     Address,
     /// One names the other, or both the same page, as where the original stands.
@@ -115,13 +119,15 @@ pub enum Tie {
 
 impl Tie {
     /// All of them, in their order.
-    pub const ALL: [Self; 6] = [Self::Editor, Self::Address, Self::Original, Self::AlsoAt, Self::Text, Self::Author];
+    pub const ALL: [Self; 7] =
+        [Self::Editor, Self::Outlet, Self::Address, Self::Original, Self::AlsoAt, Self::Text, Self::Author];
 
     /// The word in the database and in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Editor => "editor",
+            Self::Outlet => "outlet",
             Self::Address => "address",
             Self::Original => "original",
             Self::AlsoAt => "also_at",

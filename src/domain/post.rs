@@ -142,6 +142,8 @@ pub struct Post {
     pub retracted: Option<Timestamp>,
     /// The same piece at other sources, as far as it may be shown.
     pub appearances: Vec<Appearance>,
+    /// The outlets where it was published again, as far as that is on the web.
+    pub outlets: Vec<Place>,
 }
 
 impl Post {

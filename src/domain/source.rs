@@ -29,6 +29,8 @@ pub struct Source {
     pub filter: Filter,
     /// What of its posts the site's own pages show.
     pub archive: Archived,
+    /// Whether its posts may go to outlets in full; else as excerpts.
+    pub may_republish: bool,
 }
 
 impl Source {

@@ -1,6 +1,7 @@
 //! What syndicated does, one story a file, read from top to bottom.
 
 pub mod bounce;
+pub mod crosspost;
 pub mod deliver;
 pub mod digest;
 pub mod import;

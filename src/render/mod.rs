@@ -5,6 +5,7 @@
 mod archive;
 mod article;
 mod dates;
+mod desk;
 mod digest;
 mod escape;
 mod icons;
@@ -24,6 +25,7 @@ pub use archive::{
     ListedPost, Moment, Piece, PlaceLink, PostContext, SearchContext, WithdrawnContext, Year, data, picture_of,
 };
 pub use article::{pictures, runs_leftwards};
+pub use desk::{DeskContext, bare_post};
 pub use digest::{DigestContext, DigestPage, DigestPost, Headline, Section};
 pub use letters::{LinkContext, ReaderLetterContext};
 pub use own::{

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// What is embedded, by name, and what it is.
-const EMBEDDED: [(&str, &str, &str); 47] = [
+const EMBEDDED: [(&str, &str, &str); 49] = [
     ("mail/digest.html", "the digest, for programs that show HTML", include_str!("../../templates/mail/digest.html")),
     ("mail/digest.txt", "the digest, for the others", include_str!("../../templates/mail/digest.txt")),
     ("mail/confirm.html", "the mail that asks to confirm", include_str!("../../templates/mail/confirm.html")),
@@ -42,6 +42,8 @@ const EMBEDDED: [(&str, &str, &str); 47] = [
         include_str!("../../templates/mail/told.html"),
     ),
     ("mail/told.txt", "the same as text", include_str!("../../templates/mail/told.txt")),
+    ("mail/desk.html", "a post for a desk that publishes it elsewhere", include_str!("../../templates/mail/desk.html")),
+    ("mail/desk.txt", "the same as text", include_str!("../../templates/mail/desk.txt")),
     ("mail/foot.html", "below mails of a newsletter", include_str!("../../templates/mail/foot.html")),
     ("mail/foot.txt", "the same as text", include_str!("../../templates/mail/foot.txt")),
     (

@@ -6,15 +6,18 @@ mod archive;
 use super::digest::MAIL_BYTES;
 use super::sample::{sample_digest, small_digest};
 use super::{
-    CadenceChoice, ConfirmPageContext, DataContext, EmbeddedContext, Frame, Headline, LeaveContext, LeftContext,
-    LessOften, LinkContext, NewsletterChoice, NewsletterChoices, NoticeContext, OtherPage, PreferencesContext,
-    ReaderLetterContext, RenderError, Rendered, Renderer, SubscribeContext, TopicChoice,
+    CadenceChoice, ConfirmPageContext, DataContext, DeskContext, EmbeddedContext, Frame, Headline, LeaveContext,
+    LeftContext, LessOften, LinkContext, NewsletterChoice, NewsletterChoices, NoticeContext, OtherPage,
+    PreferencesContext, ReaderLetterContext, RenderError, Rendered, Renderer, SubscribeContext, TopicChoice,
 };
 use crate::domain::digest::token;
+use crate::domain::html::CleanHtml;
 use crate::domain::language::Language;
 use crate::domain::letter::LinkLetter;
 use crate::domain::newsletter::Advertising;
+use crate::domain::outlet::Task;
 use dom_query::Document;
+use std::collections::BTreeMap;
 
 /// What no mail program runs, and spam filters count.
 const NEVER: [&str; 9] = ["script", "iframe", "object", "embed", "form", "input", "link", "video", "svg"];
@@ -40,6 +43,9 @@ impl Renderer {
                 mails.push(("mail/renewal", self.renewal_letter(&readers_letter(language, posts))));
             }
             mails.push(("mail/told", self.owner_letter("T", "One.\nTwo.\n\nThree.\n")));
+            for task in [Task::Post, Task::Update, Task::Delete] {
+                mails.push(("mail/desk", self.desk_letter(&desk_letter(language, task))));
+            }
             for (name, mail) in mails {
                 match mail {
                     Ok(mail) => faults.extend(inspect(name, &mail)),
@@ -201,6 +207,21 @@ impl Renderer {
     }
 }
 
+fn desk_letter(language: Language, task: Task) -> DeskContext {
+    let is_whole = task != Task::Delete;
+    DeskContext {
+        language,
+        task,
+        title: "The piece".to_owned(),
+        html: if is_whole { CleanHtml::from_text("A word.") } else { CleanHtml::default() },
+        embedded: BTreeMap::new(),
+        spoken: is_whole.then(|| language.to_string()),
+        byline: if is_whole { "A · S".to_owned() } else { String::new() },
+        url: is_whole.then(|| "https://blog.example.com/1".to_owned()),
+        tags: if is_whole { vec!["tag".to_owned()] } else { Vec::new() },
+    }
+}
+
 fn letter(language: Language) -> LinkContext {
     LinkContext { language, title: "T".to_owned(), link: LINK.to_owned() }
 }
@@ -237,6 +258,7 @@ fn inspect(name: &str, mail: &Rendered) -> Vec<String> {
                 (token::UNSUBSCRIBE_URL, "`unsubscribe`, the reader's way out")
             }
             "mail/confirm" | "mail/link" => (LINK, "`link`"),
+            "mail/desk" => ("The piece", "`title`"),
             _ => ("Three.", "`paragraphs`"),
         };
         if !text.contains(needed) {

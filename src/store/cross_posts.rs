@@ -114,8 +114,8 @@ impl Claims {
         keys.flat_map(|(key, tie)| {
             let there = standing.get(key).into_iter().flatten();
             there.map(move |(id, theirs)| match (tie, theirs) {
-                (tie, Tie::Address) => (*id, tie),
                 (Tie::Address, theirs) => (*id, *theirs),
+                (tie, Tie::Address | Tie::Outlet) => (*id, tie),
                 (Tie::Original, Tie::Original) => (*id, Tie::Original),
                 // Both stand at a third place, or one of them does: many a post links to where its author writes too.
                 _ => (*id, Tie::Text),
@@ -141,6 +141,7 @@ async fn standing_at(tx: &mut Tx, source: SourceId, posts: &[Looked<'_>]) -> Res
     let most = keys.len() * MOST;
     let sql = format!(
         "SELECT url_key, id, 'address' FROM post WHERE url_key IN ({places}) AND source_id <> $1
+         UNION ALL SELECT url_key, post_id, 'outlet' FROM outlet_post WHERE url_key IN ({places})
          UNION ALL SELECT url_key, post_id, rule FROM post_place WHERE url_key IN ({places}) LIMIT {most}"
     );
     let rows: Vec<(String, i64, String)> = each!(tx, |db| {
@@ -247,12 +248,18 @@ struct Candidate {
     source_name: String,
     summary: Option<String>,
     content: Option<String>,
+    /// Whether it was handed to the outlet that this source is.
+    handed_here: bool,
 }
 
 async fn candidate(tx: &mut Tx, source: SourceId, id: i64) -> Result<Option<Candidate>, StoreError> {
     each!(tx, |db| {
         sqlx::query_as(
-            "SELECT p.title, p.authors, p.dated_at, p.published_at, s.name AS source_name, p.summary, p.content
+            "SELECT p.title, p.authors, p.dated_at, p.published_at, s.name AS source_name, p.summary, p.content,
+                    EXISTS (SELECT 1 FROM outlet_post o JOIN outlet t ON t.name = o.outlet
+                            JOIN source own ON own.name = t.source
+                            WHERE o.post_id = p.id AND own.id = $2
+                              AND o.state IN ('attempting', 'published', 'unknown')) AS handed_here
              FROM post p JOIN source s ON s.id = p.source_id WHERE p.id = $1 AND p.source_id <> $2",
         )
         .bind(id)
@@ -275,6 +282,8 @@ fn judge(claim: Tie, entry: &Entry, own: &Text, candidate: &Candidate) -> Option
     let of = &candidate.source_name;
     match claim {
         Tie::Editor => None,
+        // It may be no more than a link; that it was put there is known from whoever did it.
+        Tie::Outlet => Some((claim, "the other was published there by this program".to_owned())),
         // Two who comment on a page may both link to it.
         Tie::Address if is_believable(&likeness) && (likeness.is_judged() || likeness.is_titled_alike) => {
             Some((claim, format!("both stand at one address; {shared}")))
@@ -286,6 +295,10 @@ fn judge(claim: Tie, entry: &Entry, own: &Text, candidate: &Candidate) -> Option
         Tie::AlsoAt if is_believable(&likeness) => {
             Some((claim, format!("one says that it also stands where the other does ({of}); {shared}")))
         }
+        _ if candidate.handed_here && likeness.is_titled_alike && is_believable(&likeness) => Some((
+            Tie::Outlet,
+            format!("the other was handed to the outlet that this source is, by this title; {shared}"),
+        )),
         _ if likeness.is_same_text() => Some((Tie::Text, shared)),
         _ if !likeness.is_judged()
             && likeness.is_titled_alike

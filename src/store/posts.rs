@@ -4,7 +4,7 @@ use super::{Store, StoreError, each};
 use crate::domain::html::CleanHtml;
 use crate::domain::id::{PostId, SourceId};
 use crate::domain::piece::Appearance;
-use crate::domain::post::{Entry, Post, Standing};
+use crate::domain::post::{Entry, Place, Post, Standing};
 use crate::domain::slug::Slug;
 use crate::domain::time::Timestamp;
 use serde::de::DeserializeOwned;
@@ -58,10 +58,11 @@ pub(super) struct PostRow {
     hidden: bool,
     retracted_at: Option<i64>,
     appearances: Option<String>,
+    outlets: Option<String>,
 }
 
 /// The columns of a [`PostRow`]; each query adds its own `WHERE`. The other posts of its piece come along as one
-/// text, in which control characters part what no title holds.
+/// text, in which control characters part what no title holds; and so do the outlets where one of them stands.
 macro_rules! select_posts {
     ($rest:expr) => {
         concat!(
@@ -71,7 +72,11 @@ macro_rules! select_posts {
                     (SELECT string_agg(c.id || '\x1f' || cs.name || '\x1f' || COALESCE(cs.title, '') || '\x1f'
                          || COALESCE(c.url, '') || '\x1f' || c.dated_at || '\x1f' || c.guid, '\x1e')
                      FROM post c JOIN source cs ON cs.id = c.source_id
-                     WHERE c.piece = p.piece AND c.id <> p.id AND c.shown AND NOT cs.removed) AS appearances
+                     WHERE c.piece = p.piece AND c.id <> p.id AND c.shown AND NOT cs.removed) AS appearances,
+                    (SELECT string_agg(t.title || '\x1f' || o.url, '\x1e' ORDER BY o.posted_at, o.id)
+                     FROM outlet_post o JOIN outlet t ON t.name = o.outlet
+                     WHERE o.post_id IN (SELECT c.id FROM post c WHERE c.id = p.id OR c.piece = p.piece)
+                       AND o.url IS NOT NULL) AS outlets
              FROM post p JOIN source s ON s.id = p.source_id ",
             $rest
         )
@@ -122,6 +127,7 @@ impl TryFrom<PostRow> for Post {
             hidden: row.hidden,
             retracted: row.retracted_at.map(Timestamp::from_millis),
             appearances: row.appearances.as_deref().map(appearances).unwrap_or_default(),
+            outlets: row.outlets.as_deref().map(outlets).unwrap_or_default(),
         })
     }
 }
@@ -274,6 +280,15 @@ fn appearances(text: &str) -> Vec<Appearance> {
             date: Timestamp::from_millis(date.parse().ok()?),
             guid: guid.to_owned(),
         })
+    };
+    text.split('\x1e').filter_map(of).collect()
+}
+
+/// The outlets of a piece, in the same way.
+fn outlets(text: &str) -> Vec<Place> {
+    let of = |line: &str| {
+        let (name, url) = line.split_once('\x1f')?;
+        Some(Place { name: name.to_owned(), url: Some(url.parse().ok()?) })
     };
     text.split('\x1e').filter_map(of).collect()
 }

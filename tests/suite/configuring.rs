@@ -15,7 +15,8 @@ use syndicated::domain::source::{Archived, Seed};
 const KEY: &str = "an example key that is long enough for tests";
 
 fn load(path: impl AsRef<Path>) -> Result<Config, Faults> {
-    load_in(path, &Environment::of([("SYNDICATED_SECRET_KEY", KEY)]))
+    let chat = ("SYNDICATED_OUTLET_CHAT", "https://hooks.example.com/secret");
+    load_in(path, &Environment::of([("SYNDICATED_SECRET_KEY", KEY), chat]))
 }
 
 fn load_in(path: impl AsRef<Path>, environment: &Environment) -> Result<Config, Faults> {
@@ -176,7 +177,7 @@ fn every_key_comes_to_its_meaning() {
     let imap = bounces.imap.as_ref().unwrap();
     assert_eq!((imap.host.as_str(), imap.port, imap.tls), ("mail.example.com", 1993, true));
     assert_eq!(
-        (imap.user.as_str(), imap.password.expose(), imap.folder.as_str()),
+        (imap.user.as_str(), imap.password.expose().as_str(), imap.folder.as_str()),
         ("bounce@example.com", "quiet", "Bounces")
     );
     let names: Vec<_> = bounces.hooks.iter().map(Hook::name).collect();

@@ -78,6 +78,7 @@ fn config(relay: Relay) -> Config {
         secret: SecretKey::new(vec![7; 32]).unwrap(),
         fresh_key: None,
         sources: Vec::new(),
+        outlets: Vec::new(),
         newsletters: vec![Newsletter {
             name: weekly(),
             title: "좋은 소식".to_owned(),

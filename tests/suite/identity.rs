@@ -51,6 +51,7 @@ pub(crate) fn follow(number: usize) -> Source {
         rules: Rules::default(),
         filter: Filter::default(),
         archive: Archived::default(),
+        may_republish: true,
     }
 }
 

@@ -62,6 +62,7 @@ mod opening;
 mod opinions;
 mod origin;
 mod outage;
+mod outlets;
 mod outlines;
 mod outside;
 mod own_data;

@@ -244,6 +244,7 @@ fn nothing_that_runs_is_left_of_what_a_feed_brings() {
                 hidden: false,
                 retracted: None,
                 appearances: Vec::new(),
+                outlets: Vec::new(),
                 source_language: None,
             })
             .collect();

@@ -46,6 +46,7 @@ pub(crate) fn source(name: &str, url: &HttpUrl) -> Source {
         rules: Rules::default(),
         filter: Filter::default(),
         archive: Archived::default(),
+        may_republish: true,
     }
 }
 
@@ -87,6 +88,7 @@ pub(crate) fn config(sources: Vec<Source>) -> Config {
         fresh_key: None,
         sources,
         newsletters: Vec::new(),
+        outlets: Vec::new(),
         bounces: Bounces::default(),
         platforms: Platforms::default(),
         feeds: Feeds::default(),

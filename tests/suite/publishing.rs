@@ -88,6 +88,7 @@ fn post(id: i64, entry: Entry) -> Post {
         hidden: false,
         retracted: None,
         appearances: Vec::new(),
+        outlets: Vec::new(),
     }
 }
 
@@ -519,6 +520,7 @@ pub(crate) fn config(bench: &engines::Bench) -> Config {
         rules: Rules::default(),
         filter: Filter::default(),
         archive: Archived::default(),
+        may_republish: true,
     };
     let newsletter = |name: &str, sources: Option<Vec<Slug>>| Newsletter {
         name: name.parse().unwrap(),
@@ -580,6 +582,7 @@ pub(crate) fn config(bench: &engines::Bench) -> Config {
         secret: SecretKey::new(vec![7; 32]).unwrap(),
         fresh_key: None,
         sources: vec![source("one"), source("two")],
+        outlets: Vec::new(),
         newsletters: vec![newsletter("all", None), newsletter("half", Some(vec!["two".parse().unwrap()]))],
         bounces: Bounces::default(),
         platforms: Platforms::default(),

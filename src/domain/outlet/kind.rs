@@ -1,0 +1,74 @@
+//! What an outlet is: each kind with settings of its own, and what each can do.
+
+mod directory;
+mod mail;
+mod webhook;
+
+pub use directory::{Directory, Generator, Git, Words};
+pub use mail::{Letter, Mail};
+pub use webhook::Webhook;
+
+use super::Wording;
+
+/// An outlet's kind, with its settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// An address that is told of each post.
+    Webhook(Webhook),
+    /// A folder of Markdown files, of which a site is made.
+    Directory(Directory),
+    /// Somebody, or a program, that publishes what is mailed there.
+    Mail(Mail),
+}
+
+impl Kind {
+    /// The word in the configuration and in lists.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Webhook(Webhook::Json { .. }) => "webhook",
+            Self::Webhook(Webhook::Slack { .. }) => "slack",
+            Self::Webhook(Webhook::Discord { .. }) => "discord",
+            Self::Webhook(Webhook::Telegram { .. }) => "telegram",
+            Self::Directory(_) => "directory",
+            Self::Mail(_) => "mail",
+        }
+    }
+
+    /// Whether what it took can be changed there.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        !matches!(self, Self::Webhook(Webhook::Slack { .. }) | Self::Mail(Mail { form: Letter::Post, .. }))
+    }
+
+    /// Whether what it took can be taken down there.
+    #[must_use]
+    pub fn deletes(&self) -> bool {
+        self.changes()
+    }
+
+    /// Whether a post that comes a second time under the same number is known there, or is looked up before.
+    #[must_use]
+    pub fn knows_repeats(&self) -> bool {
+        matches!(self, Self::Webhook(Webhook::Json { .. }) | Self::Directory(_))
+    }
+
+    /// Whether it can keep a post until a person publishes it.
+    #[must_use]
+    pub fn drafts(&self) -> bool {
+        self.knows_repeats()
+    }
+
+    /// Whether it shows short messages only, made of the status.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        matches!(self, Self::Webhook(webhook) if !matches!(webhook, Webhook::Json { .. }))
+    }
+
+    /// What its short messages say when the configuration says nothing else.
+    #[must_use]
+    pub fn usual_status(has_text: bool) -> Wording {
+        let words = if has_text { "{title}\n\n{text}\n\n{url}" } else { "{title}\n{url}" };
+        words.parse().unwrap_or_default()
+    }
+}
