@@ -261,7 +261,8 @@ fn key(bytes: &[u8], spot: &Spot, faults: &Collector) -> Option<SecretKey> {
     SecretKey::new(bytes).map_err(|why| faults.add_hint(spot, why, "`openssl rand -hex 32` makes one")).ok()
 }
 
-fn from_hex(text: &str) -> Option<Vec<u8>> {
+/// Bytes that are written in hexadecimal digits.
+pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }

@@ -9,7 +9,7 @@ mod manuscript;
 mod outcome;
 mod timing;
 
-pub use kind::{Directory, Generator, Git, Kind, Letter, Mail, Webhook, Words};
+pub use kind::{Directory, Generator, Ghost, Git, Kind, Letter, Mail, Pictures, Visibility, Webhook, Words};
 pub use manuscript::{Gone, Manuscript, Status};
 pub use outcome::{Draft, Found, Outcome, Receipt, State, Task};
 pub use timing::{Quiet, Timing};

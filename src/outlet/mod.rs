@@ -6,6 +6,7 @@
 
 mod answer;
 mod directory;
+mod ghost;
 mod mail;
 mod pictures;
 mod request;
@@ -59,6 +60,7 @@ pub fn open(outlet: &Outlet, means: &Means<'_>) -> Box<dyn Protocol> {
     let (name, Means { client, clock, .. }) = (outlet.name.clone(), *means);
     match &outlet.kind {
         Kind::Webhook(webhook) => webhook::open(name, webhook, client, clock),
+        Kind::Ghost(ghost) => Box::new(ghost::Site::new(name, ghost.clone(), client, clock)),
         Kind::Directory(directory) => Box::new(directory::Folder::new(name, directory.clone(), client.clone())),
         Kind::Mail(mail) => Box::new(mail::Mailbox::new(outlet, mail, means)),
     }

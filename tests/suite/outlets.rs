@@ -2,6 +2,8 @@
 //! outlet fails in whatever way.
 
 mod double;
+mod ghost;
+mod ghost_double;
 mod letters;
 mod receiver;
 mod world;

@@ -1,6 +1,7 @@
 //! What kind an outlet is, and the keys of that kind: each in a file of its own.
 
 mod directory;
+mod ghost;
 mod mail;
 mod webhook;
 
@@ -20,18 +21,32 @@ use std::path::PathBuf;
 type Reader = fn(&mut Keys<'_, '_>) -> Option<Kind>;
 
 /// The kinds by their words.
-const KINDS: [(&str, Reader); 6] = [
+const KINDS: [(&str, Reader); 7] = [
     ("webhook", webhook::json),
     ("slack", webhook::slack),
     ("discord", webhook::discord),
     ("telegram", webhook::telegram),
     ("directory", directory::directory),
     ("mail", mail::mail),
+    ("ghost", ghost::ghost),
 ];
 
 /// All keys that only some kinds have.
-const OWN_KEYS: [&str; 11] =
-    ["url", "chat", "secret_file", "path", "generator", "format", "images", "git", "to", "form", "relay"];
+const OWN_KEYS: [&str; 13] = [
+    "url",
+    "chat",
+    "secret_file",
+    "path",
+    "generator",
+    "format",
+    "images",
+    "git",
+    "to",
+    "form",
+    "relay",
+    "authors",
+    "visibility",
+];
 
 /// An outlet's table while its kind reads its own keys.
 struct Keys<'k, 't> {

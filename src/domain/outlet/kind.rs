@@ -1,10 +1,12 @@
 //! What an outlet is: each kind with settings of its own, and what each can do.
 
 mod directory;
+mod ghost;
 mod mail;
 mod webhook;
 
 pub use directory::{Directory, Generator, Git, Words};
+pub use ghost::{Ghost, Pictures, Visibility};
 pub use mail::{Letter, Mail};
 pub use webhook::Webhook;
 
@@ -19,6 +21,8 @@ pub enum Kind {
     Directory(Directory),
     /// Somebody, or a program, that publishes what is mailed there.
     Mail(Mail),
+    /// A site that Ghost runs.
+    Ghost(Ghost),
 }
 
 impl Kind {
@@ -32,6 +36,7 @@ impl Kind {
             Self::Webhook(Webhook::Telegram { .. }) => "telegram",
             Self::Directory(_) => "directory",
             Self::Mail(_) => "mail",
+            Self::Ghost(_) => "ghost",
         }
     }
 
@@ -50,7 +55,7 @@ impl Kind {
     /// Whether a post that comes a second time under the same number is known there, or is looked up before.
     #[must_use]
     pub fn knows_repeats(&self) -> bool {
-        matches!(self, Self::Webhook(Webhook::Json { .. }) | Self::Directory(_))
+        matches!(self, Self::Webhook(Webhook::Json { .. }) | Self::Directory(_) | Self::Ghost(_))
     }
 
     /// Whether it can keep a post until a person publishes it.
