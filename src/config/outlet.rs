@@ -42,7 +42,7 @@ pub(super) fn outlet(mut table: Table<'_>, around: &Around<'_>) -> Option<Outlet
     let on_ambiguous = table.parsed("on_ambiguous", str::parse::<OnAmbiguous>);
     table.finish();
     let (name, kind) = (name?, kind?);
-    let usual = if kind.knows_repeats() { OnAmbiguous::Retry } else { OnAmbiguous::Hold };
+    let usual = if kind.knows_repeats() { OnAmbiguous::Look } else { OnAmbiguous::Hold };
     Some(Outlet {
         title: title.unwrap_or_else(|| name.to_string()),
         follow_updates: follow_updates.unwrap_or(kind.changes()),

@@ -9,7 +9,7 @@ mod manuscript;
 mod outcome;
 mod timing;
 
-pub use kind::{Directory, Generator, Ghost, Git, Kind, Letter, Mail, Pictures, Visibility, Webhook, Words};
+pub use kind::{Directory, Generator, Ghost, Git, Kind, Letter, Mail, Micropub, Pictures, Visibility, Webhook, Words};
 pub use manuscript::{Gone, Manuscript, Status};
 pub use outcome::{Draft, Found, Outcome, Receipt, State, Task};
 pub use timing::{Quiet, Timing};
@@ -156,6 +156,8 @@ word! {
 word! {
     /// What is done where it cannot be told whether the outlet took a post.
     OnAmbiguous {
+        /// It is looked up there, and sent again when it is not; where that cannot be, it waits for a person.
+        Look = "look",
         /// It is sent again, under the same number.
         Retry = "retry",
         /// It waits for a person.

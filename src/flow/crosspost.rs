@@ -15,7 +15,7 @@ pub use by_hand::{ByHand, Preview};
 use crate::clock::{Chance, Clock};
 use crate::config::{Config, Live};
 use crate::domain::id::PostId;
-use crate::domain::outlet::{Found, Gone, Outcome, Outlet, Task};
+use crate::domain::outlet::{Found, Gone, OnAmbiguous, Outcome, Outlet, Task};
 use crate::domain::post::Post;
 use crate::domain::slug::Slug;
 use crate::domain::time::Timestamp;
@@ -229,6 +229,9 @@ impl Crossposter {
                 Found::Missing => {
                     claim.in_doubt = false;
                     protocol.post(&manuscript).await
+                }
+                Found::CannotTell if outlet.on_ambiguous == OnAmbiguous::Look && !claim.urgent => {
+                    Outcome::InDoubt("it cannot be asked whether it has the post".to_owned())
                 }
                 // Who gets here where nobody can tell was told by a person to send it again.
                 Found::Known | Found::CannotTell => protocol.post(&manuscript).await,

@@ -41,6 +41,8 @@ pub struct Fetched {
     pub max_age: Option<Duration>,
     /// Where its changes are announced, says its `Link`: the same topic at each hub.
     pub channels: Vec<Channel>,
+    /// Where it takes posts, says its `Link` (Micropub section 5.3).
+    pub micropub: Option<HttpUrl>,
     /// Held while a large document is in memory, so that there are few of them.
     pub(super) room: Option<OwnedSemaphorePermit>,
 }

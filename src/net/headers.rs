@@ -59,6 +59,14 @@ pub(super) fn channels(headers: &HeaderMap, base: &HttpUrl) -> Vec<Channel> {
     related("hub").map(|hub| Channel { hub, topic: topic.clone() }).collect()
 }
 
+/// The first target that has a relation (RFC 8288).
+pub(super) fn linked(headers: &HeaderMap, base: &HttpUrl, wanted: &str) -> Option<HttpUrl> {
+    let lines = headers.get_all(LINK).iter().filter_map(|line| line.to_str().ok());
+    let mut links = lines.flat_map(links);
+    let (target, _) = links.find(|(_, rels)| rels.split(' ').any(|rel| rel.eq_ignore_ascii_case(wanted)))?;
+    base.join(target)
+}
+
 /// The targets of a `Link` line, each with its relations.
 fn links(line: &str) -> Vec<(&str, &str)> {
     let mut links = Vec::new();

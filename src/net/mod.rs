@@ -275,6 +275,7 @@ impl Client {
                 let last_modified = headers::text(headers, &header::LAST_MODIFIED);
                 let max_age = headers::max_age(headers);
                 let channels = headers::channels(headers, url);
+                let micropub = headers::linked(headers, url, "micropub");
                 let body = self.rooms.read(answer, limits.max_bytes, self.deadlines.grace).await?;
                 Ok(Hop::Fresh(Box::new(Fetched {
                     bytes: body.bytes,
@@ -285,6 +286,7 @@ impl Client {
                     last_modified,
                     max_age,
                     channels,
+                    micropub,
                     room: body.room,
                 })))
             }

@@ -8,6 +8,7 @@ mod answer;
 mod directory;
 mod ghost;
 mod mail;
+mod micropub;
 mod pictures;
 mod request;
 mod webhook;
@@ -62,6 +63,7 @@ pub fn open(outlet: &Outlet, means: &Means<'_>) -> Box<dyn Protocol> {
         Kind::Webhook(webhook) => webhook::open(name, webhook, client, clock),
         Kind::Ghost(ghost) => Box::new(ghost::Site::new(name, ghost.clone(), client, clock)),
         Kind::Directory(directory) => Box::new(directory::Folder::new(name, directory.clone(), client.clone())),
+        Kind::Micropub(site) => Box::new(micropub::Site::new(name, site.clone(), client.clone())),
         Kind::Mail(mail) => Box::new(mail::Mailbox::new(outlet, mail, means)),
     }
 }

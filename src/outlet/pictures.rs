@@ -1,14 +1,20 @@
 //! The pictures of a post, fetched to be handed over with it.
 
+use crate::domain::html::CleanHtml;
 use crate::domain::slug::Slug;
 use crate::domain::token::sha256_hex;
 use crate::domain::url::HttpUrl;
 use crate::net::{Client, Outcome, Request};
+use dom_query::Document;
+use std::collections::BTreeMap;
 
 /// The most bytes of one picture.
 const LARGEST: u64 = 10 * 1024 * 1024;
 /// So many hexadecimal digits name a picture.
 const DIGITS: usize = 12;
+
+/// The addresses of pictures, each with where it stands at the outlet.
+pub(super) type Links = BTreeMap<String, String>;
 
 /// A picture that was fetched.
 #[derive(Debug, Clone)]
@@ -35,6 +41,18 @@ pub(super) async fn fetch(client: &Client, outlet: &Slug, address: &str) -> Opti
             None
         }
     }
+}
+
+/// A text with its pictures at the places that `links` names.
+pub(super) fn relinked(html: &CleanHtml, links: &Links) -> String {
+    let document = Document::fragment(html.as_str());
+    for picture in document.select("img").nodes() {
+        if let Some(place) = picture.attr("src").and_then(|address| links.get(address.as_ref())) {
+            picture.set_attr("src", place);
+            picture.remove_attrs(&["srcset", "sizes"]);
+        }
+    }
+    document.html_root().inner_html().to_string()
 }
 
 /// A picture's name before it was fetched, by the address's own ending.

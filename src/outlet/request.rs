@@ -23,12 +23,7 @@ pub(super) struct Request {
 #[derive(Debug, Clone)]
 enum Body {
     Json(Value),
-    /// Names and values of `application/x-www-form-urlencoded`.
-    Form(Vec<(String, String)>),
-    Bytes {
-        media_type: String,
-        bytes: Vec<u8>,
-    },
+    Bytes { media_type: String, bytes: Vec<u8> },
 }
 
 /// A file that is uploaded.
@@ -71,11 +66,6 @@ impl Request {
         self
     }
 
-    pub(super) fn form(mut self, fields: Vec<(String, String)>) -> Self {
-        self.body = Some(Body::Form(fields));
-        self
-    }
-
     pub(super) fn bytes(mut self, media_type: &str, bytes: Vec<u8>) -> Self {
         self.body = Some(Body::Bytes { media_type: media_type.to_owned(), bytes });
         self
@@ -113,9 +103,6 @@ impl Request {
         let body = match &self.body {
             None => return parts,
             Some(Body::Json(json)) => serde_json::to_string_pretty(json).unwrap_or_default(),
-            Some(Body::Form(fields)) => {
-                fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("\n")
-            }
             Some(Body::Bytes { media_type, bytes }) => format!("{} bytes of {media_type}", bytes.len()),
         };
         parts.push(("body".to_owned(), body));
@@ -129,10 +116,6 @@ impl Request {
         let (media_type, body) = match self.body {
             None => (None, Vec::new()),
             Some(Body::Json(json)) => (Some("application/json".to_owned()), json.to_string().into_bytes()),
-            Some(Body::Form(fields)) => {
-                let mut form = url::form_urlencoded::Serializer::new(String::new());
-                (Some("application/x-www-form-urlencoded".to_owned()), form.extend_pairs(fields).finish().into_bytes())
-            }
             Some(Body::Bytes { media_type, bytes }) => (Some(media_type), bytes),
         };
         headers.extend(media_type.map(|media_type| ("content-type", media_type)));

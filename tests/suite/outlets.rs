@@ -5,6 +5,8 @@ mod double;
 mod ghost;
 mod ghost_double;
 mod letters;
+mod micropub;
+mod micropub_double;
 mod receiver;
 mod world;
 

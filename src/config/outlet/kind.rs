@@ -3,6 +3,7 @@
 mod directory;
 mod ghost;
 mod mail;
+mod micropub;
 mod webhook;
 
 use super::Around;
@@ -21,7 +22,7 @@ use std::path::PathBuf;
 type Reader = fn(&mut Keys<'_, '_>) -> Option<Kind>;
 
 /// The kinds by their words.
-const KINDS: [(&str, Reader); 7] = [
+const KINDS: [(&str, Reader); 8] = [
     ("webhook", webhook::json),
     ("slack", webhook::slack),
     ("discord", webhook::discord),
@@ -29,10 +30,11 @@ const KINDS: [(&str, Reader); 7] = [
     ("directory", directory::directory),
     ("mail", mail::mail),
     ("ghost", ghost::ghost),
+    ("micropub", micropub::micropub),
 ];
 
 /// All keys that only some kinds have.
-const OWN_KEYS: [&str; 13] = [
+const OWN_KEYS: [&str; 14] = [
     "url",
     "chat",
     "secret_file",
@@ -46,6 +48,7 @@ const OWN_KEYS: [&str; 13] = [
     "relay",
     "authors",
     "visibility",
+    "endpoint",
 ];
 
 /// An outlet's table while its kind reads its own keys.

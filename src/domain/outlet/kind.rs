@@ -3,11 +3,13 @@
 mod directory;
 mod ghost;
 mod mail;
+mod micropub;
 mod webhook;
 
 pub use directory::{Directory, Generator, Git, Words};
 pub use ghost::{Ghost, Pictures, Visibility};
 pub use mail::{Letter, Mail};
+pub use micropub::Micropub;
 pub use webhook::Webhook;
 
 use super::Wording;
@@ -21,6 +23,8 @@ pub enum Kind {
     Directory(Directory),
     /// Somebody, or a program, that publishes what is mailed there.
     Mail(Mail),
+    /// A site that takes posts by Micropub.
+    Micropub(Micropub),
     /// A site that Ghost runs.
     Ghost(Ghost),
 }
@@ -37,6 +41,7 @@ impl Kind {
             Self::Directory(_) => "directory",
             Self::Mail(_) => "mail",
             Self::Ghost(_) => "ghost",
+            Self::Micropub(_) => "micropub",
         }
     }
 
@@ -55,7 +60,7 @@ impl Kind {
     /// Whether a post that comes a second time under the same number is known there, or is looked up before.
     #[must_use]
     pub fn knows_repeats(&self) -> bool {
-        matches!(self, Self::Webhook(Webhook::Json { .. }) | Self::Directory(_) | Self::Ghost(_))
+        matches!(self, Self::Webhook(Webhook::Json { .. }) | Self::Directory(_) | Self::Ghost(_) | Self::Micropub(_))
     }
 
     /// Whether it can keep a post until a person publishes it.

@@ -9,6 +9,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::token::sha256_hex;
 use crate::domain::url::HttpUrl;
 use serde::Serialize;
+use unicode_normalization::UnicodeNormalization as _;
 
 /// One post, ready to be handed over. Its fingerprint tells whether it is what was sent before.
 #[derive(Debug, Clone, Serialize)]
@@ -77,7 +78,32 @@ fn as_text<S: serde::Serializer>(wording: &Wording, serializer: S) -> Result<S::
     serializer.collect_str(wording)
 }
 
+/// So many digits of the key tell posts apart in an address.
+const MARK: usize = 12;
+
 impl Manuscript {
+    /// What its address at an outlet is made of: the title's letters and digits, of whatever script, and at most so
+    /// many; empty where the title has none.
+    #[must_use]
+    pub fn slug(&self, most: usize) -> String {
+        let mut slug = String::new();
+        for c in self.title.nfc().flat_map(char::to_lowercase) {
+            if c.is_alphanumeric() {
+                slug.push(c);
+            } else if !slug.is_empty() && !slug.ends_with('-') && !matches!(c, '\'' | '’') {
+                slug.push('-');
+            }
+        }
+        let short: String = slug.chars().take(most).collect();
+        short.trim_end_matches('-').to_owned()
+    }
+
+    /// What tells it from every other post in an address: the beginning of its key.
+    #[must_use]
+    pub fn mark(&self) -> &str {
+        self.key.get(..MARK).unwrap_or(&self.key)
+    }
+
     /// A digest of what the outlet gets to see: two equal ones are the same to it.
     #[must_use]
     pub fn fingerprint(&self) -> String {

@@ -46,7 +46,7 @@ impl Crossposter {
                 OutletSettlement::Later { why, at: now.plus(retry), rest_until: now.plus(FIRST_RETRY) }
             }
             Outcome::InDoubt(why) => {
-                let by_itself = outlet.on_ambiguous == OnAmbiguous::Retry && claim.doubts < MOST_DOUBTS;
+                let by_itself = outlet.on_ambiguous != OnAmbiguous::Hold && claim.doubts < MOST_DOUBTS;
                 let why = if by_itself {
                     format!("it may have arrived: {why}")
                 } else {

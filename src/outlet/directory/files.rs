@@ -5,7 +5,6 @@ use crate::outlet::pictures;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
-use unicode_normalization::UnicodeNormalization as _;
 
 /// So many characters of a title stand in a file's name.
 const LONGEST: usize = 60;
@@ -148,17 +147,8 @@ fn whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// A name of the title's letters and digits, of whatever script.
+/// A name by the post's title, or by its key where the title has no letters.
 fn slug(manuscript: &Manuscript) -> String {
-    let mut slug = String::new();
-    for c in manuscript.title.nfc().flat_map(char::to_lowercase) {
-        if c.is_alphanumeric() {
-            slug.push(c);
-        } else if !slug.is_empty() && !slug.ends_with('-') && !matches!(c, '\'' | '’') {
-            slug.push('-');
-        }
-    }
-    let short: String = slug.chars().take(LONGEST).collect();
-    let short = short.trim_end_matches('-');
-    if short.is_empty() { manuscript.key.chars().take(16).collect() } else { short.to_owned() }
+    let slug = manuscript.slug(LONGEST);
+    if slug.is_empty() { manuscript.mark().to_owned() } else { slug }
 }

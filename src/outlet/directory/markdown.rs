@@ -10,11 +10,8 @@ mod inlines;
 
 use crate::domain::html::CleanHtml;
 use crate::domain::outlet::Generator;
+use crate::outlet::pictures::{Links, relinked};
 use dom_query::{Document, NodeRef};
-use std::collections::BTreeMap;
-
-/// The addresses of pictures, each with what it is called in the file.
-pub(super) type Links = BTreeMap<String, String>;
 
 /// The text in Markdown.
 pub(super) fn markdown(html: &CleanHtml, links: &Links, generator: Generator) -> String {
@@ -23,20 +20,14 @@ pub(super) fn markdown(html: &CleanHtml, links: &Links, generator: Generator) ->
     writer.blocks(&document.root()).join("\n\n")
 }
 
-/// The text as it is, its pictures called as `links` says.
-pub(super) fn relinked(html: &CleanHtml, links: &Links) -> String {
-    let document = Document::fragment(html.as_str());
-    for picture in document.select("img").nodes() {
-        if let Some(name) = picture.attr("src").and_then(|address| links.get(address.as_ref())) {
-            picture.set_attr("src", name);
-            picture.remove_attrs(&["srcset", "sizes"]);
-        }
-    }
+/// The text as HTML, its pictures called as `links` says.
+pub(super) fn html(html: &CleanHtml, links: &Links) -> String {
     // A blank line would end the HTML for Markdown, and what looks like a command is one in HTML, too.
-    let html = document.html_root().inner_html().to_string();
+    let html = relinked(html, links);
     let lines: Vec<&str> = html.lines().filter(|line| !line.trim().is_empty()).collect();
     lines.join("\n").replace("{{", "&#123;&#123;").replace("{%", "&#123;%")
 }
+
 struct Writer<'a> {
     links: &'a Links,
     generator: Generator,

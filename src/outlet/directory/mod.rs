@@ -47,7 +47,7 @@ impl Folder {
         let links = named.iter().map(|(address, name)| (address.clone(), place.link(name))).collect();
         let text = match self.directory.words {
             Words::Markdown => markdown::markdown(&manuscript.html, &links, generator),
-            Words::Html => markdown::relinked(&manuscript.html, &links),
+            Words::Html => markdown::html(&manuscript.html, &links),
         };
         format!("{}\n{}\n", front::front(manuscript, generator), text.trim_end())
     }

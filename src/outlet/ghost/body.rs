@@ -1,30 +1,23 @@
 //! A post as Ghost's Admin API takes it (docs.ghost.org/admin-api, "Posts"), within
 //! the lengths that its schema allows.
 
-use super::cards::{Lead, Links, Prepared, alt, prepared};
+use super::cards::{Lead, Prepared, alt, prepared};
 use crate::domain::outlet::{Ghost, Manuscript};
 use crate::domain::text::{cut, words};
 use crate::domain::url::HttpUrl;
+use crate::outlet::pictures::Links;
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
-use unicode_normalization::UnicodeNormalization as _;
 
 /// The most characters of a title, an excerpt, a tag or an alternative text, an address.
 const TITLE: usize = 255;
 const EXCERPT: usize = 300;
 const NAME: usize = 191;
 const ADDRESS: usize = 2_000;
-/// So many hexadecimal digits of the key stand at the end of the post's address.
-const MARK: usize = 12;
-/// How much room a title has in the post's address, of 185 in all. Ghost writes Latin letters for others: seven
-/// for one at the most.
-const ROOM: usize = 150;
-const OTHER: usize = 7;
-
-/// What the post's address ends in, by which it is looked up.
-pub(super) fn mark(manuscript: &Manuscript) -> String {
-    manuscript.key.chars().take(MARK).collect()
-}
+/// How many letters of a title stand in the post's address, which has room for 185: for each that is not Latin Ghost
+/// writes seven that are, at the most.
+const SLUG: usize = 60;
+const OTHER_SLUG: usize = 20;
 
 /// A new post.
 pub(super) fn new(manuscript: &Manuscript, ghost: &Ghost, links: &Links) -> Value {
@@ -105,21 +98,10 @@ fn shortened(text: &str, most: usize) -> String {
     if text.chars().nth(most).is_none() { text.to_owned() } else { cut(text, most - 1) }
 }
 
-/// The title's letters and digits, as many as have room, and the mark. Ghost writes other letters in Latin ones.
+/// By the title, and by the mark.
 fn slug(manuscript: &Manuscript) -> String {
-    let (mut slug, mut room) = (String::new(), ROOM);
-    for c in manuscript.title.nfc().flat_map(char::to_lowercase) {
-        room = room.saturating_sub(if c.is_ascii() { 1 } else { OTHER });
-        if room == 0 {
-            break;
-        }
-        if c.is_alphanumeric() {
-            slug.push(c);
-        } else if !slug.is_empty() && !slug.ends_with('-') && !matches!(c, '\'' | '’') {
-            slug.push('-');
-        }
-    }
-    let words = slug.trim_end_matches('-');
-    let words = if words.is_empty() { "post" } else { words };
-    format!("{words}-{}", mark(manuscript))
+    let words = manuscript.slug(SLUG);
+    let words: String = if words.is_ascii() { words } else { words.chars().take(OTHER_SLUG).collect() };
+    let words = if words.is_empty() { "post" } else { words.trim_end_matches('-') };
+    format!("{words}-{}", manuscript.mark())
 }

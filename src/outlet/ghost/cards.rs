@@ -9,11 +9,9 @@
 use crate::domain::html::CleanHtml;
 use crate::domain::text::escape;
 use crate::domain::url::HttpUrl;
+use crate::outlet::pictures::Links;
 use dom_query::{Document, NodeRef};
-use std::collections::{BTreeMap, HashSet};
-
-/// The addresses of pictures, each with where it stands at the site.
-pub(super) type Links = BTreeMap<String, String>;
+use std::collections::HashSet;
 
 /// What the converter makes of words in a line, in any combination.
 const MARKS: [&str; 12] = ["strong", "b", "em", "i", "u", "s", "sup", "sub", "span", "code", "a", "br"];

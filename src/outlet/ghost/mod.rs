@@ -12,7 +12,7 @@ mod token;
 
 use super::Protocol;
 use super::answer::{judge, or_gone};
-use super::pictures::{self, Picture};
+use super::pictures::{self, Links, Picture};
 use super::request::{File, Request};
 use crate::clock::Clock;
 use crate::domain::outlet::{Draft, Found, Ghost, Gone, Manuscript, Outcome, Pictures, Receipt};
@@ -20,7 +20,6 @@ use crate::domain::slug::Slug;
 use crate::domain::url::HttpUrl;
 use crate::net::{Client, Method, PushError, Pushed};
 use crate::render;
-use cards::Links;
 use futures_util::future::BoxFuture;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use said::{INTERFACE, Told, is_number};
@@ -79,11 +78,11 @@ impl Site {
         let answer = request.send(&self.client).await;
         let told = answer.as_ref().ok().and_then(first);
         let outcome = judged((answer, url), taken);
-        let mark = body::mark(manuscript);
+        let mark = manuscript.mark();
         match told {
             // Two posts have no address in common: this one is here already, and came a moment late.
-            Some(Told { receipt, slug, .. }) if !slug.ends_with(&mark) && slug.contains(&mark) => {
-                let Found::There(older) = self.find_by(&mark).await else { return outcome };
+            Some(Told { receipt, slug, .. }) if !slug.ends_with(mark) && slug.contains(mark) => {
+                let Found::There(older) = self.find_by(mark).await else { return outcome };
                 match self.remove(&receipt).await {
                     Outcome::Done(_) => Outcome::Done(older),
                     _ => outcome,
@@ -305,7 +304,7 @@ impl Protocol for Site {
     }
 
     fn find<'a>(&'a self, manuscript: &'a Manuscript) -> BoxFuture<'a, Found> {
-        Box::pin(async { self.find_by(&body::mark(manuscript)).await })
+        Box::pin(async { self.find_by(manuscript.mark()).await })
     }
 
     fn post<'a>(&'a self, manuscript: &'a Manuscript) -> BoxFuture<'a, Outcome> {
