@@ -7,6 +7,7 @@ mod ghost_double;
 mod letters;
 mod micropub;
 mod micropub_double;
+mod real_ghost;
 mod receiver;
 mod world;
 

@@ -193,6 +193,11 @@ impl Site {
         let file = File { field: "file", name, media_type, bytes };
         let request = self.request(Method::POST, &url).upload(&[("purpose", "image"), ("ref", &reference)], &file);
         let answer = request.send(&self.client).await;
+        let answer = match answer {
+            // A picture that was taken twice does no harm.
+            Err(PushError::Lost(why)) => return Err(Outcome::Later { why, after: None }),
+            answer => answer,
+        };
         let status = answer.as_ref().map_or(0, |answer| answer.status);
         let place = answer.as_ref().ok().and_then(|answer| {
             let place: HttpUrl = said::json(answer).pointer("/images/0/url")?.as_str()?.parse().ok()?;
@@ -201,7 +206,8 @@ impl Site {
         match judged((answer, url), |_| Outcome::Done(Receipt { id: String::new(), url: None })) {
             Outcome::Done(_) => Ok(place),
             later @ Outcome::Later { .. } => Err(later),
-            refused @ Outcome::Refused(_) if !matches!(status, 400..=499) || matches!(status, 401 | 403) => {
+            // What is wrong is no matter of this picture.
+            refused @ Outcome::Refused(_) if !(400..500).contains(&status) || matches!(status, 401 | 403) => {
                 Err(refused)
             }
             Outcome::Refused(why) | Outcome::InDoubt(why) => {
