@@ -78,6 +78,16 @@ macro_rules! word {
             $($(#[$of])* $variant),+
         }
 
+        impl $name {
+            /// The word in the configuration.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word),+
+                }
+            }
+        }
+
         impl FromStr for $name {
             type Err = String;
 

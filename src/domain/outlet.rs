@@ -9,7 +9,10 @@ mod manuscript;
 mod outcome;
 mod timing;
 
-pub use kind::{Directory, Generator, Ghost, Git, Kind, Letter, Mail, Micropub, Pictures, Visibility, Webhook, Words};
+pub use kind::{
+    Access, Directory, Generator, Ghost, Git, Kind, Letter, Mail, Mastodon, Micropub, Pictures, Visibility, Webhook,
+    Words,
+};
 pub use manuscript::{Gone, Manuscript, Status};
 pub use outcome::{Draft, Found, Outcome, Receipt, State, Task};
 pub use timing::{Quiet, Timing};

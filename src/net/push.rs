@@ -9,14 +9,14 @@ use super::names::Unreachable;
 use super::words::phrase;
 use super::{Client, Deadlines, FetchError, headers};
 use crate::domain::url::HttpUrl;
-use reqwest::header;
+use reqwest::header::{self, HeaderMap, HeaderName};
 use std::time::Duration;
 use tokio::time::timeout;
 
 pub use reqwest::Method;
 
-/// The most bytes of an answer: numbers, addresses and words.
-const LONGEST_ANSWER: u64 = 256 * 1024;
+/// The most bytes of an answer: numbers, addresses and words, and lists of what an outlet has.
+const LONGEST_ANSWER: u64 = 4 * 1024 * 1024;
 
 /// What is sent.
 #[derive(Debug)]
@@ -42,8 +42,18 @@ pub struct Pushed {
     pub retry_after: Option<Duration>,
     /// Where what was made stands, by the answer's `Location`.
     pub location: Option<String>,
+    /// All headers.
+    pub headers: HeaderMap,
     /// The body.
     pub body: Vec<u8>,
+}
+
+impl Pushed {
+    /// What a header of the outlet's own says, when it is there and readable.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<String> {
+        headers::text(&self.headers, &name.parse::<HeaderName>().ok()?)
+    }
 }
 
 /// Why there is no answer; each a decision, its text one plain sentence.
@@ -103,6 +113,7 @@ impl Client {
             phrase: phrase(answer.status()),
             retry_after: text(&header::RETRY_AFTER).and_then(|value| headers::retry_after(&value, now)),
             location: text(&header::LOCATION),
+            headers: answer.headers().clone(),
             body: Vec::new(),
         };
         let read = self.rooms.read(answer, LONGEST_ANSWER, grace).await;

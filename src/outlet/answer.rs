@@ -58,6 +58,7 @@ mod tests {
             phrase: status.to_string(),
             retry_after: Some(Duration::from_secs(7)),
             location: None,
+            headers: reqwest::header::HeaderMap::new(),
             body: Vec::new(),
         };
         let judged = |answer| {

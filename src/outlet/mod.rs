@@ -8,6 +8,7 @@ mod answer;
 mod directory;
 mod ghost;
 mod mail;
+mod mastodon;
 mod micropub;
 mod pictures;
 mod request;
@@ -25,6 +26,11 @@ use std::sync::Arc;
 pub trait Protocol: Send + Sync {
     /// What [`post`](Self::post) would send, for people to read.
     fn draft(&self, manuscript: &Manuscript) -> Draft;
+
+    /// Asks the outlet what a [`draft`](Self::draft) depends on, such as how long a message may be.
+    fn prepare(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 
     /// Whether the outlet has a post that may have been handed to it already: asked before it is sent again (P14).
     fn find<'a>(&'a self, manuscript: &'a Manuscript) -> BoxFuture<'a, Found>;
@@ -63,6 +69,7 @@ pub fn open(outlet: &Outlet, means: &Means<'_>) -> Box<dyn Protocol> {
         Kind::Webhook(webhook) => webhook::open(name, webhook, client, clock),
         Kind::Ghost(ghost) => Box::new(ghost::Site::new(name, ghost.clone(), client, clock)),
         Kind::Directory(directory) => Box::new(directory::Folder::new(name, directory.clone(), client.clone())),
+        Kind::Mastodon(account) => Box::new(mastodon::Account::new(name, account, client, clock)),
         Kind::Micropub(site) => Box::new(micropub::Site::new(name, site.clone(), client.clone())),
         Kind::Mail(mail) => Box::new(mail::Mailbox::new(outlet, mail, means)),
     }

@@ -9,8 +9,8 @@ use crate::domain::language::Language;
 use minijinja::value::Value;
 use serde::Serialize;
 
-pub use text::picture_of;
 use text::text_of;
+pub use text::{alt_of, picture_of};
 
 /// What the head of such a page says to machines, and its frame.
 #[derive(Debug, Clone, Serialize)]

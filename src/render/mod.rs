@@ -22,7 +22,7 @@ mod wrap;
 
 pub use archive::{
     CleanText, ContentsContext, Counted, DigestsContext, FileLink, Head, Hit, Link, ListContext, ListedDigest,
-    ListedPost, Moment, Piece, PlaceLink, PostContext, SearchContext, WithdrawnContext, Year, data, picture_of,
+    ListedPost, Moment, Piece, PlaceLink, PostContext, SearchContext, WithdrawnContext, Year, alt_of, data, picture_of,
 };
 pub use article::{pictures, runs_leftwards};
 pub use desk::{DeskContext, bare_post};

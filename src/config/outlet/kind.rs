@@ -3,6 +3,7 @@
 mod directory;
 mod ghost;
 mod mail;
+mod mastodon;
 mod micropub;
 mod webhook;
 
@@ -12,7 +13,7 @@ use crate::config::faults::nearest;
 use crate::config::parts::path;
 use crate::config::raw::{Located, Table};
 use crate::config::secrets::{self, Environment};
-use crate::domain::outlet::Kind;
+use crate::domain::outlet::{Kind, Pictures};
 use crate::domain::secret::Secret;
 use crate::domain::slug::Slug;
 use crate::domain::url::{BadUrl, HttpUrl};
@@ -22,7 +23,7 @@ use std::path::PathBuf;
 type Reader = fn(&mut Keys<'_, '_>) -> Option<Kind>;
 
 /// The kinds by their words.
-const KINDS: [(&str, Reader); 8] = [
+const KINDS: [(&str, Reader); 9] = [
     ("webhook", webhook::json),
     ("slack", webhook::slack),
     ("discord", webhook::discord),
@@ -31,6 +32,7 @@ const KINDS: [(&str, Reader); 8] = [
     ("mail", mail::mail),
     ("ghost", ghost::ghost),
     ("micropub", micropub::micropub),
+    ("mastodon", mastodon::mastodon),
 ];
 
 /// All keys that only some kinds have.
@@ -85,6 +87,11 @@ impl Keys<'_, '_> {
     fn address(&mut self, key: &'static str, example: &str) -> Option<HttpUrl> {
         let url = self.table.parsed(key, address);
         self.table.required(key, url, &format!("\"{example}\""))
+    }
+
+    /// What becomes of pictures, where that is a choice.
+    fn pictures(&mut self) -> Pictures {
+        self.table.parsed("images", str::parse).unwrap_or(Pictures::Link)
     }
 
     /// An outlet's one secret: from the environment, a systemd credential, or a file.

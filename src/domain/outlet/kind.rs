@@ -3,12 +3,14 @@
 mod directory;
 mod ghost;
 mod mail;
+mod mastodon;
 mod micropub;
 mod webhook;
 
 pub use directory::{Directory, Generator, Git, Words};
-pub use ghost::{Ghost, Pictures, Visibility};
+pub use ghost::{Access, Ghost, Pictures};
 pub use mail::{Letter, Mail};
+pub use mastodon::{Mastodon, Visibility};
 pub use micropub::Micropub;
 pub use webhook::Webhook;
 
@@ -25,6 +27,8 @@ pub enum Kind {
     Mail(Mail),
     /// A site that takes posts by Micropub.
     Micropub(Micropub),
+    /// An account at an instance of Mastodon, or of a program with its interface.
+    Mastodon(Mastodon),
     /// A site that Ghost runs.
     Ghost(Ghost),
 }
@@ -42,6 +46,7 @@ impl Kind {
             Self::Mail(_) => "mail",
             Self::Ghost(_) => "ghost",
             Self::Micropub(_) => "micropub",
+            Self::Mastodon(_) => "mastodon",
         }
     }
 
@@ -60,19 +65,30 @@ impl Kind {
     /// Whether a post that comes a second time under the same number is known there, or is looked up before.
     #[must_use]
     pub fn knows_repeats(&self) -> bool {
-        matches!(self, Self::Webhook(Webhook::Json { .. }) | Self::Directory(_) | Self::Ghost(_) | Self::Micropub(_))
+        matches!(
+            self,
+            Self::Webhook(Webhook::Json { .. })
+                | Self::Directory(_)
+                | Self::Ghost(_)
+                | Self::Micropub(_)
+                | Self::Mastodon(_)
+        )
     }
 
     /// Whether it can keep a post until a person publishes it.
     #[must_use]
     pub fn drafts(&self) -> bool {
-        self.knows_repeats()
+        self.knows_repeats() && !self.is_short()
     }
 
     /// Whether it shows short messages only, made of the status.
     #[must_use]
     pub fn is_short(&self) -> bool {
-        matches!(self, Self::Webhook(webhook) if !matches!(webhook, Webhook::Json { .. }))
+        match self {
+            Self::Webhook(webhook) => !matches!(webhook, Webhook::Json { .. }),
+            Self::Mastodon(_) => true,
+            Self::Directory(_) | Self::Mail(_) | Self::Ghost(_) | Self::Micropub(_) => false,
+        }
     }
 
     /// What its short messages say when the configuration says nothing else.

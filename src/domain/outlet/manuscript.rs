@@ -43,6 +43,9 @@ pub struct Manuscript {
     pub updated: Option<Timestamp>,
     /// The picture that stands for it.
     pub image: Option<HttpUrl>,
+    /// What is seen on it, for who cannot see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_alt: Option<String>,
     /// What its source calls itself.
     pub source: String,
     /// The source's name in the configuration.
@@ -126,7 +129,13 @@ impl Status {
     /// or the title where that is not enough.
     #[must_use]
     pub fn within(&self, escape: impl Fn(&str) -> String, fits: impl Fn(&str) -> bool) -> String {
-        let all = self.filled(&escape, usize::MAX, usize::MAX);
+        self.written(|blank, value| if blank == Blank::Url { value.to_owned() } else { escape(value) }, fits)
+    }
+
+    /// The same where how a value is written depends on the blank that it fills.
+    #[must_use]
+    pub fn written(&self, write: impl Fn(Blank, &str) -> String, fits: impl Fn(&str) -> bool) -> String {
+        let all = self.filled(&write, usize::MAX, usize::MAX);
         if fits(&all) {
             return all;
         }
@@ -139,27 +148,26 @@ impl Status {
             }
             made(low)
         };
-        let shortened = longest(self.text.chars().count(), &|most| self.filled(&escape, most, usize::MAX));
+        let shortened = longest(self.text.chars().count(), &|most| self.filled(&write, most, usize::MAX));
         if fits(&shortened) {
             return shortened;
         }
         let title = self.value("title").chars().count();
-        longest(title, &|most| self.filled(&escape, 0, most))
+        longest(title, &|most| self.filled(&write, 0, most))
     }
 
     fn value(&self, name: &str) -> &str {
         self.values.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
     }
 
-    fn filled(&self, escape: &impl Fn(&str) -> String, text: usize, title: usize) -> String {
+    fn filled(&self, write: &impl Fn(Blank, &str) -> String, text: usize, title: usize) -> String {
         let named = <Blank as crate::domain::blanks::Blank>::NAMED;
         let words = self.wording.filled(|blank| {
             let name = named.iter().find(|(_, known)| *known == blank).map_or("", |(name, _)| name);
             match blank {
-                Blank::Text => escape(&beginning(&self.text, text)),
-                Blank::Title => escape(&beginning(self.value(name), title)),
-                Blank::Url => self.value(name).to_owned(),
-                _ => escape(self.value(name)),
+                Blank::Text => write(blank, &beginning(&self.text, text)),
+                Blank::Title => write(blank, &beginning(self.value(name), title)),
+                _ => write(blank, self.value(name)),
             }
         });
         tidy(&words)

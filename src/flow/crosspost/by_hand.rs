@@ -42,8 +42,10 @@ impl Crossposter {
         } else {
             Some("it may not be shown".to_owned())
         };
+        let protocol = self.protocol(&config, outlet);
+        protocol.prepare().await;
         Ok(Some(Preview {
-            draft: self.protocol(&config, outlet).draft(&manuscript),
+            draft: protocol.draft(&manuscript),
             share: manuscript.share,
             reserved: outlet.form.share_of(&post.source_name) != outlet.form.share,
             left_out,

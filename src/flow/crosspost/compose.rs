@@ -6,7 +6,7 @@ use crate::domain::outlet::{Attribution, Blank, Kind, Manuscript, Outlet, Share,
 use crate::domain::post::Post;
 use crate::domain::text::{cut, escape, words};
 use crate::domain::url::HttpUrl;
-use crate::render::{Renderer, picture_of};
+use crate::render::{Renderer, alt_of, picture_of};
 use crate::store::{Store, StoreError};
 
 /// So many characters of a text stand in its beginning.
@@ -43,7 +43,9 @@ impl Draft<'_> {
             .title
             .as_ref()
             .map_or_else(|| self.title(), |wording| line(&wording.filled(|blank| self.value(blank))));
-        let image = entry.content.as_ref().and_then(picture_of).and_then(|address| address.parse().ok());
+        let picture = entry.content.as_ref().and_then(|html| picture_of(html).map(|address| (html, address)));
+        let image_alt = picture.as_ref().and_then(|(html, address)| alt_of(html, address));
+        let image = picture.and_then(|(_, address)| address.parse().ok());
         let of_files = entry
             .enclosures
             .iter()
@@ -62,6 +64,7 @@ impl Draft<'_> {
             published: self.post.date().whole_seconds(),
             updated: (self.post.changed > self.post.first_seen).then(|| self.post.changed.whole_seconds()),
             image: image.or_else(|| of_files.map(|file| file.url.clone())),
+            image_alt,
             source_name: self.post.source_name.clone(),
             draft: form.draft,
             status: self.status(share),

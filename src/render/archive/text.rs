@@ -82,6 +82,16 @@ pub fn picture_of(html: &CleanHtml) -> Option<String> {
     pictures.nodes().iter().find_map(|node| node.attr("src")).map(|address| address.to_string())
 }
 
+/// What is seen on the picture of that address, as the text says it for who cannot see it.
+#[must_use]
+pub fn alt_of(html: &CleanHtml, address: &str) -> Option<String> {
+    let document = Document::fragment(html.as_str());
+    let pictures = document.select("img");
+    let meant = pictures.nodes().iter().find(|node| node.attr("src").is_some_and(|src| &*src == address))?;
+    let alt = meant.attr("alt")?.split_whitespace().collect::<Vec<_>>().join(" ");
+    (!alt.is_empty()).then_some(alt)
+}
+
 fn picture(node: &NodeRef<'_>) {
     if !node.has_attr("alt") {
         node.set_attr("alt", "");

@@ -3,7 +3,7 @@
 use super::Keys;
 use crate::config::raw::Located;
 use crate::config::secrets::from_hex;
-use crate::domain::outlet::{Ghost, Kind, Pictures, Visibility};
+use crate::domain::outlet::{Access, Ghost, Kind};
 use crate::domain::secret::Secret;
 
 /// How many hexadecimal digits an Admin API key has, before and behind its colon.
@@ -12,19 +12,12 @@ const DIGITS: (usize, usize) = (24, 64);
 /// A Ghost site.
 pub(super) fn ghost(keys: &mut Keys<'_, '_>) -> Option<Kind> {
     let url = keys.address("url", "https://paper.example.com/");
-    let pictures = keys.table.parsed("images", str::parse::<Pictures>);
+    let pictures = keys.pictures();
     let authors = authors(keys);
-    let visibility = keys.table.parsed("visibility", str::parse::<Visibility>);
+    let visibility = keys.table.parsed("visibility", str::parse::<Access>);
     let key = keys.secret("the Admin API key of an integration");
     let (key_id, key) = admin_key(keys, &key?)?;
-    Some(Kind::Ghost(Ghost {
-        url: url?,
-        key_id,
-        key,
-        pictures: pictures.unwrap_or(Pictures::Link),
-        authors,
-        visibility,
-    }))
+    Some(Kind::Ghost(Ghost { url: url?, key_id, key, pictures, authors, visibility }))
 }
 
 fn authors(keys: &mut Keys<'_, '_>) -> Vec<String> {

@@ -19,7 +19,7 @@ pub struct Ghost {
     /// Who stands there as author, by e-mail address or slug; nobody is the site's owner.
     pub authors: Vec<String>,
     /// Who may read posts; `None` is as the site says.
-    pub visibility: Option<Visibility>,
+    pub visibility: Option<Access>,
 }
 
 word! {
@@ -34,24 +34,12 @@ word! {
 
 word! {
     /// Who may read a post.
-    Visibility {
+    Access {
         /// Everybody.
         Public = "public",
         /// Whoever signed up.
         Members = "members",
         /// Who pays.
         Paid = "paid"
-    }
-}
-
-impl Visibility {
-    /// The word that Ghost has for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Public => "public",
-            Self::Members => "members",
-            Self::Paid => "paid",
-        }
     }
 }
