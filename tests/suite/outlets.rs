@@ -5,6 +5,8 @@ mod double;
 mod ghost;
 mod ghost_double;
 mod letters;
+mod mastodon;
+mod mastodon_double;
 mod micropub;
 mod micropub_double;
 mod real_ghost;

@@ -14,6 +14,8 @@ pub(crate) enum Fault {
     Status(u16, &'static str),
     /// It is taken, and the connection breaks before the answer.
     TakenAndLost,
+    /// It is taken, and answered with this status.
+    TakenAnd(u16),
 }
 
 /// A request that came.
@@ -40,6 +42,11 @@ pub(crate) type Answer = (u16, String, String);
 /// What an outlet does with a request.
 pub(crate) trait Interface: Send + 'static {
     fn take(&mut self, came: &Came) -> Answer;
+
+    /// Whether faults strike this request.
+    fn is_struck(&self, _: &Came) -> bool {
+        true
+    }
 }
 
 struct State<I> {
@@ -128,11 +135,15 @@ impl<I: Interface> Double<I> {
     fn take(&self, came: Came) -> Option<Answer> {
         let mut state = self.state.lock().unwrap();
         state.came.push(came.clone());
-        let fault = state.faults.pop_front();
+        let fault = if state.interface.is_struck(&came) { state.faults.pop_front() } else { None };
         if let Some(Fault::Status(status, more)) = fault {
             return Some((status, more.to_owned(), "{\"message\": \"not now\"}".to_owned()));
         }
         let answer = state.interface.take(&came);
-        (!matches!(fault, Some(Fault::TakenAndLost))).then_some(answer)
+        match fault {
+            Some(Fault::TakenAndLost) => None,
+            Some(Fault::TakenAnd(status)) => Some((status, String::new(), String::new())),
+            _ => Some(answer),
+        }
     }
 }
