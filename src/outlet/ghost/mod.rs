@@ -252,10 +252,11 @@ impl Site {
 /// The pictures of a post, each once.
 fn addresses(manuscript: &Manuscript) -> Vec<String> {
     let mut addresses = render::pictures(&manuscript.html);
-    if let Some(image) = &manuscript.image {
-        if !addresses.iter().any(|address| address.parse::<HttpUrl>().is_ok_and(|address| address == *image)) {
-            addresses.insert(0, image.to_string());
-        }
+    let is_new = |image: &&HttpUrl| {
+        !addresses.iter().any(|address| address.parse::<HttpUrl>().is_ok_and(|address| address == **image))
+    };
+    if let Some(image) = manuscript.image.as_ref().filter(is_new) {
+        addresses.insert(0, image.to_string());
     }
     addresses.truncate(MOST);
     addresses
@@ -304,7 +305,7 @@ impl Protocol for Site {
         let mut parts = self.creation(manuscript, &Links::new()).0.shown();
         if self.ghost.pictures == Pictures::Upload {
             let uploads = addresses(manuscript).into_iter();
-            parts.extend(uploads.map(|address| ("picture".to_owned(), format!("{address} (uploaded before)"))));
+            parts.extend(uploads.map(|address| ("picture".to_owned(), format!("{address} (is uploaded first)"))));
         }
         Draft(parts)
     }

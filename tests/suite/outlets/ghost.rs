@@ -1,10 +1,10 @@
 //! A site that Ghost runs: each post there once, as its editor would have it, and
 //! what people there decide stays.
 
-use super::PNG;
 use super::double::Fault;
-use super::ghost_double::{Ghost, KEY_ID, Posts, SECRET, error};
-use super::world::World;
+use super::ghost_double::{Ghost, KEY_ID, SECRET, Site, error};
+use super::world::{World, config, secret};
+use super::{PNG, said};
 use crate::engines;
 use crate::origin::{Answer, Origin};
 use crate::pieces::{entry, text};
@@ -70,7 +70,7 @@ async fn a_korean_post_stands_there_as_its_editor_would_have_it() {
     assert_eq!(there["tags"], json!([{ "name": "글" }, { "name": "essays" }]));
     assert!(there["canonical_url"].as_str().unwrap().starts_with("https://blog.example.com/"), "{there}");
     // The picture above the text is the site's own now, with its words.
-    let files = ghost.with(|ghost: &mut Posts| ghost.files.clone());
+    let files = ghost.with(|ghost: &mut Site| ghost.files.clone());
     assert_eq!(files.len(), 2, "{files:?}");
     let place = |at: usize| ghost.url(&format!("/content/images/2026/11/{}", files[at]));
     assert_eq!((&there["feature_image"], &there["feature_image_alt"]), (&json!(place(0)), &json!("우체통")));
@@ -164,7 +164,8 @@ async fn corrections_and_withdrawals_follow_and_what_people_there_decided_stays(
         assert!(row.trouble.as_ref().unwrap().contains("somebody is at work on the post there"), "{row:?}");
         world.after(Duration::from_mins(10)).await;
         assert_eq!(titles(&ghost.posts()), ["On letters"], "{}", bench.engine);
-        let gone = world.essay("Soon gone", 2).await;
+        let soon = entry("blog", "Soon gone", &text(2), world.now());
+        let gone = world.poll("essays", std::slice::from_ref(&soon)).await[0];
         world.settle().await;
         world.stage.store.edit_post(post, Act::Hide, "kim", world.now()).await.unwrap();
         world.settle().await;
@@ -172,6 +173,10 @@ async fn corrections_and_withdrawals_follow_and_what_people_there_decided_stays(
         assert_eq!(world.state("paper", post).await, State::Deleted, "{}", bench.engine);
         // What is there no more was taken down.
         ghost.with(|ghost| ghost.posts.clear());
+        world.poll("essays", &[Entry { title: "Gone".to_owned(), ..soon }]).await;
+        world.settle().await;
+        let row = world.row("paper", gone).await;
+        assert!(row.trouble.as_ref().unwrap().contains("somebody took it down there"), "{row:?}");
         world.stage.store.edit_post(gone, Act::Hide, "kim", world.now()).await.unwrap();
         world.settle().await;
         assert_eq!(world.state("paper", gone).await, State::Deleted, "{}", bench.engine);
@@ -245,4 +250,27 @@ async fn an_outlet_is_tried_without_publishing() {
     ghost.with(|ghost| ghost.answers.push((200, String::new(), "<html>a shop</html>".to_owned())));
     assert!(tried().await.contains("but not as Ghost does"));
     assert_eq!(ghost.posts().len(), 0);
+}
+
+/// What is wrong with a key is said without showing it.
+#[tokio::test]
+async fn a_key_that_is_none_is_a_fault_in_one_sentence() {
+    let bench = engines::all().await.remove(0);
+    let ghost = Ghost::new().await;
+    let path = bench.folder.path().join("config.toml");
+    for key in [
+        SECRET.to_owned(),
+        format!("{KEY_ID}:{SECRET}ab"),
+        format!("{KEY_ID}:{}", "xy".repeat(32)),
+        "한글:b".to_owned(),
+    ] {
+        std::fs::write(&path, config(&bench, &ghost.outlet(&bench, ""))).unwrap();
+        secret(&bench, "ghost-key", &key);
+        let (done, said) = said(&path, &["check"]).await;
+        assert!(
+            !done && said.contains("outlet.paper: its secret is no Admin API key; copy the one of 24 digits"),
+            "{said}"
+        );
+        assert!(!said.contains(&key) && !said.contains(KEY_ID), "{said}");
+    }
 }

@@ -12,8 +12,9 @@ pub(super) const KEY_ID: &str = "6b0bbe0885d73109466ce74f";
 pub(super) const SECRET: &str = "5ecf7a3c00112233445566778899aabbccddeeff00112233445566778899aabb";
 
 #[derive(Default)]
-pub(super) struct Posts {
-    site: String,
+pub(super) struct Site {
+    /// Where it stands.
+    at: String,
     pub(super) posts: Vec<Map<String, Value>>,
     /// Names of uploaded files, in order.
     pub(super) files: Vec<String>,
@@ -28,11 +29,11 @@ pub(super) struct Posts {
     saved: usize,
 }
 
-pub(super) type Ghost = Double<Posts>;
+pub(super) type Ghost = Double<Site>;
 
 impl Ghost {
     pub(super) async fn new() -> Self {
-        Self::start(|site| Posts { site: site.to_owned(), ..Posts::default() }).await
+        Self::start(|at| Site { at: at.to_owned(), ..Site::default() }).await
     }
 
     pub(super) fn outlet(&self, bench: &crate::engines::Bench, more: &str) -> String {
@@ -46,7 +47,7 @@ impl Ghost {
     }
 }
 
-impl Interface for Posts {
+impl Interface for Site {
     fn take(&mut self, came: &Came) -> Answer {
         if !self.answers.is_empty() {
             return self.answers.remove(0);
@@ -57,7 +58,7 @@ impl Interface for Posts {
         };
         assert!(path.ends_with('/'), "Ghost would redirect: {path}");
         if path == "site/" {
-            let site = json!({ "site": { "title": "The Paper", "url": self.site, "version": "5.130" } });
+            let site = json!({ "site": { "title": "The Paper", "url": self.at, "version": "5.130" } });
             return (200, String::new(), site.to_string());
         }
         if let Err(why) = let_in(came) {
@@ -130,12 +131,12 @@ fn invalid(context: &str) -> Answer {
     error(422, "ValidationError", "", "Validation error, cannot save post.", context)
 }
 
-impl Posts {
+impl Site {
     fn shown(&self, status: u16, post: &Map<String, Value>, query: &str) -> Answer {
         let mut post = post.clone();
         let slug = post["slug"].as_str().unwrap().to_owned();
         let url = if post["status"] == "draft" { "/p/uuid/".to_owned() } else { format!("/{slug}/") };
-        post.insert("url".to_owned(), json!(format!("{}{url}", self.site)));
+        post.insert("url".to_owned(), json!(format!("{}{url}", self.at)));
         if !query.contains("formats=html") {
             post.remove("html");
         }
@@ -245,7 +246,7 @@ impl Posts {
         self.files.push(name.to_owned());
         let (stem, ending) = name.split_once('.').unwrap();
         let stored = if again == 0 { name.to_owned() } else { format!("{stem}-{again}.{ending}") };
-        let url = format!("{}/content/images/2026/11/{stored}", self.site);
+        let url = format!("{}/content/images/2026/11/{stored}", self.at);
         (201, String::new(), json!({ "images": [{ "url": url, "ref": null }] }).to_string())
     }
 }
