@@ -11,7 +11,7 @@ mod timing;
 
 pub use kind::{
     Access, Directory, Generator, Ghost, Git, Kind, Letter, Mail, Mastodon, Micropub, Pictures, Visibility, Webhook,
-    Words,
+    WordPress, Words,
 };
 pub use manuscript::{Gone, Manuscript, Status};
 pub use outcome::{Draft, Found, Outcome, Receipt, State, Task};

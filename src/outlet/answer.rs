@@ -4,7 +4,7 @@ use crate::domain::outlet::{Outcome, Receipt};
 use crate::net::{PushError, Pushed};
 
 /// So much of an outlet's own words is repeated.
-const LONGEST: usize = 200;
+const LONGEST: usize = 300;
 
 /// Judges an answer: `receipt` reads one that was good, `words` what the outlet says of one that was not.
 pub(super) fn judge(

@@ -13,6 +13,7 @@ mod micropub;
 mod pictures;
 mod request;
 mod webhook;
+mod wordpress;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -70,6 +71,7 @@ pub fn open(outlet: &Outlet, means: &Means<'_>) -> Box<dyn Protocol> {
         Kind::Ghost(ghost) => Box::new(ghost::Site::new(name, ghost.clone(), client, clock)),
         Kind::Directory(directory) => Box::new(directory::Folder::new(name, directory.clone(), client.clone())),
         Kind::Mastodon(account) => Box::new(mastodon::Account::new(name, account, client, clock)),
+        Kind::WordPress(site) => Box::new(wordpress::Site::new(name, site.clone(), client, clock)),
         Kind::Micropub(site) => Box::new(micropub::Site::new(name, site.clone(), client.clone())),
         Kind::Mail(mail) => Box::new(mail::Mailbox::new(outlet, mail, means)),
     }

@@ -1,15 +1,19 @@
 //! The pictures of a post, fetched to be handed over with it.
 
 use crate::domain::html::CleanHtml;
+use crate::domain::outlet::Manuscript;
 use crate::domain::slug::Slug;
 use crate::domain::token::sha256_hex;
 use crate::domain::url::HttpUrl;
 use crate::net::{Client, Outcome, Request};
-use dom_query::Document;
+use crate::render;
+use dom_query::{Document, NodeRef};
 use std::collections::BTreeMap;
 
 /// The most bytes of one picture.
 const LARGEST: u64 = 10 * 1024 * 1024;
+/// The most pictures of a text that are uploaded; the others stay where they are.
+const MOST: usize = 50;
 /// So many hexadecimal digits name a picture.
 const DIGITS: usize = 12;
 
@@ -25,6 +29,18 @@ pub(super) struct Picture {
     pub(super) media_type: &'static str,
     /// What it is.
     pub(super) bytes: Vec<u8>,
+}
+
+/// The pictures of a post that are uploaded, each once: those of its text, and with `image` the one that stands for it.
+pub(super) fn of(manuscript: &Manuscript, image: bool) -> Vec<String> {
+    let mut addresses = render::pictures(&manuscript.html);
+    addresses.truncate(MOST);
+    let is_new = |image: &&HttpUrl| {
+        !addresses.iter().any(|address| address.parse::<HttpUrl>().is_ok_and(|address| address == **image))
+    };
+    let own = manuscript.image.as_ref().filter(|_| image).filter(is_new).map(ToString::to_string);
+    addresses.extend(own);
+    addresses
 }
 
 /// The picture at an address; `None` when it cannot be had or is none: it stays linked then.
@@ -43,16 +59,29 @@ pub(super) async fn fetch(client: &Client, outlet: &Slug, address: &str) -> Opti
     }
 }
 
-/// A text with its pictures at the places that `links` names.
+/// A text with its pictures at the places that `links` names; of each there is one size then.
 pub(super) fn relinked(html: &CleanHtml, links: &Links) -> String {
     let document = Document::fragment(html.as_str());
     for picture in document.select("img").nodes() {
         if let Some(place) = picture.attr("src").and_then(|address| links.get(address.as_ref())) {
             picture.set_attr("src", place);
             picture.remove_attrs(&["srcset", "sizes"]);
+            let around = picture.parent().filter(|parent| parent.has_name("picture"));
+            for other in around.iter().flat_map(NodeRef::children).filter(|other| other.has_name("source")) {
+                other.remove_from_parent();
+            }
         }
     }
     document.html_root().inner_html().to_string()
+}
+
+/// What stands for a picture of a text where it cannot be seen; empty when its author said nothing.
+pub(super) fn alt_of(html: &CleanHtml, address: &str) -> String {
+    let document = Document::fragment(html.as_str());
+    let pictures = document.select("img[alt]");
+    let of_it = |picture: &&NodeRef<'_>| picture.attr("src").is_some_and(|src| src.as_ref() == address);
+    let picture = pictures.nodes().iter().find(of_it);
+    picture.and_then(|picture| picture.attr("alt")).map(|alt| alt.to_string()).unwrap_or_default()
 }
 
 /// A picture's name before it was fetched, by the address's own ending.

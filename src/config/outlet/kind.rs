@@ -6,6 +6,7 @@ mod mail;
 mod mastodon;
 mod micropub;
 mod webhook;
+mod wordpress;
 
 use super::Around;
 use crate::config::Lane;
@@ -23,20 +24,21 @@ use std::path::PathBuf;
 type Reader = fn(&mut Keys<'_, '_>) -> Option<Kind>;
 
 /// The kinds by their words.
-const KINDS: [(&str, Reader); 9] = [
+const KINDS: [(&str, Reader); 10] = [
     ("webhook", webhook::json),
     ("slack", webhook::slack),
     ("discord", webhook::discord),
     ("telegram", webhook::telegram),
     ("directory", directory::directory),
     ("mail", mail::mail),
+    ("wordpress", wordpress::wordpress),
     ("ghost", ghost::ghost),
     ("micropub", micropub::micropub),
     ("mastodon", mastodon::mastodon),
 ];
 
 /// All keys that only some kinds have.
-const OWN_KEYS: [&str; 14] = [
+const OWN_KEYS: [&str; 20] = [
     "url",
     "chat",
     "secret_file",
@@ -50,6 +52,12 @@ const OWN_KEYS: [&str; 14] = [
     "relay",
     "authors",
     "visibility",
+    "user",
+    "categories",
+    "author",
+    "featured",
+    "schedule",
+    "canonical_meta",
     "endpoint",
 ];
 

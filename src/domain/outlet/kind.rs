@@ -6,6 +6,7 @@ mod mail;
 mod mastodon;
 mod micropub;
 mod webhook;
+mod wordpress;
 
 pub use directory::{Directory, Generator, Git, Words};
 pub use ghost::{Access, Ghost, Pictures};
@@ -13,6 +14,7 @@ pub use mail::{Letter, Mail};
 pub use mastodon::{Mastodon, Visibility};
 pub use micropub::Micropub;
 pub use webhook::Webhook;
+pub use wordpress::WordPress;
 
 use super::Wording;
 
@@ -29,6 +31,8 @@ pub enum Kind {
     Micropub(Micropub),
     /// An account at an instance of Mastodon, or of a program with its interface.
     Mastodon(Mastodon),
+    /// A site of WordPress.
+    WordPress(WordPress),
     /// A site that Ghost runs.
     Ghost(Ghost),
 }
@@ -45,6 +49,7 @@ impl Kind {
             Self::Directory(_) => "directory",
             Self::Mail(_) => "mail",
             Self::Ghost(_) => "ghost",
+            Self::WordPress(_) => "wordpress",
             Self::Micropub(_) => "micropub",
             Self::Mastodon(_) => "mastodon",
         }
@@ -70,6 +75,7 @@ impl Kind {
             Self::Webhook(Webhook::Json { .. })
                 | Self::Directory(_)
                 | Self::Ghost(_)
+                | Self::WordPress(_)
                 | Self::Micropub(_)
                 | Self::Mastodon(_)
         )
@@ -87,7 +93,7 @@ impl Kind {
         match self {
             Self::Webhook(webhook) => !matches!(webhook, Webhook::Json { .. }),
             Self::Mastodon(_) => true,
-            Self::Directory(_) | Self::Mail(_) | Self::Ghost(_) | Self::Micropub(_) => false,
+            Self::Directory(_) | Self::Mail(_) | Self::Ghost(_) | Self::WordPress(_) | Self::Micropub(_) => false,
         }
     }
 

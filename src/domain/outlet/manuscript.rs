@@ -83,6 +83,10 @@ fn as_text<S: serde::Serializer>(wording: &Wording, serializer: S) -> Result<S::
 
 /// So many digits of the key tell posts apart in an address.
 const MARK: usize = 12;
+/// So many letters of a title stand in the address of a post: sites have room for some 190 bytes (Ghost for 185,
+/// WordPress for 200), and write one letter of another script as up to nine.
+const SLUG: usize = 60;
+const OTHER_SLUG: usize = 18;
 
 impl Manuscript {
     /// What its address at an outlet is made of: the title's letters and digits, of whatever script, and at most so
@@ -99,6 +103,16 @@ impl Manuscript {
         }
         let short: String = slug.chars().take(most).collect();
         short.trim_end_matches('-').to_owned()
+    }
+
+    /// What its address at a site is made of: as much of its title as has room where other letters than Latin ones
+    /// are written as several, and its mark.
+    #[must_use]
+    pub fn address(&self) -> String {
+        let words = self.slug(SLUG);
+        let words: String = if words.is_ascii() { words } else { words.chars().take(OTHER_SLUG).collect() };
+        let words = words.trim_end_matches('-');
+        if words.is_empty() { self.mark().to_owned() } else { format!("{words}-{}", self.mark()) }
     }
 
     /// What tells it from every other post in an address: the beginning of its key.

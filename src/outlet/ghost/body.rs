@@ -14,17 +14,12 @@ const TITLE: usize = 255;
 const EXCERPT: usize = 300;
 const NAME: usize = 191;
 const ADDRESS: usize = 2_000;
-/// How many letters of a title stand in the post's address, which has room for 185: for each that is not Latin Ghost
-/// writes seven that are, at the most.
-const SLUG: usize = 60;
-const OTHER_SLUG: usize = 20;
-
 /// A new post.
 pub(super) fn new(manuscript: &Manuscript, ghost: &Ghost, links: &Links) -> Value {
     let mut post = text(manuscript, links);
     let status = if manuscript.draft { "draft" } else { "published" };
     let mut set = |key: &str, value: Value| post.extend([(key.to_owned(), value)]);
-    set("slug", json!(slug(manuscript)));
+    set("slug", json!(manuscript.address()));
     set("status", json!(status));
     if !manuscript.draft {
         let published = manuscript.published.to_datetime().to_rfc3339_opts(SecondsFormat::Millis, true);
@@ -96,12 +91,4 @@ fn tags(manuscript: &Manuscript) -> Value {
 /// At most so many characters, with an ellipsis for the rest.
 fn shortened(text: &str, most: usize) -> String {
     if text.chars().nth(most).is_none() { text.to_owned() } else { cut(text, most - 1) }
-}
-
-/// By the title, and by the mark.
-fn slug(manuscript: &Manuscript) -> String {
-    let words = manuscript.slug(SLUG);
-    let words: String = if words.is_ascii() { words } else { words.chars().take(OTHER_SLUG).collect() };
-    let words = if words.is_empty() { "post" } else { words.trim_end_matches('-') };
-    format!("{words}-{}", manuscript.mark())
 }

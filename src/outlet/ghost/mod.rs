@@ -19,14 +19,11 @@ use crate::domain::outlet::{Draft, Found, Ghost, Gone, Manuscript, Outcome, Pict
 use crate::domain::slug::Slug;
 use crate::domain::url::HttpUrl;
 use crate::net::{Client, Method, PushError, Pushed};
-use crate::render;
 use futures_util::future::BoxFuture;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use said::{INTERFACE, Told, is_number};
 use serde_json::Value;
 
-/// The most pictures of a post that are uploaded; the others stay where they are.
-const MOST: usize = 50;
 /// Answers without the post's text, which may be longer than an answer that is read.
 const BRIEF: &str = "formats=mobiledoc";
 
@@ -172,7 +169,7 @@ impl Site {
         if self.ghost.pictures == Pictures::Link {
             return Ok(links);
         }
-        for address in addresses(manuscript) {
+        for address in pictures::of(manuscript, true) {
             let place = match uploaded(there, &address) {
                 Some(place) => Some(place),
                 None => match pictures::fetch(&self.client, &self.outlet, &address).await {
@@ -249,19 +246,6 @@ impl Site {
     }
 }
 
-/// The pictures of a post, each once.
-fn addresses(manuscript: &Manuscript) -> Vec<String> {
-    let mut addresses = render::pictures(&manuscript.html);
-    let is_new = |image: &&HttpUrl| {
-        !addresses.iter().any(|address| address.parse::<HttpUrl>().is_ok_and(|address| address == **image))
-    };
-    if let Some(image) = manuscript.image.as_ref().filter(is_new) {
-        addresses.insert(0, image.to_string());
-    }
-    addresses.truncate(MOST);
-    addresses
-}
-
 /// Where a picture stands at the site, by what was uploaded under its name.
 fn uploaded(there: &str, address: &str) -> Option<String> {
     let name = pictures::name_of(address);
@@ -304,7 +288,7 @@ impl Protocol for Site {
     fn draft(&self, manuscript: &Manuscript) -> Draft {
         let mut parts = self.creation(manuscript, &Links::new()).0.shown();
         if self.ghost.pictures == Pictures::Upload {
-            let uploads = addresses(manuscript).into_iter();
+            let uploads = pictures::of(manuscript, true).into_iter();
             parts.extend(uploads.map(|address| ("picture".to_owned(), format!("{address} (is uploaded first)"))));
         }
         Draft(parts)

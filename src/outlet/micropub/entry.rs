@@ -4,14 +4,14 @@ use crate::domain::outlet::Manuscript;
 use crate::outlet::pictures::{Links, relinked};
 use serde_json::{Value, json};
 
-/// So many letters of a title stand in an address.
-const SLUG: usize = 60;
-
 /// A new post.
 pub(super) fn new(manuscript: &Manuscript, links: &Links) -> Value {
     let mut properties = properties(manuscript, links);
     if let Value::Object(properties) = &mut properties {
-        properties.insert("mp-slug".to_owned(), json!([slug(manuscript)]));
+        // Not every site has other letters in its addresses.
+        let address = manuscript.address();
+        let slug = if address.is_ascii() { &address } else { manuscript.mark() };
+        properties.insert("mp-slug".to_owned(), json!([slug]));
         properties.insert("published".to_owned(), json!([manuscript.published]));
         if manuscript.draft {
             // The extension "Post Status".
@@ -32,14 +32,12 @@ fn properties(manuscript: &Manuscript, links: &Links) -> Value {
         "content": [{ "html": relinked(&manuscript.html, links) }],
         "summary": if manuscript.excerpt.is_empty() { json!([]) } else { json!([manuscript.excerpt]) },
         "category": manuscript.tags,
+        "featured": featured(manuscript, links),
     })
 }
 
-/// By the title, where it is written in letters that all sites have in addresses, and by the mark.
-fn slug(manuscript: &Manuscript) -> String {
-    let words = manuscript.slug(SLUG);
-    if words.is_empty() || !words.is_ascii() {
-        return manuscript.mark().to_owned();
-    }
-    format!("{words}-{}", manuscript.mark())
+/// The picture that stands for it; `photo` would make a photo of an article.
+fn featured(manuscript: &Manuscript, links: &Links) -> Vec<String> {
+    let image = manuscript.image.as_ref().map(ToString::to_string);
+    image.map(|image| links.get(&image).cloned().unwrap_or(image)).into_iter().collect()
 }

@@ -1,6 +1,7 @@
 //! A site that takes posts by Micropub (W3C Recommendation of 23 May 2017; section
-//! numbers are its own). Its syntax has no place for a canonical address: the line that
-//! names the original is all that says so there.
+//! numbers are its own). The line in the text is all that names the original: each
+//! property that holds an address says more than that ("repost of", "bookmark of"), and
+//! would make another kind of post of it.
 //!
 //! Kept here: a post's slug ends in its key, by which it is looked up in the list of
 //! posts (the extension "Query for Post List") where the site has one.
@@ -17,12 +18,9 @@ use crate::domain::secret::Secret;
 use crate::domain::slug::Slug;
 use crate::domain::url::HttpUrl;
 use crate::net::{self, Client, Method, PushError, Pushed};
-use crate::render;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
-/// The most pictures of a post that are uploaded; the others stay where they are.
-const MOST: usize = 50;
 /// So many of the latest posts are looked through.
 const LOOKED_THROUGH: usize = 100;
 
@@ -133,7 +131,7 @@ impl Site {
     /// be had, or is not taken, stays where it is.
     async fn upload_all(&self, endpoint: &HttpUrl, manuscript: &Manuscript) -> Result<Links, Outcome> {
         let mut links = Links::new();
-        let addresses = render::pictures(&manuscript.html);
+        let addresses = pictures::of(manuscript, true);
         if self.micropub.pictures == Pictures::Link || addresses.is_empty() {
             return Ok(links);
         }
@@ -146,7 +144,7 @@ impl Site {
                 other => Err(other),
             };
         };
-        for address in addresses.into_iter().take(MOST) {
+        for address in addresses {
             let Some(picture) = pictures::fetch(&self.client, &self.outlet, &address).await else { continue };
             let file =
                 File { field: "file", name: &picture.name, media_type: picture.media_type, bytes: &picture.bytes };
@@ -182,8 +180,11 @@ impl Protocol for Site {
             parts.insert(1, ("to".to_owned(), "the endpoint that this site names".to_owned()));
         }
         if self.micropub.pictures == Pictures::Upload {
-            let uploads = render::pictures(&manuscript.html).into_iter().take(MOST);
-            parts.extend(uploads.map(|address| ("picture".to_owned(), format!("{address} (uploaded before)"))));
+            parts.extend(
+                pictures::of(manuscript, true)
+                    .into_iter()
+                    .map(|address| ("picture".to_owned(), format!("{address} (uploaded before)"))),
+            );
         }
         Draft(parts)
     }
