@@ -11,6 +11,8 @@ mod micropub;
 mod micropub_double;
 mod real_ghost;
 mod receiver;
+mod wordpress;
+mod wordpress_double;
 mod world;
 
 use crate::engines::{self};

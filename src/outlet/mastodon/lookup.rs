@@ -22,14 +22,13 @@ pub(super) enum Sought {
 }
 
 impl Sought {
-    /// By the original's address, as it stands in statuses.
-    pub(super) fn address(url: &HttpUrl) -> Self {
-        Self::Address(words::address(url.as_str()).parse().unwrap_or_else(|_| url.clone()))
-    }
-
-    /// By all that it says.
-    pub(super) fn words(text: &str) -> Self {
-        Self::Words(without_blanks(text))
+    /// By the original's address, as it stands in statuses; by all that the status says where it stands in none.
+    pub(super) fn new(text: &str, url: Option<&HttpUrl>) -> Self {
+        let written = url.map(|url| words::address(url.as_str())).filter(|written| text.contains(written));
+        match written.and_then(|written| written.parse().ok()) {
+            Some(url) => Self::Address(url),
+            None => Self::Words(without_blanks(text)),
+        }
     }
 
     fn is(&self, status: &Value) -> bool {

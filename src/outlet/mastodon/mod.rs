@@ -1,5 +1,5 @@
-//! An account in the fediverse, by Mastodon's interface, which Pleroma, Akkoma and
-//! GoToSocial have, too (docs.joinmastodon.org/methods/statuses).
+//! An account in the fediverse, by Mastodon's interface, which other programs have,
+//! too (docs.joinmastodon.org/methods/statuses).
 //!
 //! An instance knows a repeat by its `Idempotency-Key` for an hour only. So what may
 //! have arrived is looked for among the account's own statuses.
@@ -127,10 +127,8 @@ impl Account {
     }
 
     async fn look_up(&self, manuscript: &Manuscript) -> Result<Option<Receipt>, Outcome> {
-        let sought = match &manuscript.url {
-            Some(url) => lookup::Sought::address(url),
-            None => lookup::Sought::words(&Self::text(manuscript, self.limits().await?, 0)),
-        };
+        let text = Self::text(manuscript, self.limits().await?, 0);
+        let sought = lookup::Sought::new(&text, manuscript.url.as_ref());
         let (account, _) = self.instance.account().await?;
         let found = lookup::look(&self.instance, &account, &sought).await?;
         Ok(found.and_then(|status| self.receipt(&status)))
@@ -159,12 +157,11 @@ impl Protocol for Account {
     fn find<'a>(&'a self, manuscript: &'a Manuscript) -> BoxFuture<'a, Found> {
         Box::pin(async {
             match self.look_up(manuscript).await {
-                Ok(Some(receipt)) => Found::There(receipt),
+                Ok(Some(receipt)) | Err(Outcome::Done(receipt)) => Found::There(receipt),
                 Ok(None) => Found::Missing,
                 Err(Outcome::Later { why, after }) => Found::Later { why, after },
                 // As long as nobody can look, nothing is sent a second time.
                 Err(Outcome::Refused(why) | Outcome::InDoubt(why)) => Found::Later { why, after: None },
-                Err(Outcome::Done(receipt)) => Found::There(receipt),
             }
         })
     }

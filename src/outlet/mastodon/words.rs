@@ -165,7 +165,7 @@ fn is_public(host: &str) -> bool {
         let edges = label.starts_with(['-', '_']) || label.ends_with(['-', '_']);
         !label.is_empty() && !edges && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
     };
-    let Some(end) = labels.last().filter(|_| labels.len() > 1 && labels.iter().all(|label| is_label(label))) else {
+    let Some(end) = labels.last().filter(|_| labels.len() > 1 && labels.iter().all(is_label)) else {
         return false;
     };
     let is_word = end.len() > 1 && end.bytes().all(|byte| byte.is_ascii_alphabetic());

@@ -134,16 +134,22 @@ impl<I: Interface> Double<I> {
     /// `None` breaks the connection.
     fn take(&self, came: Came) -> Option<Answer> {
         let mut state = self.state.lock().unwrap();
-        state.came.push(came.clone());
         let fault = if state.interface.is_struck(&came) { state.faults.pop_front() } else { None };
-        if let Some(Fault::Status(status, more)) = fault {
-            return Some((status, more.to_owned(), "{\"message\": \"not now\"}".to_owned()));
-        }
-        let answer = state.interface.take(&came);
-        match fault {
-            Some(Fault::TakenAndLost) => None,
-            Some(Fault::TakenAnd(status)) => Some((status, String::new(), String::new())),
-            _ => Some(answer),
-        }
+        let answer = match fault {
+            Some(Fault::Status(status, more)) => {
+                Some((status, more.to_owned(), "{\"message\": \"not now\"}".to_owned()))
+            }
+            Some(Fault::TakenAndLost) => {
+                state.interface.take(&came);
+                None
+            }
+            Some(Fault::TakenAnd(status)) => {
+                state.interface.take(&came);
+                Some((status, String::new(), String::new()))
+            }
+            None => Some(state.interface.take(&came)),
+        };
+        state.came.push(came);
+        answer
     }
 }

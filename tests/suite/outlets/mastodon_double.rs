@@ -5,6 +5,7 @@ use super::double::{Answer, Came, Double, Interface};
 use regex::Regex;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::sync::LazyLock;
 use unicode_segmentation::UnicodeSegmentation as _;
 
 pub(crate) const TOKEN: &str = "a-very-secret-token";
@@ -248,12 +249,13 @@ pub(crate) fn counted(text: &str) -> usize {
     mention.replace_all(&text, "$1$2").graphemes(true).count()
 }
 
+static LINK: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(https?://)([^\s<>()]{1,30})([^\s<>()]*)").unwrap());
+
 /// What it makes of a text: paragraphs, and addresses as links of three parts.
 fn content(text: &str) -> String {
     let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
-    let url = Regex::new(r"(https?://)([^\s<>()]{1,30})([^\s<>()]*)").unwrap();
     let link = "<a href=\"$1$2$3\" target=\"_blank\" rel=\"nofollow noopener\" translate=\"no\"><span class=\"invisible\">$1</span><span class=\"ellipsis\">$2</span><span class=\"invisible\">$3</span></a>";
-    let linked = url.replace_all(&escaped, link);
+    let linked = LINK.replace_all(&escaped, link);
     format!("<p>{}</p>", linked.replace("\n\n", "</p><p>").replace('\n', "<br />"))
 }
 
