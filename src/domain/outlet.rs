@@ -10,8 +10,8 @@ mod outcome;
 mod timing;
 
 pub use kind::{
-    Access, Directory, Generator, Ghost, Git, Kind, Letter, Mail, Mastodon, Micropub, Pictures, Visibility, Webhook,
-    WordPress, Words,
+    Access, Bluesky, Directory, Generator, Ghost, Git, Kind, Letter, Mail, Mastodon, Micropub, Pictures, Visibility,
+    Webhook, WordPress, Words,
 };
 pub use manuscript::{Gone, Manuscript, Status};
 pub use outcome::{Draft, Found, Outcome, Receipt, State, Task};

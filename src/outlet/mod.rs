@@ -5,6 +5,7 @@
 //! message, draft or log line holds a secret.
 
 mod answer;
+mod bluesky;
 mod directory;
 mod ghost;
 mod mail;
@@ -70,6 +71,7 @@ pub fn open(outlet: &Outlet, means: &Means<'_>) -> Box<dyn Protocol> {
         Kind::Webhook(webhook) => webhook::open(name, webhook, client, clock),
         Kind::Ghost(ghost) => Box::new(ghost::Site::new(name, ghost.clone(), client, clock)),
         Kind::Directory(directory) => Box::new(directory::Folder::new(name, directory.clone(), client.clone())),
+        Kind::Bluesky(account) => Box::new(bluesky::Account::new(name, account, client, clock)),
         Kind::Mastodon(account) => Box::new(mastodon::Account::new(name, account, client, clock)),
         Kind::WordPress(site) => Box::new(wordpress::Site::new(name, site.clone(), client, clock)),
         Kind::Micropub(site) => Box::new(micropub::Site::new(name, site.clone(), client.clone())),

@@ -1,5 +1,6 @@
 //! What kind an outlet is, and the keys of that kind: each in a file of its own.
 
+mod bluesky;
 mod directory;
 mod ghost;
 mod mail;
@@ -24,7 +25,7 @@ use std::path::PathBuf;
 type Reader = fn(&mut Keys<'_, '_>) -> Option<Kind>;
 
 /// The kinds by their words.
-const KINDS: [(&str, Reader); 10] = [
+const KINDS: [(&str, Reader); 11] = [
     ("webhook", webhook::json),
     ("slack", webhook::slack),
     ("discord", webhook::discord),
@@ -35,10 +36,11 @@ const KINDS: [(&str, Reader); 10] = [
     ("ghost", ghost::ghost),
     ("micropub", micropub::micropub),
     ("mastodon", mastodon::mastodon),
+    ("bluesky", bluesky::bluesky),
 ];
 
 /// All keys that only some kinds have.
-const OWN_KEYS: [&str; 20] = [
+const OWN_KEYS: [&str; 21] = [
     "url",
     "chat",
     "secret_file",
@@ -59,6 +61,7 @@ const OWN_KEYS: [&str; 20] = [
     "schedule",
     "canonical_meta",
     "endpoint",
+    "handle",
 ];
 
 /// An outlet's table while its kind reads its own keys.
@@ -98,8 +101,8 @@ impl Keys<'_, '_> {
     }
 
     /// What becomes of pictures, where that is a choice.
-    fn pictures(&mut self) -> Pictures {
-        self.table.parsed("images", str::parse).unwrap_or(Pictures::Link)
+    fn pictures(&mut self, usual: Pictures) -> Pictures {
+        self.table.parsed("images", str::parse).unwrap_or(usual)
     }
 
     /// An outlet's one secret: from the environment, a systemd credential, or a file.

@@ -1,5 +1,6 @@
 //! What an outlet is: each kind with settings of its own, and what each can do.
 
+mod bluesky;
 mod directory;
 mod ghost;
 mod mail;
@@ -8,6 +9,7 @@ mod micropub;
 mod webhook;
 mod wordpress;
 
+pub use bluesky::Bluesky;
 pub use directory::{Directory, Generator, Git, Words};
 pub use ghost::{Access, Ghost, Pictures};
 pub use mail::{Letter, Mail};
@@ -35,6 +37,8 @@ pub enum Kind {
     WordPress(WordPress),
     /// A site that Ghost runs.
     Ghost(Ghost),
+    /// An account at Bluesky.
+    Bluesky(Bluesky),
 }
 
 impl Kind {
@@ -52,33 +56,31 @@ impl Kind {
             Self::WordPress(_) => "wordpress",
             Self::Micropub(_) => "micropub",
             Self::Mastodon(_) => "mastodon",
+            Self::Bluesky(_) => "bluesky",
         }
     }
 
     /// Whether what it took can be changed there.
     #[must_use]
     pub fn changes(&self) -> bool {
-        !matches!(self, Self::Webhook(Webhook::Slack { .. }) | Self::Mail(Mail { form: Letter::Post, .. }))
+        // Bluesky goes on showing a post as it was first.
+        self.deletes() && !matches!(self, Self::Bluesky(_))
     }
 
     /// Whether what it took can be taken down there.
     #[must_use]
     pub fn deletes(&self) -> bool {
-        self.changes()
+        !matches!(self, Self::Webhook(Webhook::Slack { .. }) | Self::Mail(Mail { form: Letter::Post, .. }))
     }
 
     /// Whether a post that comes a second time under the same number is known there, or is looked up before.
     #[must_use]
     pub fn knows_repeats(&self) -> bool {
-        matches!(
-            self,
-            Self::Webhook(Webhook::Json { .. })
-                | Self::Directory(_)
-                | Self::Ghost(_)
-                | Self::WordPress(_)
-                | Self::Micropub(_)
-                | Self::Mastodon(_)
-        )
+        match self {
+            Self::Webhook(webhook) => matches!(webhook, Webhook::Json { .. }),
+            Self::Mail(_) => false,
+            _ => true,
+        }
     }
 
     /// Whether it can keep a post until a person publishes it.
@@ -92,15 +94,21 @@ impl Kind {
     pub fn is_short(&self) -> bool {
         match self {
             Self::Webhook(webhook) => !matches!(webhook, Webhook::Json { .. }),
-            Self::Mastodon(_) => true,
+            Self::Mastodon(_) | Self::Bluesky(_) => true,
             Self::Directory(_) | Self::Mail(_) | Self::Ghost(_) | Self::WordPress(_) | Self::Micropub(_) => false,
         }
     }
 
     /// What its short messages say when the configuration says nothing else.
     #[must_use]
-    pub fn usual_status(has_text: bool) -> Wording {
-        let words = if has_text { "{title}\n\n{text}\n\n{url}" } else { "{title}\n{url}" };
+    pub fn usual_status(&self, has_text: bool) -> Wording {
+        let words = match (self, has_text) {
+            // The address is in the card.
+            (Self::Bluesky(_), true) => "{title}\n\n{text}",
+            (Self::Bluesky(_), false) => "{title}",
+            (_, true) => "{title}\n\n{text}\n\n{url}",
+            (_, false) => "{title}\n{url}",
+        };
         words.parse().unwrap_or_default()
     }
 }

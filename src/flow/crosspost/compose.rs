@@ -2,7 +2,7 @@
 //! settings allow, in the outlet's words, with the original named.
 
 use crate::domain::html::CleanHtml;
-use crate::domain::outlet::{Attribution, Blank, Kind, Manuscript, Outlet, Share, Status};
+use crate::domain::outlet::{Attribution, Blank, Manuscript, Outlet, Share, Status};
 use crate::domain::post::Post;
 use crate::domain::text::{cut, escape, words};
 use crate::domain::url::HttpUrl;
@@ -126,7 +126,7 @@ impl Draft<'_> {
             Share::Link => String::new(),
         };
         let wording = self.outlet.form.status.clone();
-        let wording = wording.unwrap_or_else(|| Kind::usual_status(share != Share::Link));
+        let wording = wording.unwrap_or_else(|| self.outlet.kind.usual_status(share != Share::Link));
         Status::new(wording, |blank| self.value(blank), text)
     }
 

@@ -3,7 +3,7 @@
 use super::Keys;
 use crate::config::raw::Located;
 use crate::config::secrets::from_hex;
-use crate::domain::outlet::{Access, Ghost, Kind};
+use crate::domain::outlet::{Access, Ghost, Kind, Pictures};
 use crate::domain::secret::Secret;
 
 /// How many hexadecimal digits an Admin API key has, before and behind its colon.
@@ -12,7 +12,7 @@ const DIGITS: (usize, usize) = (24, 64);
 /// A Ghost site.
 pub(super) fn ghost(keys: &mut Keys<'_, '_>) -> Option<Kind> {
     let url = keys.address("url", "https://paper.example.com/");
-    let pictures = keys.pictures();
+    let pictures = keys.pictures(Pictures::Link);
     let authors = authors(keys);
     let visibility = keys.table.parsed("visibility", str::parse::<Access>);
     let key = keys.secret("the Admin API key of an integration");

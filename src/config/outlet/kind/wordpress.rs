@@ -11,7 +11,7 @@ pub(super) fn wordpress(keys: &mut Keys<'_, '_>) -> Option<Kind> {
     let user = keys.table.words("user");
     let user = keys.table.required("user", user, "\"kim\"");
     let password = keys.secret("the user's application password");
-    let pictures = keys.pictures();
+    let pictures = keys.pictures(Pictures::Link);
     let table = &mut *keys.table;
     let categories = table.texts("categories").map(|list| list.value).unwrap_or_default();
     let categories = categories.into_iter().map(|item| item.value.trim().to_owned());
