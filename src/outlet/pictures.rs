@@ -75,15 +75,6 @@ pub(super) fn relinked(html: &CleanHtml, links: &Links) -> String {
     document.html_root().inner_html().to_string()
 }
 
-/// What stands for a picture of a text where it cannot be seen; empty when its author said nothing.
-pub(super) fn alt_of(html: &CleanHtml, address: &str) -> String {
-    let document = Document::fragment(html.as_str());
-    let pictures = document.select("img[alt]");
-    let of_it = |picture: &&NodeRef<'_>| picture.attr("src").is_some_and(|src| src.as_ref() == address);
-    let picture = pictures.nodes().iter().find(of_it);
-    picture.and_then(|picture| picture.attr("alt")).map(|alt| alt.to_string()).unwrap_or_default()
-}
-
 /// A picture's name before it was fetched, by the address's own ending.
 pub(super) fn name_of(address: &str) -> String {
     let path = address.split(['?', '#']).next().unwrap_or_default();

@@ -1,6 +1,8 @@
 //! Second outlets: what goes where, once, in which form, and what is done when an
 //! outlet fails in whatever way.
 
+mod bluesky;
+mod bluesky_double;
 mod double;
 mod ghost;
 mod ghost_double;

@@ -1,7 +1,7 @@
 //! A post as Ghost's Admin API takes it (docs.ghost.org/admin-api, "Posts"), within
 //! the lengths that its schema allows.
 
-use super::cards::{Lead, Prepared, alt, prepared};
+use super::cards::{Lead, Prepared, prepared};
 use crate::domain::outlet::{Ghost, Manuscript};
 use crate::domain::text::{cut, words};
 use crate::domain::url::HttpUrl;
@@ -48,7 +48,7 @@ fn text(manuscript: &Manuscript, links: &Links) -> serde_json::Map<String, Value
     let Prepared { html, lead } = prepared(&manuscript.html, links, image);
     let (alt, caption) = match (lead, image) {
         (Some(Lead { alt, caption }), _) => (Some(alt), Some(caption)),
-        (None, Some(image)) => (alt(&manuscript.html, image), None),
+        (None, Some(_)) => (manuscript.image_alt.clone(), None),
         (None, None) => (None, None),
     };
     let said = |text: Option<String>| text.filter(|text| !text.trim().is_empty());

@@ -69,14 +69,6 @@ pub(super) fn prepared(html: &CleanHtml, links: &Links, image: Option<&HttpUrl>)
     Prepared { html: if html.is_empty() { "<p></p>".to_owned() } else { html }, lead }
 }
 
-/// What a picture of a text shows, in words.
-pub(super) fn alt(html: &CleanHtml, image: &HttpUrl) -> Option<String> {
-    let document = Document::fragment(html.as_str());
-    let pictures = document.select("img");
-    let picture = pictures.nodes().iter().find(|picture| shows(picture, image))?;
-    Some(picture.attr("alt")?.to_string())
-}
-
 /// Takes the picture out with which a text begins, if it is this one and no link.
 fn lift(root: &NodeRef<'_>, image: &HttpUrl) -> Option<Lead> {
     let mut block = first(root)?;

@@ -24,14 +24,14 @@ const FIELDS: (&str, &str) = ("_fields", "id,slug,status,link");
 /// The site.
 pub(super) struct Site {
     outlet: Slug,
-    site: WordPress,
+    settings: WordPress,
     api: Api,
     clock: Clock,
 }
 
 impl Site {
     pub(super) fn new(outlet: Slug, site: WordPress, client: &Client, clock: &Clock) -> Self {
-        Self { outlet, api: Api::new(&site, client), site, clock: clock.clone() }
+        Self { outlet, api: Api::new(&site, client), settings: site, clock: clock.clone() }
     }
 
     /// What changes with the post.
@@ -44,7 +44,7 @@ impl Site {
         if let Some(number) = uploaded.featured {
             put("featured_media", json!(number));
         }
-        if let (Some(key), Some(url)) = (&self.site.canonical_meta, &it.url) {
+        if let (Some(key), Some(url)) = (&self.settings.canonical_meta, &it.url) {
             put("meta", json!({ key: url }));
         }
         fields
@@ -55,7 +55,7 @@ impl Site {
         let mut fields = Map::new();
         let mut put = |name: &str, value: Value| drop(fields.insert(name.to_owned(), value));
         put("slug", json!(it.address()));
-        match self.site.schedule {
+        match self.settings.schedule {
             _ if it.draft => put("status", json!("draft")),
             None => put("status", json!("publish")),
             Some(span) => {
@@ -68,7 +68,7 @@ impl Site {
     }
 
     fn uploads(&self) -> bool {
-        self.site.pictures == Pictures::Upload
+        self.settings.pictures == Pictures::Upload
     }
 
     fn parts(&self) -> Parts<'_> {
@@ -76,7 +76,7 @@ impl Site {
     }
 
     async fn uploaded(&self, it: &Manuscript) -> Result<Uploaded, Outcome> {
-        if self.uploads() { self.parts().upload(it, self.site.featured).await } else { Ok(Uploaded::default()) }
+        if self.uploads() { self.parts().upload(it, self.settings.featured).await } else { Ok(Uploaded::default()) }
     }
 
     /// The fields of a new post, with the numbers of all that it names.
@@ -85,12 +85,12 @@ impl Site {
         let uploaded = self.uploaded(it).await?;
         let mut fields = self.place(it);
         fields.extend(self.words(it, &uploaded));
-        let categories = parts.terms("categories", &self.site.categories).await?;
+        let categories = parts.terms("categories", &self.settings.categories).await?;
         if !categories.is_empty() {
             fields.insert("categories".to_owned(), json!(categories));
         }
         fields.insert("tags".to_owned(), json!(parts.terms("tags", &it.tags).await?));
-        if let Some(author) = &self.site.author {
+        if let Some(author) = &self.settings.author {
             fields.insert("author".to_owned(), json!(parts.author(author).await?));
         }
         Ok(Value::Object(fields))
@@ -120,7 +120,7 @@ impl Site {
             Err(outcome) => return outcome,
         };
         let may = |what: &str| me.pointer(&format!("/capabilities/{what}")).and_then(Value::as_bool) == Some(true);
-        let name = me.get("name").and_then(Value::as_str).unwrap_or(&self.site.user);
+        let name = me.get("name").and_then(Value::as_str).unwrap_or(&self.settings.user);
         if !may("edit_posts") {
             return Outcome::Refused(format!(
                 "WordPress knows {name}, who may write no posts: give them the role Author"
@@ -137,7 +137,7 @@ impl Site {
             "keep drafts, and publish nothing: write `draft = true`, or give them the role Author"
         };
         let files = if may("upload_files") { " and upload files" } else { "" };
-        let meta = match &self.site.canonical_meta {
+        let meta = match &self.settings.canonical_meta {
             Some(key) if !self.knows_meta(key).await => {
                 format!("; it does not know the meta key {key}, which its plugin must register for REST")
             }
@@ -157,19 +157,19 @@ impl Protocol for Site {
     fn draft(&self, it: &Manuscript) -> Draft {
         let mut fields = self.place(it);
         fields.extend(self.words(it, &Uploaded::default()));
-        for (name, value) in [("categories", &self.site.categories), ("tags", &it.tags)] {
+        for (name, value) in [("categories", &self.settings.categories), ("tags", &it.tags)] {
             if !value.is_empty() {
                 fields.insert(name.to_owned(), json!(value));
             }
         }
-        if let Some(author) = &self.site.author {
+        if let Some(author) = &self.settings.author {
             fields.insert("author".to_owned(), json!(author));
         }
         let request = self.api.request(Method::POST, "posts", &[FIELDS]).json(Value::Object(fields));
         let mut parts = request.shown();
         let mut note = |name: &str, text: String| parts.push((name.to_owned(), text));
         if self.uploads() {
-            for address in super::pictures::of(it, self.site.featured) {
+            for address in super::pictures::of(it, self.settings.featured) {
                 note("picture", format!("{address} is uploaded, and shown from there"));
             }
         }

@@ -9,6 +9,7 @@ use crate::domain::slug::Slug;
 use crate::domain::text::plain_text;
 use crate::net::Method;
 use crate::outlet::pictures::{self, Links};
+use crate::render;
 use serde_json::{Value, json};
 
 /// The most tags of a post.
@@ -41,7 +42,7 @@ impl Parts<'_> {
                 Some(number) if numbers.contains(&number) => {}
                 Some(number) => numbers.push(number),
                 None => {
-                    tracing::info!(outlet = %self.outlet, name, "{of} are without a name that WordPress does not take")
+                    tracing::info!(outlet = %self.outlet, name, "{of} are without a name that WordPress does not take");
                 }
             }
         }
@@ -113,7 +114,7 @@ impl Parts<'_> {
             return Ok(Some(known));
         }
         let Some(picture) = pictures::fetch(self.api.client(), self.outlet, address).await else { return Ok(None) };
-        let alt: String = pictures::alt_of(html, address).chars().take(LONGEST_ALT).collect();
+        let alt: String = render::alt_of(html, address).unwrap_or_default().chars().take(LONGEST_ALT).collect();
         let request = self.api.request(Method::POST, "media", &[("alt_text", alt.as_str()), fields]);
         let disposition = format!("attachment; filename=\"{}\"", picture.name);
         let request = request.header("content-disposition", disposition).bytes(picture.media_type, picture.bytes);

@@ -58,7 +58,7 @@ impl Interface for Site {
             return self.home();
         }
         if came.header("authorization") != format!("Bearer {TOKEN}") {
-            return answer(401, json!({ "error": "unauthorized" }));
+            return answer(401, &json!({ "error": "unauthorized" }));
         }
         match (came.method.as_str(), path) {
             ("GET", "/micropub") => self.query(query),
@@ -68,7 +68,7 @@ impl Interface for Site {
                 made(&format!("{}/media/{}.png", self.base, self.files.len()))
             }
             ("POST", "/micropub") => self.act(&came.body),
-            _ => answer(404, json!({ "error": "not_found" })),
+            _ => answer(404, &json!({ "error": "not_found" })),
         }
     }
 }
@@ -85,13 +85,16 @@ impl Site {
 
     fn query(&self, query: &str) -> Answer {
         if query.contains("q=config") {
-            return answer(200, json!({ "media-endpoint": format!("{}/media", self.base), "q": ["config", "source"] }));
+            return answer(
+                200,
+                &json!({ "media-endpoint": format!("{}/media", self.base), "q": ["config", "source"] }),
+            );
         }
         if !self.lists {
             let words = "the parameter url is missing";
-            return answer(400, json!({ "error": "invalid_request", "error_description": words }));
+            return answer(400, &json!({ "error": "invalid_request", "error_description": words }));
         }
-        answer(200, json!({ "items": self.posts.iter().rev().collect::<Vec<_>>() }))
+        answer(200, &json!({ "items": self.posts.iter().rev().collect::<Vec<_>>() }))
     }
 
     fn act(&mut self, body: &Value) -> Answer {
@@ -110,7 +113,7 @@ impl Site {
                 post["deleted"] = json!(true);
                 (204, String::new(), String::new())
             }
-            _ => answer(400, json!({ "error": "invalid_request", "error_description": "there is no such post" })),
+            _ => answer(400, &json!({ "error": "invalid_request", "error_description": "there is no such post" })),
         }
     }
 
@@ -138,6 +141,6 @@ fn made(url: &str) -> Answer {
     (201, format!("location: {url}\r\n"), String::new())
 }
 
-fn answer(status: u16, body: Value) -> Answer {
+fn answer(status: u16, body: &Value) -> Answer {
     (status, "content-type: application/json\r\n".to_owned(), body.to_string())
 }

@@ -85,7 +85,7 @@ async fn a_korean_post_stands_in_wordpress_with_all_that_it_holds() {
         let live = world.stage.live.load_full();
         let shown = world.crossposter.preview(&live.outlets[0], id).await.unwrap().unwrap();
         assert!(site.came().is_empty(), "looking asks nobody");
-        let shown: String = shown.draft.0.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+        let shown = format!("{:?}", shown.draft);
         assert!(shown.contains("?rest_route=/wp/v2/posts") && shown.contains("글 & 편지"), "{shown}");
         assert!(!shown.contains("abcd") && !shown.contains("a2lt"), "{shown}");
         world.settle().await;

@@ -204,7 +204,7 @@ impl WordPress {
         if !is_known {
             return refused(401, "rest_cannot_edit", "Sorry, you are not allowed to edit this post.");
         }
-        let Some(post) = self.posts.iter_mut().find(|post| post["id"].to_string() == id) else {
+        let Some(post) = self.posts.iter_mut().find(|post| post["id"].as_u64() == id.parse().ok()) else {
             return refused(404, "rest_post_invalid_id", "Invalid post ID.");
         };
         if method == "DELETE" {

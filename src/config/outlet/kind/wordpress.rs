@@ -20,7 +20,7 @@ pub(super) fn wordpress(keys: &mut Keys<'_, '_>) -> Option<Kind> {
     if featured == Some(true) && pictures == Pictures::Link {
         table.faults().add_hint(&table.place("featured"), "cannot be", "write `images = \"upload\"` besides");
     }
-    let schedule = length(table, "schedule", Duration::from_secs(60)..=Duration::from_secs(30 * DAY));
+    let schedule = length(table, "schedule", Duration::from_mins(1)..=Duration::from_secs(30 * DAY));
     if schedule.is_some() && table.holds("draft") {
         let hint = "leave `draft` or `schedule` out";
         table.faults().add_hint(&table.place("schedule"), "is of no use: a draft waits for a person", hint);
