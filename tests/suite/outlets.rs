@@ -7,6 +7,7 @@ mod double;
 mod ghost;
 mod ghost_double;
 mod letters;
+mod lost;
 mod mastodon;
 mod mastodon_double;
 mod micropub;

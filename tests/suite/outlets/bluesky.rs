@@ -15,7 +15,7 @@ use syndicated::domain::post::Entry;
 use syndicated::store::Act;
 use unicode_segmentation::UnicodeSegmentation as _;
 
-fn account(bench: &Bench, server: &Server, more: &str) -> String {
+pub(super) fn account(bench: &Bench, server: &Server, more: &str) -> String {
     let file = secret(bench, "app-password", PASSWORD);
     format!(
         "[[outlet]]\nname = \"sky\"\nkind = \"bluesky\"\nurl = \"{}\"\nhandle = \"@Paper.example.com\"\nsecret_file = \"{}\"\nfollow_deletes = true\n{more}\n",

@@ -138,7 +138,12 @@ async fn mails_become_posts_at_an_address_that_nobody_is_shown() {
             file.display()
         );
         let world = World::of(&bench, &config_by(&bench, &relay(&sink), &blog)).await;
-        let html = format!("<p>See:</p><img src=\"{}\" alt=\"a letter\">{}", origin.url("/p.png"), text(1));
+        let html = format!(
+            "<p>See:</p><img src=\"{}\" alt=\"a letter\"><table><tr><th>날</th></tr><tr><td>월요일</td></tr></table>\
+             <pre><code>let 수 = 1;</code></pre><p>{}</p>",
+            origin.url("/p.png"),
+            "가나다 ".repeat(1_700)
+        );
         let post = world.poll("essays", &[entry("blog", "On slow letters", &html, world.now())]).await[0];
         let live = world.stage.live.load_full();
         let outlet = &live.outlets[0];
@@ -151,6 +156,10 @@ async fn mails_become_posts_at_an_address_that_nobody_is_shown() {
         let mail = MessageParser::default().parse(&mails[0].bytes).unwrap();
         let html = mail.body_html(0).unwrap();
         assert!(html.contains("src=\"cid:") && html.contains("alt=\"a letter\""), "{html}");
+        let plain = mail.body_text(0).unwrap();
+        for part in ["월요일", "let 수 = 1;", "가나다 가나다"] {
+            assert!(html.contains(part) && plain.contains(part), "{part}\n{html}\n{plain}");
+        }
         assert!(!html.contains("Here is a new piece") && html.contains("This piece first appeared at"), "{html}");
         assert!(mail.attachments().any(|part| part.content_type().is_some_and(|kind| kind.ctype() == "image")));
         // A relay's words that repeat the address are cut.

@@ -15,7 +15,7 @@ use syndicated::domain::post::Entry;
 use syndicated::store::Act;
 use tokio::time::sleep;
 
-fn account(bench: &Bench, server: &Server, more: &str) -> String {
+pub(super) fn account(bench: &Bench, server: &Server, more: &str) -> String {
     let file = secret(bench, "token", &format!("{TOKEN}\n"));
     format!(
         "[[outlet]]\nname = \"toot\"\nkind = \"mastodon\"\nurl = \"{}\"\nsecret_file = \"{}\"\nfollow_deletes = true\n{more}\n",

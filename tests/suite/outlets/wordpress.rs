@@ -16,11 +16,11 @@ use syndicated::store::Act;
 
 type Site = Double<WordPress>;
 
-async fn site() -> Site {
+pub(super) async fn site() -> Site {
     Double::start(WordPress::at).await
 }
 
-fn outlet(bench: &Bench, url: &str, more: &str) -> String {
+pub(super) fn outlet(bench: &Bench, url: &str, more: &str) -> String {
     let file = secret(bench, "wordpress", "abcd EFGH");
     format!(
         "[[outlet]]\nname = \"wp\"\nkind = \"wordpress\"\nurl = \"{url}\"\nuser = \"kim\"\nsecret_file = \"{}\"\n{more}\n",

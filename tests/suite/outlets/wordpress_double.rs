@@ -16,7 +16,7 @@ pub(super) struct WordPress {
     pub(super) categories: Vec<Value>,
     pub(super) media: Vec<Value>,
     /// So many new posts are taken, and answered by 500.
-    pub(super) breaks: u32,
+    pub(super) breaks: usize,
     next: u64,
 }
 
