@@ -137,7 +137,7 @@ fn said(answer: &Pushed) -> Option<String> {
     let is_unknown = answer.status == 401 || answer.body.windows(21).any(|part| part == b"rest_forbidden_status");
     let advice = match (text("code"), answer.status) {
         _ if is_unknown => {
-            "make a new application password in the profile of `user`; if that is right, the web server keeps the header Authorization from WordPress"
+            "make a new application password in the profile of `user`, and write https in `url`; if both are right, the web server keeps the header Authorization from WordPress"
         }
         ("application_passwords_disabled" | "application_passwords_disabled_for_user", _) => {
             "allow application passwords there: they want https, and a security plugin may have turned them off"

@@ -67,7 +67,9 @@ impl Parts<'_> {
     }
 
     async fn known_term(&self, of: &str, name: &str) -> Result<Option<u64>, Outcome> {
-        let query = [("search", name), ("per_page", "100"), ("_fields", "id,name")];
+        // Names are stored as HTML, and searched as they are stored.
+        let search = name.split(['&', '<', '>', '"', '\'']).max_by_key(|part| part.len()).unwrap_or_default().trim();
+        let query = [("search", search), ("per_page", "100"), ("_fields", "id,name")];
         let found = self.api.ask(self.api.request(Method::GET, of, &query)).await?;
         let is_it = |term: &&Value| {
             let known = term.get("name").and_then(Value::as_str).unwrap_or_default();

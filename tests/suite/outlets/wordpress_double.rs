@@ -17,6 +17,8 @@ pub(super) struct WordPress {
     pub(super) media: Vec<Value>,
     /// So many new posts are taken, and answered by 500.
     pub(super) breaks: usize,
+    /// Whether what is deleted goes to the bin (`EMPTY_TRASH_DAYS`).
+    pub(super) bin: bool,
     next: u64,
 }
 
@@ -24,7 +26,7 @@ impl WordPress {
     pub(super) fn at(site: &str) -> Self {
         let categories = vec![json!({ "id": 1, "name": "Uncategorized" }), json!({ "id": 2, "name": "News &amp; Co" })];
         let (posts, tags, media) = (Vec::new(), Vec::new(), Vec::new());
-        Self { site: site.to_owned(), role: "author", posts, tags, categories, media, breaks: 0, next: 10 }
+        Self { site: site.to_owned(), role: "author", posts, tags, categories, media, breaks: 0, bin: true, next: 10 }
     }
 
     fn number(&mut self) -> u64 {
@@ -79,8 +81,8 @@ impl Interface for WordPress {
             }
             ("POST", [kind @ ("tags" | "categories")]) => self.make_term(kind, is_known, &came.body),
             ("GET", ["categories"]) => {
-                let search = query["search"].replace('&', "&amp;");
-                let found = self.categories.iter().filter(|term| term["name"].as_str().unwrap().contains(&search));
+                // Names are stored as HTML, and searched as they are stored.
+                let found = self.categories.iter().filter(|term| term["name"].as_str().unwrap().contains(&query["search"]));
                 answer(200, &found.cloned().collect())
             }
             ("GET", ["media"]) => {
@@ -94,7 +96,7 @@ impl Interface for WordPress {
                 answer(200, &json!({ "schema": { "properties": { "meta": meta } } }))
             }
             ("POST", ["posts"]) => self.create(is_known, &came.body),
-            ("POST" | "DELETE", ["posts", id]) => self.change(&came.method, id, is_known, &came.body),
+            ("POST" | "DELETE", ["posts", id]) => self.change(came, id, is_known),
             _ => refused(404, "rest_no_route", "No route was found matching the URL and request method."),
         }
     }
@@ -200,20 +202,24 @@ impl WordPress {
         answer(201, &post)
     }
 
-    fn change(&mut self, method: &str, id: &str, is_known: bool, told: &Value) -> Answer {
+    fn change(&mut self, came: &Came, id: &str, is_known: bool) -> Answer {
         if !is_known {
             return refused(401, "rest_cannot_edit", "Sorry, you are not allowed to edit this post.");
         }
         let Some(post) = self.posts.iter_mut().find(|post| post["id"].as_u64() == id.parse().ok()) else {
             return refused(404, "rest_post_invalid_id", "Invalid post ID.");
         };
-        if method == "DELETE" {
+        if came.method == "DELETE" {
             if post["status"] == "trash" {
                 return refused(410, "rest_already_trashed", "The post has already been deleted.");
             }
+            if !self.bin && !came.path.ends_with("&force=true") {
+                let message = "The post does not support trashing. Set 'force=true' to delete.";
+                return refused(501, "rest_trash_not_supported", message);
+            }
             post["status"] = json!("trash");
         } else {
-            for (name, value) in told.as_object().unwrap() {
+            for (name, value) in came.body.as_object().unwrap() {
                 post[name] = value.clone();
             }
         }
