@@ -14,7 +14,7 @@ use crate::domain::source::Archived;
 use crate::domain::text::{cut, words};
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
-use sqlx::{AssertSqlSafe, QueryBuilder};
+use sqlx::{AssertSqlSafe, PgPool, QueryBuilder};
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
@@ -60,6 +60,35 @@ pub struct Hit {
 /// A post's number, rank and date.
 type Ranked = (i64, f64, i64);
 
+/// Only those that are kept are ranked.
+macro_rules! ranked {
+    ($found:literal) => {
+        concat!(
+            "WITH found AS MATERIALIZED (",
+            $found,
+            ") SELECT f.id, -ts_rank('{0.1, 0.1, 0.5, 1.0}', f.words, $1::text::tsquery, 1)::float8, f.dated_at
+             FROM (SELECT p.id, p.dated_at, w.words FROM found JOIN post_words w ON w.post_id = found.post_id
+                       JOIN post p ON p.id = found.post_id JOIN source s ON s.id = p.source_id
+                   WHERE p.shown AND NOT s.removed AND ",
+            is_original!(),
+            " ORDER BY p.id DESC LIMIT $2 OFFSET 0) f"
+        )
+    };
+}
+
+/// PostgreSQL cannot tell how many posts hold the beginning of a word. Of one that many hold, the latest posts alone
+/// have enough; they are walked through (the index of words would bring all).
+const LATEST: &str = ranked!(
+    "SELECT post_id FROM post_words
+     WHERE post_id > (SELECT MAX(post_id) FROM post_words) - 20000 AND (words @@ $1::text::tsquery) IS TRUE"
+);
+/// Of a word that few hold, the index brings all.
+const ALL: &str = ranked!("SELECT post_id FROM post_words WHERE words @@ $1::text::tsquery");
+
+async fn ranked_in_postgres(db: &PgPool, sql: &'static str, query: &Query) -> Result<Vec<Ranked>, StoreError> {
+    Ok(sqlx::query_as(sql).bind(query.for_postgres()).bind(MOST + 1).fetch_all(db).await?)
+}
+
 impl Store {
     /// The posts that hold what was typed: all of its words, each as it is or as the beginning of a longer one.
     /// What a hit shows of a post is for `shown` to say, by its source's name. Whatever was
@@ -90,21 +119,10 @@ impl Store {
                 .fetch_all(db)
                 .await?
             }
-            // Only those that are kept are ranked.
             Engine::Postgres(db) => {
-                sqlx::query_as(concat!(
-                    "SELECT f.id, -ts_rank('{0.1, 0.1, 0.5, 1.0}', f.words, $1::text::tsquery, 1)::float8, f.dated_at
-                     FROM (SELECT p.id, p.dated_at, w.words FROM post_words w JOIN post p ON p.id = w.post_id
-                               JOIN source s ON s.id = p.source_id
-                           WHERE w.words @@ $1::text::tsquery
-                             AND p.shown AND NOT s.removed AND ",
-                    is_original!(),
-                    " ORDER BY w.post_id DESC LIMIT $2 OFFSET 0) f"
-                ))
-                .bind(query.for_postgres())
-                .bind(MOST + 1)
-                .fetch_all(db)
-                .await?
+                let latest = ranked_in_postgres(db, LATEST, &query).await?;
+                let is_full = latest.len() > usize::try_from(MOST).unwrap_or(usize::MAX);
+                if is_full { latest } else { ranked_in_postgres(db, ALL, &query).await? }
             }
         };
         let most = usize::try_from(MOST).unwrap_or(usize::MAX);

@@ -82,7 +82,8 @@ impl Interface for WordPress {
             ("POST", [kind @ ("tags" | "categories")]) => self.make_term(kind, is_known, &came.body),
             ("GET", ["categories"]) => {
                 // Names are stored as HTML, and searched as they are stored.
-                let found = self.categories.iter().filter(|term| term["name"].as_str().unwrap().contains(&query["search"]));
+                let found =
+                    self.categories.iter().filter(|term| term["name"].as_str().unwrap().contains(&query["search"]));
                 answer(200, &found.cloned().collect())
             }
             ("GET", ["media"]) => {
