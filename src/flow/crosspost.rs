@@ -25,13 +25,12 @@ use crate::outlet::{self, Means, Protocol};
 use crate::render::Renderer;
 use crate::store::{OutletClaim, OutletSettlement, Store, StoreError, Urge};
 use compose::Composer;
-use futures_util::StreamExt as _;
 use futures_util::future::join_all;
-use futures_util::stream::FuturesUnordered;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// How long an attempt is kept from other nodes: longer than its deadlines.
@@ -113,9 +112,9 @@ impl Crossposter {
     /// Hands on until the stop. `changed` is told when posts have changed; `published` is called when an outlet took
     /// something, which pages and feeds then say.
     pub async fn run(&self, stop: &CancellationToken, changed: &Notify, published: impl Fn()) {
-        let mut busy: HashSet<Slug> = HashSet::new();
-        // One outlet's round goes on while others begin.
-        let mut rounds = FuturesUnordered::new();
+        // One outlet's round goes on while others begin. Each is a task: one that is not looked after for a while would
+        // keep what it holds of the database.
+        let (mut rounds, mut busy) = (JoinSet::new(), HashMap::new());
         let mut gather_at = self.clock.now();
         while !stop.is_cancelled() {
             let config = self.config.load_full();
@@ -125,16 +124,14 @@ impl Crossposter {
                 Ok(_) => {
                     gather_at = if now >= gather_at { now.plus(GATHER_AGAIN) } else { gather_at };
                     for outlet in &config.outlets {
-                        if busy.insert(outlet.name.clone()) {
-                            let (config, name) = (config.clone(), outlet.name.clone());
-                            rounds.push(async move {
-                                let done = match config.outlet(&name) {
-                                    Some(outlet) => self.round(&config, outlet, stop).await,
-                                    None => Ok(0),
-                                };
-                                (name, done)
-                            });
+                        if busy.values().any(|name| *name == outlet.name) {
+                            continue;
                         }
+                        let (crossposter, config, outlet, stop) =
+                            (self.clone(), config.clone(), outlet.clone(), stop.clone());
+                        let name = outlet.name.clone();
+                        let round = rounds.spawn(async move { crossposter.round(&config, &outlet, &stop).await });
+                        busy.insert(round.id(), name);
                     }
                 }
                 Err(error) => {
@@ -146,8 +143,8 @@ impl Crossposter {
             let mut pause = std::pin::pin!(self.clock.sleep(pause));
             loop {
                 tokio::select! {
-                    Some((name, done)) = rounds.next(), if !rounds.is_empty() => {
-                        ended(&mut busy, &name, done, &published);
+                    Some(done) = rounds.join_next_with_id() => {
+                        ended(&mut busy, done, &published);
                         continue;
                     }
                     () = &mut pause => {}
@@ -157,8 +154,8 @@ impl Crossposter {
                 break;
             }
         }
-        while let Some((name, done)) = rounds.next().await {
-            ended(&mut busy, &name, done, &published);
+        while let Some(done) = rounds.join_next_with_id().await {
+            ended(&mut busy, done, &published);
         }
     }
 
@@ -262,11 +259,19 @@ fn key(config: &Config, outlet: &Outlet, post: PostId, round: u32) -> String {
 }
 
 /// Notes that an outlet's round has ended.
-fn ended(busy: &mut HashSet<Slug>, name: &Slug, done: Result<usize, StoreError>, published: &impl Fn()) {
-    busy.remove(name);
+fn ended(
+    busy: &mut HashMap<Id, Slug>,
+    done: Result<(Id, Result<usize, StoreError>), JoinError>,
+    published: &impl Fn(),
+) {
+    let (id, done) = match done {
+        Ok((id, done)) => (id, done.map_err(|error| error.to_string())),
+        Err(error) => (error.id(), Err(error.to_string())),
+    };
+    let name = busy.remove(&id);
     match done {
         Ok(0) => {}
         Ok(_) => published(),
-        Err(error) => tracing::error!(outlet = %name, %error, "an outlet stands still; it is tried again"),
+        Err(error) => tracing::error!(outlet = ?name, error, "an outlet stands still; it is tried again"),
     }
 }

@@ -35,6 +35,7 @@ use syndicated::flow::crosspost::ByHand;
 use syndicated::flow::publish::{FeedKey, FeedOf, Page, Publisher};
 use syndicated::publish::Format;
 use syndicated::store::{Act, Urge};
+use tokio_util::sync::CancellationToken;
 
 use double::Fault;
 use receiver::Receiver;
@@ -126,6 +127,32 @@ async fn an_outlet_that_fails_is_left_alone_and_no_other_waits() {
 }
 
 /// R26 in small: the answer is lost after the post was taken.
+/// Every outlet that ends has pages written anew and posts looked at again, while others hand on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn outlets_hand_on_side_by_side_while_posts_are_looked_at() {
+    for bench in engines::all().await {
+        let program = Receiver::receives(KEY).await;
+        let outlets: Vec<String> = (0..4)
+            .map(|number| hook(&bench, &format!("hook-{number}"), &program.url(&format!("/hook{number}")), ""))
+            .collect();
+        let world = World::new(&bench, &outlets.concat()).await;
+        for number in 0..6 {
+            world.essay(&format!("Letter {number}"), number).await;
+        }
+        world.stage.clock.advance(Duration::from_mins(16));
+        let (stop, changed) = (CancellationToken::new(), Arc::new(tokio::sync::Notify::new()));
+        let (crossposter, told, ends) = (world.crossposter.clone(), changed.clone(), stop.clone());
+        let running = tokio::spawn(async move { crossposter.run(&ends, &told, || told.notify_one()).await });
+        until("all posts stand at all outlets", || async {
+            let published = world.stage.store.handed_on(None, None, Some(State::Published), 100).await.unwrap();
+            (published.len() == 24).then_some(())
+        })
+        .await;
+        stop.cancel();
+        running.await.unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_posts_whose_answers_are_lost_stand_there_once_each() {
     for bench in engines::all().await {

@@ -12,12 +12,11 @@ use crate::domain::slug::Slug;
 use crate::net::{Client, FetchError, shown};
 use crate::publish::Format;
 use crate::store::{Store, StoreError, TellClaim, Told};
-use futures_util::StreamExt as _;
 use futures_util::future::join_all;
-use futures_util::stream::FuturesUnordered;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// What comes in within this time is told together.
@@ -96,12 +95,16 @@ impl Announcer {
     /// Tells hubs until the stop. `changed` is told when posts have changed; `found`
     /// is called when it was found that they have.
     pub async fn run(&self, stop: &CancellationToken, changed: &Notify, found: impl Fn()) {
-        // One hub's round goes on while others begin.
-        let mut rounds = FuturesUnordered::new();
+        // One hub's round goes on while others begin. Each is a task: one that is not looked after for a while would keep
+        // what it holds of the database.
+        let mut rounds = JoinSet::new();
         while !stop.is_cancelled() {
             let pause = match self.begin(&found).await {
                 Ok((claims, pause)) => {
-                    rounds.extend(claims.into_iter().map(|claim| self.tell(claim, stop)));
+                    for claim in claims {
+                        let (announcer, stop) = (self.clone(), stop.clone());
+                        rounds.spawn(async move { announcer.tell(claim, &stop).await });
+                    }
                     pause
                 }
                 Err(error) => {
@@ -110,14 +113,14 @@ impl Announcer {
                 }
             };
             tokio::select! {
-                Some(ended) = rounds.next(), if !rounds.is_empty() => note(ended),
+                Some(ended) = rounds.join_next() => note(&ended),
                 () = self.clock.sleep(pause) => {}
                 () = changed.notified() => {}
                 () = stop.cancelled() => {}
             }
         }
-        while let Some(ended) = rounds.next().await {
-            note(ended);
+        while let Some(ended) = rounds.join_next().await {
+            note(&ended);
         }
     }
 
@@ -232,10 +235,13 @@ impl Announcer {
     }
 }
 
-fn note(ended: Result<(), StoreError>) {
-    if let Err(error) = ended {
-        tracing::error!(%error, "what a hub was told could not be written down; it is told again");
-    }
+fn note(ended: &Result<Result<(), StoreError>, JoinError>) {
+    let error = match ended {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    tracing::error!(error, "what a hub was told could not be written down; it is told again");
 }
 
 /// The feeds that show posts of these sources, as they stand on the site: what
