@@ -301,7 +301,11 @@ const NAMED: usize = 20;
 
 fn print(report: &Report, path: &Path, config: &Config, to: &mut (dyn Write + Send)) -> std::io::Result<()> {
     let (sources, newsletters) = (config.sources.len(), config.newsletters.len());
-    writeln!(to, "ok      configuration {}: sources {sources}, newsletters {newsletters}", path.display())?;
+    let outlets = match config.outlets.len() {
+        0 => String::new(),
+        outlets => format!(", outlets {outlets}"),
+    };
+    writeln!(to, "ok      configuration {}: sources {sources}, newsletters {newsletters}{outlets}", path.display())?;
     for Station { name, place, ok, finding } in &report.stations {
         writeln!(to, "{}  {name} {place}: {finding}", if *ok { "ok    " } else { "FAILED" })?;
     }
