@@ -2,6 +2,7 @@
 
 use crate::domain::outlet::{Outcome, Receipt};
 use crate::net::{PushError, Pushed};
+use serde_json::Value;
 
 /// So much of an outlet's own words is repeated.
 const LONGEST: usize = 300;
@@ -33,6 +34,28 @@ pub(super) fn judge(
         // The outlet broke, or what stands before it waited in vain: perhaps after it had taken the post.
         500..=599 => Outcome::InDoubt(said(&answer, words(&answer))),
         _ => Outcome::Refused(said(&answer, words(&answer))),
+    }
+}
+
+/// An answer's JSON; null when it is none.
+pub(super) fn json(answer: &Pushed) -> Value {
+    serde_json::from_slice(&answer.body).unwrap_or_default()
+}
+
+/// What the outcome of a call means that changes nothing readers see, on the way to one that does: no answer leaves
+/// doubt.
+pub(super) fn before(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::InDoubt(why) => Outcome::Later { why, after: None },
+        other => other,
+    }
+}
+
+/// What was answered to such a call, by what that meant.
+pub(super) fn told(outcome: Outcome, answer: Value) -> Result<Value, Outcome> {
+    match before(outcome) {
+        Outcome::Done(_) => Ok(answer),
+        other => Err(other),
     }
 }
 

@@ -109,6 +109,14 @@ impl Request {
         parts
     }
 
+    /// Sends what could be made; what could not is a fault of `what`, which makes no web address.
+    pub(super) async fn send_made(request: Option<Self>, client: &Client, what: &str) -> Result<Pushed, PushError> {
+        match request {
+            Some(request) => request.send(client).await,
+            None => Err(PushError::Forbidden(format!("its {what} makes no web address"))),
+        }
+    }
+
     /// Sends it and waits for the answer.
     pub(super) async fn send(self, client: &Client) -> Result<Pushed, PushError> {
         let mut headers = self.headers;

@@ -15,33 +15,17 @@ pub(super) async fn update_post(
     arriving: &Arriving,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let entry = &arriving.entry;
-    let (authors, categories) = (to_json(&entry.authors)?, to_json(&entry.categories)?);
-    let (enclosures, also_at) = (to_json(&entry.enclosures)?, to_json(&entry.also_at)?);
+    refresh_post(tx, id, arriving).await?;
     each!(tx, |db| {
         sqlx::query(
-            "UPDATE post SET url = $2, url_key = $3, title = $4, authors = $5, updated_at = $6, summary = $7,
-                 content = $8, categories = $9, enclosures = $10, also_at = $11, fingerprint = $12, changed_at = $13,
-                 published_at = COALESCE(published_at, $14), language = $15, original = $16,
-                 dated_at = CASE WHEN published_at IS NULL AND $14 < first_seen_at THEN $14 ELSE dated_at END
+            "UPDATE post SET fingerprint = $2, changed_at = $3, published_at = COALESCE(published_at, $4),
+                 dated_at = CASE WHEN published_at IS NULL AND $4 < first_seen_at THEN $4 ELSE dated_at END
              WHERE id = $1",
         )
         .bind(id.0)
-        .bind(entry.url.as_ref().map(HttpUrl::as_str))
-        .bind(&arriving.url_key)
-        .bind(&entry.title)
-        .bind(&authors)
-        .bind(entry.updated.map(Timestamp::millis))
-        .bind(entry.summary.as_ref().map(CleanHtml::as_str))
-        .bind(entry.content.as_ref().map(CleanHtml::as_str))
-        .bind(&categories)
-        .bind(&enclosures)
-        .bind(&also_at)
         .bind(&arriving.fingerprint)
         .bind(now.millis())
-        .bind(entry.published.map(Timestamp::millis))
-        .bind(&entry.language)
-        .bind(entry.original.as_ref().map(HttpUrl::as_str))
+        .bind(arriving.entry.published.map(Timestamp::millis))
         .execute(&mut **db)
         .await
         .map(drop)

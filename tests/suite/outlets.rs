@@ -158,9 +158,7 @@ async fn fifty_posts_whose_answers_are_lost_stand_there_once_each() {
     for bench in engines::all().await {
         let program = Receiver::receives(KEY).await;
         let world = World::new(&bench, &hook(&bench, "paper", &program.url("/hook"), "")).await;
-        let entries: Vec<Entry> =
-            (0..50).map(|n| entry("blog", &format!("Letter {n}"), &text(n), world.now())).collect();
-        let posts = world.poll("essays", &entries).await;
+        let posts = world.letters(50).await;
         assert_eq!(posts.len(), 50, "{}", bench.engine);
         program.fails(std::iter::repeat_n(Fault::TakenAndLost, 50));
         assert_eq!(world.settle().await, 50, "{}", bench.engine);

@@ -15,8 +15,7 @@ use syndicated::domain::time::Timestamp;
 use syndicated::flow::digest::Outcome;
 use syndicated::flow::publish::{Coding, FeedKey, FeedOf, Publisher};
 use syndicated::publish::Format;
-use syndicated::read::{fingerprint, url_key};
-use syndicated::store::{Act, Acted, Arriving, PostFilter};
+use syndicated::store::{Act, Acted, PostFilter};
 
 /// A text that is long enough to be told from others: 24 sentences of words that are in no other.
 pub(crate) fn text(number: usize) -> String {
@@ -82,19 +81,7 @@ impl World {
 
     /// A poll that brings these.
     pub(crate) async fn poll(&self, source: &str, entries: &[Entry]) -> Vec<PostId> {
-        let now = self.now();
-        let claim = self.stage.store.claim_source(&source.parse().unwrap(), now, Duration::from_mins(1)).await;
-        let entries = entries.iter().cloned().map(|entry| Arriving {
-            fingerprint: fingerprint(&entry),
-            url_key: entry.url.as_ref().map(url_key),
-            entry,
-        });
-        let arrival = syndicated::store::Arrival {
-            entries: entries.collect(),
-            title: Some(format!("The {source}")),
-            ..stage::arrival(&[], now)
-        };
-        let admitted = self.stage.store.admit(claim.unwrap().unwrap(), arrival, now).await.unwrap();
+        let admitted = self.stage.brings(source, entries).await;
         self.stage.clock.advance(Duration::from_mins(1));
         [admitted.new, admitted.seeded].concat()
     }

@@ -21,7 +21,7 @@ use syndicated::flow::digest::Digester;
 use syndicated::mail::Deadlines;
 use syndicated::read::{fingerprint, url_key};
 use syndicated::render::Renderer;
-use syndicated::store::{Act, Acted, Arrival, Arriving, Ask, Own, Store, Want, Wish};
+use syndicated::store::{Act, Acted, Admitted, Arrival, Arriving, Ask, Own, Store, Want, Wish};
 
 /// An instant as RFC 3339 has it.
 pub(crate) fn at(text: &str) -> Timestamp {
@@ -91,6 +91,19 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
+    /// A poll that brings these entries.
+    pub(crate) async fn brings(&self, source: &str, entries: &[Entry]) -> Admitted {
+        let now = self.clock.now();
+        let claim = self.store.claim_source(&source.parse().unwrap(), now, Duration::from_mins(1)).await;
+        let entries = entries.iter().cloned().map(|entry| Arriving {
+            fingerprint: fingerprint(&entry),
+            url_key: entry.url.as_ref().map(url_key),
+            entry,
+        });
+        let arrival = Arrival { entries: entries.collect(), title: Some(format!("The {source}")), ..arrival(&[], now) };
+        self.store.admit(claim.unwrap().unwrap(), arrival, now).await.unwrap()
+    }
+
     pub(crate) async fn new(bench: &Bench, config: Config, now: Timestamp) -> Self {
         let store = bench.open().await;
         let clock = Clock::manual(now);

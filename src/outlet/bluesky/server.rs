@@ -6,7 +6,7 @@ use crate::domain::outlet::{Bluesky, Outcome, Receipt};
 use crate::domain::secret::Secret;
 use crate::domain::token::sha256_hex;
 use crate::net::{Client, Method, PushError, Pushed};
-use crate::outlet::answer::judge;
+use crate::outlet::answer::{json, judge, told};
 use crate::outlet::request::Request;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -104,10 +104,7 @@ impl Server {
     }
 
     async fn send(&self, request: Option<Request>) -> Result<Pushed, PushError> {
-        match request {
-            Some(request) => request.send(&self.client).await,
-            None => Err(PushError::Forbidden("its `url` makes no web address".to_owned())),
-        }
+        Request::send_made(request, &self.client, "`url`").await
     }
 
     /// What an answer means.
@@ -121,16 +118,8 @@ impl Server {
 
     /// What was answered to a call that changes nothing that readers see, so that no answer leaves doubt.
     pub(super) fn told(&self, answer: Result<Pushed, PushError>) -> Result<Value, Outcome> {
-        let mut told = Value::Null;
-        let outcome = self.judge(answer, |body| {
-            told = body.clone();
-            Outcome::Done(Receipt { id: String::new(), url: None })
-        });
-        match outcome {
-            Outcome::Done(_) => Ok(told),
-            Outcome::InDoubt(why) => Err(Outcome::Later { why, after: None }),
-            other => Err(other),
-        }
+        let body = answer.as_ref().map(json).unwrap_or_default();
+        told(self.judge(answer, |_| Outcome::Done(Receipt { id: String::new(), url: None })), body)
     }
 
     /// When a server that was asked too often may be asked again: in seconds since 1970.
@@ -164,8 +153,4 @@ impl Server {
 /// The word for what is wrong.
 pub(super) fn word(answer: &Pushed) -> Option<String> {
     json(answer).get("error").and_then(Value::as_str).map(str::to_owned)
-}
-
-fn json(answer: &Pushed) -> Value {
-    serde_json::from_slice(&answer.body).unwrap_or_default()
 }

@@ -11,7 +11,7 @@ mod said;
 mod token;
 
 use super::Protocol;
-use super::answer::{judge, or_gone};
+use super::answer::{json, judge, or_gone};
 use super::pictures::{self, Links, Picture};
 use super::request::{File, Request};
 use crate::clock::Clock;
@@ -136,7 +136,7 @@ impl Site {
         let (answer, url) = self.get(&format!("posts/{}/?{BRIEF}", at.id)).await;
         let told = match &answer {
             Ok(answer) if answer.status == 200 => first(answer),
-            Ok(answer) if answer.status == 404 && said::json(answer).get("errors").is_some() => {
+            Ok(answer) if answer.status == 404 && json(answer).get("errors").is_some() => {
                 let why = "the site has the post no more: somebody took it down there".to_owned();
                 return Some(Outcome::Refused(why));
             }
@@ -197,7 +197,7 @@ impl Site {
         };
         let status = answer.as_ref().map_or(0, |answer| answer.status);
         let place = answer.as_ref().ok().and_then(|answer| {
-            let place: HttpUrl = said::json(answer).pointer("/images/0/url")?.as_str()?.parse().ok()?;
+            let place: HttpUrl = json(answer).pointer("/images/0/url")?.as_str()?.parse().ok()?;
             Some(place.to_string())
         });
         match judged((answer, url), |_| Outcome::Done(Receipt { id: String::new(), url: None })) {
@@ -216,7 +216,7 @@ impl Site {
 
     async fn try_out(&self) -> Outcome {
         let (answer, url) = self.get("site/").await;
-        let site = answer.as_ref().map(said::json).unwrap_or_default();
+        let site = answer.as_ref().map(json).unwrap_or_default();
         let text = |key: &str| site.pointer(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let known = Receipt { id: format!("{} (Ghost {})", text("/site/title"), text("/site/version")), url: None };
         if !matches!((&answer, text("/site/version").is_empty()), (Ok(Pushed { status: 200, .. }), false)) {
@@ -263,7 +263,7 @@ fn first(answer: &Pushed) -> Option<Told> {
 }
 
 fn first_error(answer: &Pushed) -> bool {
-    said::json(answer).pointer("/errors/0").is_some()
+    json(answer).pointer("/errors/0").is_some()
 }
 
 fn judged((answer, asked): Answered, receipt: impl FnOnce(&Pushed) -> Outcome) -> Outcome {

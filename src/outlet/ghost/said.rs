@@ -3,6 +3,7 @@
 use crate::domain::outlet::{Outcome, Receipt};
 use crate::domain::url::HttpUrl;
 use crate::net::Pushed;
+use crate::outlet::answer::json;
 use serde_json::Value;
 
 /// Where the interface stands below a site.
@@ -20,11 +21,6 @@ pub(super) struct Told {
     pub(super) slug: String,
     /// Which version it is: what changes it must name that.
     pub(super) updated_at: String,
-}
-
-/// The answer's JSON; null when it is none.
-pub(super) fn json(answer: &Pushed) -> Value {
-    serde_json::from_slice(&answer.body).unwrap_or_default()
 }
 
 /// The posts of an answer; `None` when it is not Ghost's.

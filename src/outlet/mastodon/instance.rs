@@ -8,7 +8,7 @@ use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
 use crate::net::{Client, Method, PushError, Pushed};
-use crate::outlet::answer::judge;
+use crate::outlet::answer::{json, judge, told};
 use crate::outlet::request::Request;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -48,10 +48,7 @@ impl Instance {
     }
 
     pub(super) async fn send(&self, request: Option<Request>) -> Result<Pushed, PushError> {
-        match request {
-            Some(request) => request.send(&self.client).await,
-            None => Err(PushError::Forbidden("its `url` makes no web address".to_owned())),
-        }
+        Request::send_made(request, &self.client, "`url`").await
     }
 
     /// What an answer means.
@@ -72,16 +69,8 @@ impl Instance {
 
     /// What was answered to such a request.
     pub(super) fn told(&self, answer: Result<Pushed, PushError>) -> Told {
-        let mut told = Value::Null;
-        let outcome = self.judge(answer, |body| {
-            told = body.clone();
-            Outcome::Done(Receipt { id: String::new(), url: None })
-        });
-        match outcome {
-            Outcome::Done(_) => Ok(told),
-            Outcome::InDoubt(why) => Err(Outcome::Later { why, after: None }),
-            other => Err(other),
-        }
+        let body = answer.as_ref().map(json).unwrap_or_default();
+        told(self.judge(answer, |_| Outcome::Done(Receipt { id: String::new(), url: None })), body)
     }
 
     pub(super) async fn get(&self, path: &str) -> Told {
@@ -128,11 +117,6 @@ impl Instance {
         };
         Some(words.map_or_else(|| advice.to_owned(), |words| format!("{}; {advice}", words.trim_end_matches('.'))))
     }
-}
-
-/// An answer's body; null when it is no JSON.
-pub(super) fn json(answer: &Pushed) -> Value {
-    serde_json::from_slice(&answer.body).unwrap_or_default()
 }
 
 /// The number of something; `None` when it could not stand in an address.

@@ -4,6 +4,7 @@ use crate::domain::outlet::{Found, Manuscript, Outcome, Receipt};
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
 use crate::net::Pushed;
+use crate::outlet::answer::json;
 use chrono::DateTime;
 use dom_query::Document;
 use serde_json::Value;
@@ -90,8 +91,4 @@ pub(super) fn words(answer: &Pushed) -> Option<String> {
         ("", advice) => Some(advice.to_owned()),
         (said, advice) => Some(format!("{said} ({advice})")),
     }
-}
-
-fn json(answer: &Pushed) -> Value {
-    serde_json::from_slice(&answer.body).unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use crate::domain::secret::Secret;
 use crate::domain::url::HttpUrl;
 use crate::net::{Client, Method, PushError, Pushed};
 use crate::outlet::Protocol;
-use crate::outlet::answer::{judge, or_gone};
+use crate::outlet::answer::{json as read, judge, or_gone};
 use crate::outlet::request::Request;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
@@ -97,10 +97,7 @@ impl Chat {
     }
 
     async fn send(&self, request: Option<Request>) -> Result<Pushed, PushError> {
-        match request {
-            Some(request) => request.send(&self.client).await,
-            None => Err(PushError::Forbidden("its secret makes no web address".to_owned())),
-        }
+        Request::send_made(request, &self.client, "secret").await
     }
 
     fn judge(&self, answer: Result<Pushed, PushError>, known: Option<&Receipt>) -> Outcome {
@@ -113,7 +110,7 @@ impl Chat {
     }
 
     fn receipt(&self, answer: &Pushed) -> Receipt {
-        let told: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let told = read(answer);
         match &self.form {
             Form::Slack { .. } => Receipt { id: "ok".to_owned(), url: None },
             Form::Discord { .. } => {
@@ -220,15 +217,15 @@ fn number(id: &str) -> Value {
 
 /// What the chat says of why: Slack in plain text, the others in JSON.
 fn said(answer: &Pushed) -> Option<String> {
-    let told: Option<Value> = serde_json::from_slice(&answer.body).ok();
-    let words = told.as_ref().and_then(|told| told.get("description").or(told.get("message")).and_then(Value::as_str));
+    let told = read(answer);
+    let words = told.get("description").or(told.get("message")).and_then(Value::as_str);
     let plain = || std::str::from_utf8(&answer.body).ok().filter(|text| !text.trim_start().starts_with(['<', '{']));
     words.or_else(plain).map(str::trim).filter(|words| !words.is_empty()).map(str::to_owned)
 }
 
 /// How long Discord or Telegram want to be left alone, where only the body says so.
 fn asked_rest(answer: &Pushed) -> Option<Duration> {
-    let told: Value = serde_json::from_slice(&answer.body).ok()?;
+    let told = read(answer);
     let seconds = told.pointer("/retry_after").or(told.pointer("/parameters/retry_after")).and_then(Value::as_f64)?;
     Duration::try_from_secs_f64(seconds).ok()
 }

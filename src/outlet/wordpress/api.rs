@@ -10,7 +10,7 @@ use crate::domain::secret::Secret;
 use crate::domain::text::{cut, plain_text};
 use crate::domain::url::HttpUrl;
 use crate::net::{Client, Method, PushError, Pushed};
-use crate::outlet::answer::judge;
+use crate::outlet::answer::{before, json, judge};
 use crate::outlet::request::Request;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -78,7 +78,7 @@ impl Api {
     /// yet, so that doubt is only a reason to try again.
     pub(super) async fn ask(&self, request: Request) -> Result<Value, Outcome> {
         let answer = self.send(request).await;
-        let value = answer.as_ref().ok().map(told).filter(|value| !value.is_null());
+        let value = answer.as_ref().ok().map(json).filter(|value| !value.is_null());
         match (before(self.judge(answer, |_| None)), value) {
             (Outcome::Done(_), Some(value)) => Ok(value),
             (Outcome::Done(_), None) => Err(Outcome::Refused(self.stranger())),
@@ -92,7 +92,7 @@ impl Api {
         answer: Result<Pushed, PushError>,
         receipt: impl FnOnce(&Value) -> Option<Receipt>,
     ) -> Outcome {
-        let done = |answer: &Pushed| match told(answer) {
+        let done = |answer: &Pushed| match json(answer) {
             Value::Null if answer.status == 200 => Outcome::Refused(self.stranger()),
             // It was made, and something that is not WordPress's has spoilt the answer.
             Value::Null => Outcome::InDoubt(format!("it answered {} with what is not JSON", answer.phrase)),
@@ -109,28 +109,15 @@ impl Api {
     }
 }
 
-/// What an answer on the way means for the attempt.
-pub(super) fn before(outcome: Outcome) -> Outcome {
-    match outcome {
-        Outcome::InDoubt(why) => Outcome::Later { why, after: None },
-        other => other,
-    }
-}
-
-/// An answer's JSON; null when it is none.
-pub(super) fn told(answer: &Pushed) -> Value {
-    serde_json::from_slice(&answer.body).unwrap_or_default()
-}
-
 /// The word for an error, such as `rest_cannot_create`.
 pub(super) fn code(answer: &Result<Pushed, PushError>) -> String {
-    let code = answer.as_ref().ok().map(told).and_then(|told| Some(told.get("code")?.as_str()?.to_owned()));
+    let code = answer.as_ref().ok().map(json).and_then(|told| Some(told.get("code")?.as_str()?.to_owned()));
     code.unwrap_or_default()
 }
 
 /// What WordPress says of why, and what is to be done.
 fn said(answer: &Pushed) -> Option<String> {
-    let told = told(answer);
+    let told = json(answer);
     let text = |name: &str| told.get(name).and_then(Value::as_str).unwrap_or_default();
     let message = cut(&plain_text(text("message")), LONGEST);
     // That it may not look at drafts is all that WordPress says to a stranger who wants to.

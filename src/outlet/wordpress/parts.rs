@@ -2,12 +2,13 @@
 //! pictures, all of which WordPress knows by numbers of its own. Each is found again
 //! when an attempt is repeated.
 
-use super::api::{Api, before, code, told};
+use super::api::{Api, code};
 use crate::domain::html::CleanHtml;
 use crate::domain::outlet::{Manuscript, Outcome};
 use crate::domain::slug::Slug;
 use crate::domain::text::plain_text;
 use crate::net::Method;
+use crate::outlet::answer::{before, json};
 use crate::outlet::pictures::{self, Links};
 use crate::render;
 use serde_json::{Value, json};
@@ -52,7 +53,7 @@ impl Parts<'_> {
     /// The number of one name. It is made at once: of one that is there, the refusal tells the number (`term_exists`).
     async fn term(&self, of: &str, name: &str) -> Result<Option<u64>, Outcome> {
         let answer = self.api.send(self.api.request(Method::POST, of, &[]).json(json!({ "name": name }))).await;
-        let (value, code) = (answer.as_ref().map(told).unwrap_or_default(), code(&answer));
+        let (value, code) = (answer.as_ref().map(json).unwrap_or_default(), code(&answer));
         let status = answer.as_ref().map_or(0, |answer| answer.status);
         if let Some(known) = value.pointer("/data/term_id").filter(|_| code == "term_exists").and_then(Value::as_u64) {
             return Ok(Some(known));
@@ -121,7 +122,7 @@ impl Parts<'_> {
         let disposition = format!("attachment; filename=\"{}\"", picture.name);
         let request = request.header("content-disposition", disposition).bytes(picture.media_type, picture.bytes);
         let answer = self.api.send(request).await;
-        let value = answer.as_ref().map(told).unwrap_or_default();
+        let value = answer.as_ref().map(json).unwrap_or_default();
         let status = answer.as_ref().map_or(0, |answer| answer.status);
         match before(self.api.judge(answer, |_| None)) {
             Outcome::Done(_) => Ok(medium(&value)),

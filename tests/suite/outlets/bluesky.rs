@@ -7,7 +7,7 @@ use super::double::Fault;
 use super::world::{World, secret};
 use crate::engines::{self, Bench};
 use crate::origin::{Answer, Origin};
-use crate::pieces::{entry, text};
+use crate::pieces::entry;
 use serde_json::{Value, json};
 use std::time::Duration;
 use syndicated::domain::outlet::{Outcome, State};
@@ -30,20 +30,10 @@ async fn fifty_records_whose_answers_are_lost_stand_there_once_each() {
     for bench in engines::all().await {
         let server = Server::pds().await;
         let world = World::new(&bench, &account(&bench, &server, "")).await;
-        let entries: Vec<Entry> =
-            (0..50).map(|n| entry("blog", &format!("Letter {n}"), &text(n), world.now())).collect();
-        world.poll("essays", &entries).await;
+        world.letters(50).await;
         let faults = [Fault::TakenAndLost, Fault::TakenAnd(500), Fault::Status(429, "retry-after: 60\r\n")];
         server.fails(faults.into_iter().cycle().take(60));
-        let mut published = Vec::new();
-        for _ in 0..60 {
-            world.after(Duration::from_mins(20)).await;
-            published = world.stage.store.handed_on(None, None, Some(State::Published), 100).await.unwrap();
-            if published.len() == 50 {
-                break;
-            }
-        }
-        assert_eq!(published.len(), 50, "{}", bench.engine);
+        assert_eq!(world.published(50).await, 50, "{}", bench.engine);
         assert_eq!((server.records().len(), server.with(|pds| pds.puts)), (50, 50), "{}", bench.engine);
         assert_eq!(server.with(|pds| pds.sessions), 1, "sessions are few: {}", bench.engine);
     }

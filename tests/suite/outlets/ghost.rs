@@ -98,9 +98,7 @@ async fn fifty_posts_stand_there_once_each_whatever_became_of_the_answers() {
     for bench in engines::all().await {
         let ghost = Ghost::new().await;
         let world = World::new(&bench, &ghost.outlet(&bench, "")).await;
-        let entries: Vec<Entry> =
-            (0..50).map(|n| entry("blog", &format!("Letter {n}"), &text(n), world.now())).collect();
-        let posts = world.poll("essays", &entries).await;
+        let posts = world.letters(50).await;
         ghost.fails(std::iter::repeat_n(Fault::TakenAndLost, 25));
         ghost.with(|ghost| ghost.breaks = 45);
         assert_eq!(world.settle().await, 50, "{}", bench.engine);

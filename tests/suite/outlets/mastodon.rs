@@ -31,9 +31,7 @@ async fn fifty_statuses_whose_answers_are_lost_stand_there_once_each() {
         let server = Server::instance().await;
         server.with(|instance| instance.forgets = true);
         let world = World::new(&bench, &account(&bench, &server, "")).await;
-        let entries: Vec<Entry> =
-            (0..50).map(|n| entry("blog", &format!("Letter {n}"), &text(n), world.now())).collect();
-        world.poll("essays", &entries).await;
+        world.letters(50).await;
         let faults = [
             Fault::TakenAndLost,
             Fault::TakenAnd(500),
@@ -41,15 +39,7 @@ async fn fifty_statuses_whose_answers_are_lost_stand_there_once_each() {
             Fault::TakenAnd(502),
         ];
         server.fails(faults.into_iter().cycle().take(60));
-        let mut published = Vec::new();
-        for _ in 0..60 {
-            world.after(Duration::from_mins(20)).await;
-            published = world.stage.store.handed_on(None, None, Some(State::Published), 100).await.unwrap();
-            if published.len() == 50 {
-                break;
-            }
-        }
-        assert_eq!(published.len(), 50, "{}", bench.engine);
+        assert_eq!(world.published(50).await, 50, "{}", bench.engine);
         let mut titles: Vec<_> =
             server.statuses().iter().map(|status| status.text.lines().next().unwrap().to_owned()).collect();
         titles.sort();

@@ -63,9 +63,7 @@ async fn posts_stand_there_once_each_whatever_became_of_the_answers() {
             site.with(|site| (site.heeds_slugs, site.links, site.breaks) = (heeds_slugs, false, 25));
             let more = format!("endpoint = \"{}\"", site.url("/micropub"));
             let world = World::new(bench, &site.outlet(bench, &more)).await;
-            let entries: Vec<Entry> =
-                (0..50).map(|n| entry("blog", &format!("Letter {n}"), &text(n), world.now())).collect();
-            world.poll("essays", &entries).await;
+            world.letters(50).await;
             site.fails(
                 std::iter::repeat_n(Fault::TakenAndLost, 20).chain([Fault::Status(429, "retry-after: 600\r\n")]),
             );

@@ -15,8 +15,7 @@ use syndicated::domain::slug::Slug;
 use syndicated::domain::time::Timestamp;
 use syndicated::flow::crosspost::Crossposter;
 use syndicated::net::{Client, Deadlines, Names};
-use syndicated::read::{fingerprint, url_key};
-use syndicated::store::{Arriving, HandedOn};
+use syndicated::store::HandedOn;
 use tokio_util::sync::CancellationToken;
 
 pub(super) const KEY: &str = "a key that both ends know";
@@ -101,19 +100,7 @@ impl World {
     }
 
     pub(super) async fn poll(&self, source: &str, entries: &[Entry]) -> Vec<PostId> {
-        let now = self.now();
-        let claim = self.stage.store.claim_source(&source.parse().unwrap(), now, Duration::from_mins(1)).await;
-        let entries = entries.iter().cloned().map(|entry| Arriving {
-            fingerprint: fingerprint(&entry),
-            url_key: entry.url.as_ref().map(url_key),
-            entry,
-        });
-        let arrival = syndicated::store::Arrival {
-            entries: entries.collect(),
-            title: Some(format!("The {source}")),
-            ..stage::arrival(&[], now)
-        };
-        let admitted = self.stage.store.admit(claim.unwrap().unwrap(), arrival, now).await.unwrap();
+        let admitted = self.stage.brings(source, entries).await;
         self.stage.clock.advance(Duration::from_secs(1));
         [admitted.new, admitted.seeded].concat()
     }
@@ -133,6 +120,26 @@ impl World {
     /// What has settled goes out.
     pub(super) async fn settle(&self) -> usize {
         self.after(Duration::from_mins(16)).await
+    }
+
+    /// So many new posts of the first source at once.
+    pub(super) async fn letters(&self, count: usize) -> Vec<PostId> {
+        let entries: Vec<Entry> =
+            (0..count).map(|n| entry("blog", &format!("Letter {n}"), &text(n), self.now())).collect();
+        self.poll("essays", &entries).await
+    }
+
+    /// How many posts outlets have in the end, when there are to be `count`.
+    pub(super) async fn published(&self, count: usize) -> usize {
+        let mut published = 0;
+        for _ in 0..60 {
+            self.after(Duration::from_mins(20)).await;
+            published = self.stage.store.handed_on(None, None, Some(State::Published), 10_000).await.unwrap().len();
+            if published == count {
+                break;
+            }
+        }
+        published
     }
 
     pub(super) async fn row(&self, outlet: &str, post: PostId) -> HandedOn {
