@@ -1,15 +1,15 @@
 //! Ghost itself, where `./test` could build it: what the double says of it is so, and
 //! its converter keeps what it is handed.
 
-use super::double::{Answer, Came, Double, Fault, Interface};
+use super::double::{Double, Fault};
+use super::through::{Gate, PNG_OF_A_PIXEL, ask};
 use super::world::{World, secret};
 use crate::engines;
 use crate::origin::{self, Origin};
 use crate::pieces::{entry, text};
 use crate::program::until;
 use serde_json::{Value, json};
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -17,9 +17,6 @@ use syndicated::domain::html::CleanHtml;
 use syndicated::domain::outlet::{Outcome, State};
 use syndicated::domain::post::Entry;
 use syndicated::store::Act;
-
-/// A picture of one pixel, whole.
-const PNG_OF_A_PIXEL: &[u8] = b"\x89PNG\x0d\x0a\x1a\x0a\x00\x00\x00\x0dIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89\x00\x00\x00\x0dIDATx\xdacd\xf8\xcfP\x0f\x00\x03\x86\x01\x80Z4}k\x00\x00\x00\x00IEND\xaeB`\x82";
 
 /// Ghost, until it is dropped.
 struct Site {
@@ -108,61 +105,6 @@ impl Site {
     }
 }
 
-/// One request over a connection of its own.
-fn ask(port: u16, method: &str, path: &str, headers: &[&str], body: &[u8]) -> std::io::Result<Answer> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-    let lines: String = headers.iter().flat_map(|header| [header, "\r\n"]).collect();
-    let length = body.len();
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\ncontent-length: {length}\r\n{lines}\r\n"
-    );
-    stream.write_all(&[head.as_bytes(), body].concat())?;
-    let mut told = Vec::new();
-    stream.read_to_end(&mut told)?;
-    let told = String::from_utf8_lossy(&told).into_owned();
-    let (head, body) = told.split_once("\r\n\r\n").unwrap_or((&told, ""));
-    let (status, fields) = head.split_once("\r\n").unwrap_or((head, ""));
-    let status = status.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-    let kept = |line: &&str| {
-        let line = line.to_ascii_lowercase();
-        !["connection:", "content-length:", "transfer-encoding:", "keep-alive:"]
-            .iter()
-            .any(|name| line.starts_with(name))
-    };
-    let fields: String = fields
-        .lines()
-        .filter(kept)
-        .map(|line| {
-            let (name, value) = line.split_once(':').unwrap_or((line, ""));
-            [&name.to_ascii_lowercase(), ":", value, "\r\n"].concat()
-        })
-        .collect();
-    Ok((status, fields, body.to_owned()))
-}
-
-/// What stands before Ghost.
-struct Gate {
-    port: u16,
-    /// So many posts are answered by an error after Ghost has taken them.
-    breaks: usize,
-}
-
-impl Interface for Gate {
-    fn take(&mut self, came: &Came) -> Answer {
-        let own = ["host", "connection", "content-length", "accept-encoding"];
-        let headers = came.headers.iter().filter(|(name, _)| !own.contains(&name.as_str()));
-        let headers: Vec<String> = headers.map(|(name, value)| [name, ": ", value].concat()).collect();
-        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
-        let answer = ask(self.port, &came.method, &came.path, &headers, &came.bytes).unwrap();
-        if self.breaks > 0 && came.method == "POST" && came.path.contains("/posts/") {
-            self.breaks -= 1;
-            return (502, String::new(), "<h1>Bad Gateway</h1>".to_owned());
-        }
-        answer
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn ghost_itself_has_each_post_once_and_as_it_was_written() {
     let Ok(package) = std::env::var("SYNDICATED_TEST_GHOST") else {
@@ -171,7 +113,8 @@ async fn ghost_itself_has_each_post_once_and_as_it_was_written() {
     };
     let bench = engines::all().await.remove(0);
     let site = Site::open(&package, bench.folder.path()).await;
-    let (origin, gate) = (Origin::start().await, Double::start(|_| Gate { port: site.port, breaks: 0 }).await);
+    let (origin, gate) =
+        (Origin::start().await, Double::start(|_| Gate { port: site.port, posts: "/posts/", breaks: 0 }).await);
     origin.set("/a.png", origin::Answer::ok(PNG_OF_A_PIXEL));
     origin.set("/b.png", origin::Answer::ok(PNG_OF_A_PIXEL));
     // Ghost cannot read this one.
