@@ -134,6 +134,9 @@ fn said(answer: &Pushed) -> Option<String> {
         ("rest_cannot_create" | "rest_cannot_edit" | "rest_cannot_delete" | "rest_forbidden_context", _) => {
             "give `user` the role Author there"
         }
+        ("rest_cannot_update", _) => {
+            "let who registers the meta key there say who may set it (`auth_callback`), or leave `canonical_meta` out"
+        }
         ("rest_post_invalid_id", _) => "it is not there any more: `syndicated outlet forget` ends it",
         ("rest_no_route", _) | ("", 404 | 405) => "write the address of WordPress itself as `url`",
         ("", 403) => "a firewall or a plugin there may keep programs out",

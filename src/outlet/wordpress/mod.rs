@@ -96,11 +96,28 @@ impl Site {
         Ok(Value::Object(fields))
     }
 
-    async fn changed(&self, it: &Manuscript) -> Result<Value, Outcome> {
+    async fn changed(&self, it: &Manuscript) -> Result<Map<String, Value>, Outcome> {
         let uploaded = self.uploaded(it).await?;
         let mut fields = self.words(it, &uploaded);
         fields.insert("tags".to_owned(), json!(self.parts().terms("tags", &it.tags).await?));
-        Ok(Value::Object(fields))
+        Ok(fields)
+    }
+
+    /// What the refusal of a new post means. WordPress writes a post before it judges its terms, its meta and what
+    /// plugins add to it, and takes nothing back: so it is asked whether the post stands there.
+    async fn refused(&self, it: &Manuscript, why: String) -> Outcome {
+        match self.look(it, &[("slug", &it.address())]).await {
+            Ok(Some(receipt)) => {
+                self.note_missing(it, &why);
+                Outcome::Done(receipt)
+            }
+            Ok(None) | Err(Outcome::Refused(_)) => Outcome::Refused(why),
+            Err(_) => Outcome::InDoubt(why),
+        }
+    }
+
+    fn note_missing(&self, it: &Manuscript, why: &str) {
+        tracing::warn!(outlet = %self.outlet, post = %it.post, why, "a post stands in WordPress without all that belongs to it");
     }
 
     /// The first of the posts that a query finds whose slug is this one's.
@@ -206,6 +223,7 @@ impl Protocol for Site {
                 Outcome::Done(receipt) if receipt.id.is_empty() => {
                     Outcome::InDoubt("it did not say which number the post has".to_owned())
                 }
+                Outcome::Refused(why) => self.refused(it, why).await,
                 outcome => outcome,
             }
         })
@@ -213,12 +231,18 @@ impl Protocol for Site {
 
     fn update<'a>(&'a self, it: &'a Manuscript, at: &'a Receipt) -> BoxFuture<'a, Outcome> {
         Box::pin(async {
-            let fields = match self.changed(it).await {
+            let mut fields = match self.changed(it).await {
                 Ok(fields) => fields,
                 Err(outcome) => return outcome,
             };
             let path = format!("posts/{}", at.id);
-            let answer = self.api.send(self.api.request(Method::POST, &path, &[FIELDS]).json(fields)).await;
+            let request =
+                |fields: &Map<String, Value>| self.api.request(Method::POST, &path, &[FIELDS]).json(json!(fields));
+            let mut answer = self.api.send(request(&fields)).await;
+            if code(&answer) == "rest_cannot_update" && fields.remove("meta").is_some() {
+                self.note_missing(it, "it does not let the user set the key of `canonical_meta`");
+                answer = self.api.send(request(&fields)).await;
+            }
             self.api.judge(answer, |told| receipt(told).or_else(|| Some(at.clone())))
         })
     }

@@ -50,8 +50,13 @@ impl Parts<'_> {
         Ok(numbers)
     }
 
-    /// The number of one name. It is made at once: of one that is there, the refusal tells the number (`term_exists`).
+    /// The number of one name. A tag is made at once: of one that is there, the refusal tells the number
+    /// (`term_exists`). A category is looked up before: one that is below another would be made again beside it.
     async fn term(&self, of: &str, name: &str) -> Result<Option<u64>, Outcome> {
+        let is_category = of == "categories";
+        if is_category && let Some(known) = self.known_term(of, name).await? {
+            return Ok(Some(known));
+        }
         let answer = self.api.send(self.api.request(Method::POST, of, &[]).json(json!({ "name": name }))).await;
         let (value, code) = (answer.as_ref().map(json).unwrap_or_default(), code(&answer));
         let status = answer.as_ref().map_or(0, |answer| answer.status);
@@ -61,8 +66,8 @@ impl Parts<'_> {
         match before(self.api.judge(answer, |_| None)) {
             Outcome::Done(_) => Ok(number(&value)),
             // Not everybody may make one; whether it is there, everybody may know.
-            Outcome::Refused(_) if status == 403 => self.known_term(of, name).await,
-            Outcome::Refused(_) if status == 400 => Ok(None),
+            Outcome::Refused(_) if status == 403 && !is_category => self.known_term(of, name).await,
+            Outcome::Refused(_) if matches!(status, 400 | 403) => Ok(None),
             other => Err(other),
         }
     }
@@ -70,13 +75,15 @@ impl Parts<'_> {
     async fn known_term(&self, of: &str, name: &str) -> Result<Option<u64>, Outcome> {
         // Names are stored as HTML, and searched as they are stored.
         let search = name.split(['&', '<', '>', '"', '\'']).max_by_key(|part| part.len()).unwrap_or_default().trim();
-        let query = [("search", search), ("per_page", "100"), ("_fields", "id,name")];
+        let query = [("search", search), ("per_page", "100"), ("_fields", "id,name,parent")];
         let found = self.api.ask(self.api.request(Method::GET, of, &query)).await?;
         let is_it = |term: &&Value| {
             let known = term.get("name").and_then(Value::as_str).unwrap_or_default();
             plain_text(known).to_lowercase() == name.to_lowercase()
         };
-        Ok(found.as_array().into_iter().flatten().find(is_it).and_then(number))
+        // Of several, one that is below no other.
+        let parent = |term: &&Value| term.get("parent").and_then(Value::as_u64);
+        Ok(found.as_array().into_iter().flatten().filter(is_it).min_by_key(parent).and_then(number))
     }
 
     /// The number of an author, who is named by it or by a slug.

@@ -63,6 +63,49 @@ async fn fifty_posts_stand_in_wordpress_once_each_whatever_becomes_of_the_answer
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_wordpress_takes_and_then_refuses_a_part_of_stands_there_once_and_is_followed() {
+    for bench in engines::all().await {
+        let site = site().await;
+        site.with(|site| site.sets_meta = false);
+        let more = "canonical_meta = \"_yoast_wpseo_canonical\"\nfollow_deletes = true";
+        let world = World::new(&bench, &outlet(&bench, &site.url("/"), more)).await;
+        let essay = entry("blog", "On slow letters", &text(1), world.now());
+        let id = world.poll("essays", std::slice::from_ref(&essay)).await[0];
+        world.settle().await;
+        let row = world.row("wp", id).await;
+        assert_eq!((row.state, posts(&site).len()), (State::Published, 1), "{}: {row:?}", bench.engine);
+        assert_eq!(row.remote_id, Some(posts(&site)[0]["id"].to_string()), "{}", bench.engine);
+        world.poll("essays", &[Entry { title: "On slower letters".to_owned(), ..essay }]).await;
+        world.settle().await;
+        let row = world.row("wp", id).await;
+        assert_eq!((row.state, row.trouble), (State::Published, None), "{}", bench.engine);
+        assert_eq!(posts(&site)[0]["title"], "On slower letters", "{}", bench.engine);
+        world.stage.store.edit_post(id, Act::Hide, "kim", world.now()).await.unwrap();
+        world.settle().await;
+        assert_eq!(world.state("wp", id).await, State::Deleted, "{}", bench.engine);
+        assert_eq!(posts(&site)[0]["status"], "trash", "{}", bench.engine);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_category_below_another_is_not_made_again_beside_it() {
+    let (bench, site) = (engines::all().await.remove(0), site().await);
+    site.with(|site| site.role = "editor");
+    let more = "categories = [\"letters\", \"Made up\"]";
+    let world = World::new(&bench, &outlet(&bench, &site.url("/"), more)).await;
+    for number in 1..3 {
+        world.essay(&format!("Letter {number}"), number).await;
+    }
+    world.settle().await;
+    let made = site.with(|site| site.categories[3..].to_vec());
+    assert_eq!(made.len(), 1, "{made:?}");
+    assert_eq!(made[0]["name"], "Made up");
+    for post in posts(&site) {
+        assert_eq!(post["categories"], json!([3, made[0]["id"]]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_korean_post_stands_in_wordpress_with_all_that_it_holds() {
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\n0000";
     for bench in engines::all().await {

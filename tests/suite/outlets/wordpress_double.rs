@@ -19,14 +19,21 @@ pub(super) struct WordPress {
     pub(super) breaks: usize,
     /// Whether what is deleted goes to the bin (`EMPTY_TRASH_DAYS`).
     pub(super) bin: bool,
+    /// Whether the user may set the meta keys that are registered.
+    pub(super) sets_meta: bool,
     next: u64,
 }
 
 impl WordPress {
     pub(super) fn at(site: &str) -> Self {
-        let categories = vec![json!({ "id": 1, "name": "Uncategorized" }), json!({ "id": 2, "name": "News &amp; Co" })];
+        let categories = vec![
+            json!({ "id": 1, "name": "Uncategorized" }),
+            json!({ "id": 2, "name": "News &amp; Co" }),
+            json!({ "id": 3, "name": "Letters", "parent": 2 }),
+        ];
         let (posts, tags, media) = (Vec::new(), Vec::new(), Vec::new());
-        Self { site: site.to_owned(), role: "author", posts, tags, categories, media, breaks: 0, bin: true, next: 10 }
+        let (site, role, breaks, bin, sets_meta, next) = (site.to_owned(), "author", 0, true, true, 10);
+        Self { site, role, posts, tags, categories, media, breaks, bin, sets_meta, next }
     }
 
     fn number(&mut self) -> u64 {
@@ -49,6 +56,12 @@ fn answer(status: u16, body: &Value) -> Answer {
 
 fn refused(status: u16, code: &str, message: &str) -> Answer {
     answer(status, &json!({ "code": code, "message": message, "data": { "status": status } }))
+}
+
+/// Meta keys are judged last, when all the rest is written.
+fn no_meta() -> Answer {
+    let message = "Sorry, you are not allowed to edit the _yoast_wpseo_canonical custom field.";
+    refused(403, "rest_cannot_update", message)
 }
 
 /// `sanitize_title`: lower case, percent-encoded, 200 bytes at the most.
@@ -82,8 +95,9 @@ impl Interface for WordPress {
             ("POST", [kind @ ("tags" | "categories")]) => self.make_term(kind, is_known, &came.body),
             ("GET", ["categories"]) => {
                 // Names are stored as HTML, and searched as they are stored.
-                let found =
-                    self.categories.iter().filter(|term| term["name"].as_str().unwrap().contains(&query["search"]));
+                let search = query["search"].to_lowercase();
+                let has = |term: &&Value| term["name"].as_str().unwrap().to_lowercase().contains(&search);
+                let found = self.categories.iter().filter(has);
                 answer(200, &found.cloned().collect())
             }
             ("GET", ["media"]) => {
@@ -125,7 +139,10 @@ impl WordPress {
         let number = self.number();
         let terms = if kind == "tags" { &mut self.tags } else { &mut self.categories };
         let name = told["name"].as_str().unwrap().replace('&', "&amp;");
-        if let Some(term) = terms.iter().find(|term| term["name"].as_str().unwrap().eq_ignore_ascii_case(&name)) {
+        // A category is told from those below the same one only.
+        let top = |term: &&Value| term["parent"].as_u64().unwrap_or(0) == 0;
+        let named = |term: &&Value| term["name"].as_str().unwrap().eq_ignore_ascii_case(&name);
+        if let Some(term) = terms.iter().filter(top).find(named) {
             let message = "A term with the name provided already exists in this taxonomy.";
             let data = json!({ "status": 400, "term_id": term["id"] });
             return answer(400, &json!({ "code": "term_exists", "message": message, "data": data }));
@@ -196,6 +213,9 @@ impl WordPress {
             post[name] = value;
         }
         self.posts.push(post.clone());
+        if !self.sets_meta && told["meta"].is_object() {
+            return no_meta();
+        }
         if self.breaks > 0 {
             self.breaks -= 1;
             return refused(500, "internal_server_error", "<p>There has been a critical error on this website.</p>");
@@ -222,6 +242,9 @@ impl WordPress {
         } else {
             for (name, value) in came.body.as_object().unwrap() {
                 post[name] = value.clone();
+            }
+            if !self.sets_meta && came.body["meta"].is_object() {
+                return no_meta();
             }
         }
         answer(200, post)
