@@ -189,7 +189,7 @@ impl Crossposter {
         // What changes from here on is another correction.
         let read_at = self.clock.now();
         let settlement = match self.attempt(outlet, &*protocol, &mut claim, &key).await? {
-            Some((outcome, sent)) => self.judge(outlet, &claim, outcome, (sent, read_at)),
+            Some((outcome, sent)) => self.judge(outlet, &claim, outcome, sent.map(|sent| (sent, read_at))),
             None => OutletSettlement::GivenBack { at: self.clock.now().plus(NOT_NOW) },
         };
         verdict::log(&claim, &settlement);
@@ -199,43 +199,53 @@ impl Crossposter {
         Ok(())
     }
 
-    /// Asks the outlet for what is claimed; what came of it, and a digest of what it was sent. `None` when the post
-    /// may not be shown any more.
+    /// Asks the outlet for what is claimed; what came of it, and a digest of what it was sent, where it has nothing
+    /// older. `None` when the post may not be shown any more.
     async fn attempt(
         &self,
         outlet: &Outlet,
         protocol: &dyn Protocol,
         claim: &mut OutletClaim,
         key: &str,
-    ) -> Result<Option<(Outcome, String)>, StoreError> {
+    ) -> Result<Option<(Outcome, Option<String>)>, StoreError> {
         let post = self.store.post(claim.post).await?;
         if let (Task::Delete, Some(receipt)) = (claim.task, &claim.receipt) {
             let gone = gone(post.as_ref(), key);
-            return Ok(Some((protocol.delete(&gone, receipt).await, String::new())));
+            return Ok(Some((protocol.delete(&gone, receipt).await, None)));
         }
         let composer = Composer { store: &self.store, renderer: &self.renderer };
         let Some(post) = post.filter(Post::is_shown) else { return Ok(None) };
         let manuscript = composer.manuscript(outlet, &post, key.to_owned()).await?;
         let sent = manuscript.fingerprint();
+        // What it got earlier is what it has, whatever the post has become since.
+        let mut has_older = false;
         let outcome = match (claim.task, &claim.receipt) {
             (Task::Update, Some(receipt)) if claim.sent.as_ref() == Some(&sent) => Outcome::Done(receipt.clone()),
             (Task::Update, Some(receipt)) => protocol.update(&manuscript, receipt).await,
             _ if claim.in_doubt => match protocol.find(&manuscript).await {
-                Found::There(receipt) => Outcome::Done(receipt),
+                Found::There(receipt) => {
+                    has_older = true;
+                    Outcome::Done(receipt)
+                }
                 Found::Later { why, after } => Outcome::Later { why, after },
                 Found::Missing => {
                     claim.in_doubt = false;
                     protocol.post(&manuscript).await
                 }
                 Found::CannotTell if outlet.on_ambiguous == OnAmbiguous::Look && !claim.urgent => {
+                    has_older = true;
                     Outcome::InDoubt("it cannot be asked whether it has the post".to_owned())
                 }
-                // Who gets here where nobody can tell was told by a person to send it again.
-                Found::Known | Found::CannotTell => protocol.post(&manuscript).await,
+                Found::Known => {
+                    has_older = claim.sent.is_some();
+                    protocol.post(&manuscript).await
+                }
+                // A person said that it is to be sent again.
+                Found::CannotTell => protocol.post(&manuscript).await,
             },
             _ => protocol.post(&manuscript).await,
         };
-        Ok(Some((outcome, sent)))
+        Ok(Some((outcome, (!has_older).then_some(sent))))
     }
 }
 

@@ -64,8 +64,8 @@ pub enum OutletSettlement {
         receipt: Receipt,
         /// The digest of what it was sent.
         sent: String,
-        /// When that was read.
-        read_at: Timestamp,
+        /// When that was read; `None` where it is what an earlier attempt sent.
+        read_at: Option<Timestamp>,
     },
     /// It is tried again then: the outlet did not take it.
     Later {
@@ -82,6 +82,8 @@ pub enum OutletSettlement {
         why: String,
         /// When; `None` is a person's to say.
         at: Option<Timestamp>,
+        /// The digest of what it was sent now, and when that was read; `None` when nothing was.
+        sent: Option<(String, Timestamp)>,
     },
     /// The outlet will not, or it was tried for long enough.
     Ended {
@@ -303,7 +305,7 @@ impl Written {
                 doubts: 0,
                 receipt: Some(receipt),
                 sent: Some(sent),
-                sent_at: Some(read_at),
+                sent_at: read_at,
                 is_posted: claim.task == Task::Post,
                 ..same
             },
@@ -314,12 +316,11 @@ impl Written {
                 trouble: Some(why),
                 ..same
             },
-            OutletSettlement::InDoubt { why, at } => Self {
-                state: if claim.task == Task::Post { State::Unknown } else { before },
-                next_try_at: at,
-                trouble: Some(why),
-                ..same
-            },
+            OutletSettlement::InDoubt { why, at, sent } => {
+                let (sent, sent_at) = sent.unzip();
+                let state = if claim.task == Task::Post { State::Unknown } else { before };
+                Self { state, next_try_at: at, trouble: Some(why), sent: sent.or(same.sent), sent_at, ..same }
+            }
             OutletSettlement::Ended { state, why } => Self {
                 state: if claim.task == Task::Post { state } else { before },
                 next_try_at: None,

@@ -19,18 +19,26 @@ const MOST_ATTEMPTS: u32 = 20;
 const MOST_DOUBTS: u32 = 3;
 
 impl Crossposter {
-    /// What is written of an attempt.
+    /// What is written of an attempt, with the digest of what it sent, and when that was read.
     pub(super) fn judge(
         &self,
         outlet: &Outlet,
         claim: &OutletClaim,
         outcome: Outcome,
-        (sent, read_at): (String, Timestamp),
+        sent: Option<(String, Timestamp)>,
     ) -> OutletSettlement {
         let now = self.clock.now();
         let retry = self.retry(claim.attempts);
         match outcome {
-            Outcome::Done(receipt) => OutletSettlement::Done { receipt, sent, read_at },
+            Outcome::Done(receipt) => {
+                let (sent, read_at) = match (sent, &claim.sent) {
+                    (Some((sent, read_at)), _) => (sent, Some(read_at)),
+                    (None, Some(earlier)) => (earlier.clone(), None),
+                    // The attempt was cut off before it could be written down: that is sent as a correction, in any case.
+                    (None, None) => (String::new(), Some(Timestamp::EPOCH)),
+                };
+                OutletSettlement::Done { receipt, sent, read_at }
+            }
             Outcome::Refused(why) => OutletSettlement::Ended { state: State::Refused, why },
             Outcome::Later { why, .. } if claim.attempts + 1 >= MOST_ATTEMPTS => {
                 let why = format!("given up after {MOST_ATTEMPTS} tries: {why}");
@@ -54,7 +62,7 @@ impl Crossposter {
                         "it may have arrived, look there: {why}; `syndicated outlet retry` sends it again, `outlet forget` ends it"
                     )
                 };
-                OutletSettlement::InDoubt { why, at: by_itself.then(|| now.plus(retry)) }
+                OutletSettlement::InDoubt { why, at: by_itself.then(|| now.plus(retry)), sent }
             }
         }
     }
@@ -76,10 +84,10 @@ pub(super) fn log(claim: &OutletClaim, settlement: &OutletSettlement) {
         OutletSettlement::Later { why, at, .. } => {
             tracing::warn!(%outlet, %post, %task, why, %at, "an outlet could not; it is asked again");
         }
-        OutletSettlement::InDoubt { why, at: Some(at) } => {
+        OutletSettlement::InDoubt { why, at: Some(at), .. } => {
             tracing::warn!(%outlet, %post, why, %at, "whether an outlet took a post is not known; it is looked up");
         }
-        OutletSettlement::InDoubt { why, at: None } => {
+        OutletSettlement::InDoubt { why, at: None, .. } => {
             tracing::error!(%outlet, %post, why, "whether an outlet took a post is not known; it waits for a person");
         }
         OutletSettlement::Ended { why, .. } => {

@@ -230,3 +230,32 @@ async fn what_wordpress_refuses_is_said_with_what_to_do() {
         assert!(row.trouble.unwrap().contains(expected));
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_correction_made_while_a_post_was_in_doubt_follows() {
+    for bench in engines::all().await {
+        let site = site().await;
+        let world = World::new(&bench, &outlet(&bench, &site.url("/"), "tags = { letters = \"\" }")).await;
+        let essay = entry("blog", "On slow letters", &text(1), world.now());
+        let id = world.poll("essays", std::slice::from_ref(&essay)).await[0];
+        site.with(|site| site.breaks = 1);
+        world.settle().await;
+        assert_eq!((world.state("wp", id).await, posts(&site).len()), (State::Unknown, 1), "{}", bench.engine);
+        world.poll("essays", &[Entry { title: "On slower letters".to_owned(), ..essay }]).await;
+        for _ in 0..5 {
+            world.after(Duration::from_mins(10)).await;
+        }
+        assert_eq!((world.state("wp", id).await, posts(&site).len()), (State::Published, 1), "{}", bench.engine);
+        assert_eq!(posts(&site)[0]["title"], "On slower letters", "{}", bench.engine);
+        // What was not corrected meanwhile is found, and asked for nothing more.
+        let other = world.essay("On fast letters", 2).await;
+        site.with(|site| site.breaks = 1);
+        for _ in 0..5 {
+            world.after(Duration::from_mins(10)).await;
+        }
+        assert_eq!((world.state("wp", other).await, posts(&site).len()), (State::Published, 2), "{}", bench.engine);
+        let came = site.came();
+        let written = came.iter().filter(|came| came.method == "POST" && came.path.contains("/posts")).count();
+        assert_eq!(written, 3, "{}: two posts and one correction", bench.engine);
+    }
+}
