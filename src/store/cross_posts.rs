@@ -8,6 +8,7 @@
 use super::admit::Arriving;
 use super::many::Padded;
 use super::pieces::tie;
+use super::shingles::{Keyed, MOST, sharing, write_keys};
 use super::{StoreError, Tx, each};
 use crate::domain::html::CleanHtml;
 use crate::domain::id::{PostId, SourceId};
@@ -19,14 +20,8 @@ use crate::domain::url::HttpUrl;
 use crate::domain::url_key::url_key;
 use sqlx::AssertSqlSafe;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt::Write as _;
 use std::time::Duration;
 
-/// So many posts are compared with one that arrived, at most.
-const MOST: usize = 8;
-/// So many posts that share one shingle are looked at, the newest: more share a phrase of the language, or what every
-/// post of a blog ends with.
-const SHARING: usize = 64;
 /// Somebody's claim that two texts are one is believed when this share of the shorter one stands in the longer one.
 const BELIEVED: f64 = 0.3;
 /// Posts of one title and author are one when they are dated no further apart.
@@ -46,11 +41,17 @@ pub(super) async fn find_pieces(
     for some in posts.chunks(TOGETHER) {
         let some: Vec<Looked<'_>> = some.iter().map(|(id, arriving)| Looked::new(*id, arriving)).collect();
         let standing = standing_at(tx, source, &some).await?;
+        let keyed: Vec<Keyed<'_>> = some.iter().map(|post| Keyed::new(post.id, &post.text)).collect();
+        let mut sharing = sharing(tx, &keyed).await?;
+        let mut suspects: Vec<Suspect<'_>> = Vec::new();
         for post in &some {
-            post.find(tx, source, &standing, now).await?;
+            suspects.extend(post.suspects(&standing, sharing.remove(&post.id).unwrap_or_default()));
+        }
+        for some in suspects.chunks(TOGETHER) {
+            judge_all(tx, source, some, now).await?;
         }
         write_places(tx, &some).await?;
-        write_keys(tx, &some).await?;
+        write_keys(tx, &keyed).await?;
     }
     Ok(())
 }
@@ -61,32 +62,46 @@ struct Looked<'a> {
     entry: &'a Entry,
     claims: Claims,
     text: Text,
-    keys: Vec<u32>,
 }
 
 impl<'a> Looked<'a> {
     fn new(id: PostId, arriving: &'a Arriving) -> Self {
         let entry = &arriving.entry;
         let text = Text::new(&entry.title, text_of(entry).unwrap_or(&CleanHtml::default()));
-        Self { id, entry, claims: Claims::of(arriving), keys: text.keys(), text }
+        Self { id, entry, claims: Claims::of(arriving), text }
     }
 
-    async fn find(&self, tx: &mut Tx, source: SourceId, standing: &Standing, now: Timestamp) -> Result<(), StoreError> {
+    /// What stands where this one says, and what is `like` it.
+    fn suspects(&self, standing: &Standing, like: Vec<PostId>) -> Vec<Suspect<'_>> {
         let mut found: BTreeMap<i64, Tie> = BTreeMap::new();
-        let by_text = sharing(tx, &self.text, &self.keys).await?.into_iter().map(|other| (other, Tie::Text));
+        let by_text = like.into_iter().map(|other| (other.0, Tie::Text));
         for (other, tie) in self.claims.claimed(standing).chain(by_text) {
             let known = found.entry(other).or_insert(tie);
             *known = tie.min(*known);
         }
-        for (other, claim) in found {
-            if let Some(candidate) = candidate(tx, source, other).await?
-                && let Some((rule, evidence)) = judge(claim, self.entry, &self.text, &candidate)
-            {
-                tie(tx, (self.id, PostId(other)), (rule, &evidence), now).await?;
-            }
-        }
-        Ok(())
+        found.into_iter().map(|(other, claim)| Suspect { post: self, other, claim }).collect()
     }
+}
+
+/// A post that may be the same as one that is looked for, and what speaks for it.
+struct Suspect<'a> {
+    post: &'a Looked<'a>,
+    other: i64,
+    claim: Tie,
+}
+
+/// Ties the posts that are the same.
+async fn judge_all(tx: &mut Tx, source: SourceId, suspects: &[Suspect<'_>], now: Timestamp) -> Result<(), StoreError> {
+    let others: BTreeSet<i64> = suspects.iter().map(|suspect| suspect.other).collect();
+    let candidates = candidates(tx, source, &others.into_iter().collect::<Vec<_>>()).await?;
+    for Suspect { post, other, claim } in suspects {
+        if let Some(candidate) = candidates.get(other)
+            && let Some((rule, evidence)) = judge(*claim, post.entry, &post.text, candidate)
+        {
+            tie(tx, (post.id, PostId(*other)), (rule, &evidence), now).await?;
+        }
+    }
+    Ok(())
 }
 
 /// What a post says of where else it stands.
@@ -190,57 +205,10 @@ fn is_page(key: &str) -> bool {
     key.split_once('/').is_some_and(|(_, path)| !path.is_empty())
 }
 
-/// Posts that have the title or two shingles in common with this text: those first that share most. One shingle is shared by chance among many posts, so that of each the newest are looked at.
-async fn sharing(tx: &mut Tx, own: &Text, keys: &[u32]) -> Result<Vec<i64>, StoreError> {
-    let mut sql = String::new();
-    for (place, key) in keys.iter().enumerate() {
-        let weight = if own.title_key() == Some(*key) { 2 } else { 1 };
-        let all = if place == 0 { "" } else { " UNION ALL " };
-        // A string takes whatever is written into it.
-        let _ = write!(
-            sql,
-            "{all}SELECT post_id, {weight} AS weight FROM (SELECT post_id FROM post_shingle WHERE shingle = ${} ORDER BY post_id DESC LIMIT {SHARING}) s{place}",
-            place + 1
-        );
-    }
-    if sql.is_empty() {
-        return Ok(Vec::new());
-    }
-    let sql = format!(
-        "SELECT post_id FROM ({sql}) s GROUP BY post_id HAVING SUM(weight) > 1 ORDER BY SUM(weight) DESC, post_id DESC LIMIT {MOST}"
-    );
-    let rows: Vec<(i64,)> = each!(tx, |db| {
-        let mut query = sqlx::query_as(AssertSqlSafe(sql));
-        for key in keys {
-            query = query.bind(i64::from(*key));
-        }
-        query.fetch_all(&mut **db).await
-    })?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
-}
-
-/// Those of an earlier text stay: they find a candidate, which is compared as it is now.
-async fn write_keys(tx: &mut Tx, posts: &[Looked<'_>]) -> Result<(), StoreError> {
-    let mut rows: Vec<(u32, PostId)> = Vec::new();
-    for post in posts {
-        rows.extend(post.keys.iter().map(|key| (*key, post.id)));
-    }
-    if rows.is_empty() {
-        return Ok(());
-    }
-    each!(tx, |db| {
-        let mut insert = sqlx::QueryBuilder::new("INSERT INTO post_shingle (shingle, post_id) ");
-        insert.push_values(rows, |mut row, (key, id)| {
-            row.push_bind(i64::from(key)).push_bind(id.0);
-        });
-        insert.push(" ON CONFLICT DO NOTHING").build().execute(&mut **db).await.map(drop)
-    })?;
-    Ok(())
-}
-
 /// A post of another source.
 #[derive(sqlx::FromRow)]
 struct Candidate {
+    id: i64,
     title: String,
     authors: String,
     dated_at: i64,
@@ -252,22 +220,26 @@ struct Candidate {
     handed_here: bool,
 }
 
-async fn candidate(tx: &mut Tx, source: SourceId, id: i64) -> Result<Option<Candidate>, StoreError> {
-    each!(tx, |db| {
-        sqlx::query_as(
-            "SELECT p.title, p.authors, p.dated_at, p.published_at, s.name AS source_name, p.summary, p.content,
-                    EXISTS (SELECT 1 FROM outlet_post o JOIN outlet t ON t.name = o.outlet
-                            JOIN source own ON own.name = t.source
-                            WHERE o.post_id = p.id AND own.id = $2
-                              AND o.state IN ('attempting', 'published', 'unknown')) AS handed_here
-             FROM post p JOIN source s ON s.id = p.source_id WHERE p.id = $1 AND p.source_id <> $2",
-        )
-        .bind(id)
-        .bind(source.0)
-        .fetch_optional(&mut **db)
-        .await
-    })
-    .map_err(StoreError::from)
+/// Those of these posts that are other sources'.
+async fn candidates(tx: &mut Tx, source: SourceId, ids: &[i64]) -> Result<HashMap<i64, Candidate>, StoreError> {
+    let Some(ids) = Padded::of(ids) else { return Ok(HashMap::new()) };
+    let sql = format!(
+        "SELECT p.id, p.title, p.authors, p.dated_at, p.published_at, s.name AS source_name, p.summary, p.content,
+                EXISTS (SELECT 1 FROM outlet_post o JOIN outlet t ON t.name = o.outlet
+                        JOIN source own ON own.name = t.source
+                        WHERE o.post_id = p.id AND own.id = $1
+                          AND o.state IN ('attempting', 'published', 'unknown')) AS handed_here
+         FROM post p JOIN source s ON s.id = p.source_id WHERE p.id IN ({}) AND p.source_id <> $1",
+        ids.places(2)
+    );
+    let rows: Vec<Candidate> = each!(tx, |db| {
+        let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(source.0);
+        for id in ids {
+            query = query.bind(id);
+        }
+        query.fetch_all(&mut **db).await
+    })?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 
 /// Whether a claim, or what was found by shingles and titles, stands before both posts; and in which words.

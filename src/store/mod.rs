@@ -73,6 +73,7 @@ mod results;
 mod retention;
 mod retractions;
 mod search;
+mod shingles;
 mod sources;
 mod subscribers;
 mod suppression;
