@@ -36,6 +36,8 @@ const TOGETHER: usize = 20;
 const POLLS: usize = 200;
 /// What is searched for: words of one script and of both, frequent and rare, a phrase, a beginning, and none.
 const TYPED: [&str; 8] = ["baren", "barentolim", "baren tolim", "\"baren tolim\"", "서로", "서로읽", "글", "없다"];
+/// How often words are put into their index's order.
+const SORTING: Duration = Duration::from_mins(1);
 /// So often each.
 const ASKED: usize = 5;
 /// One post costs no more than this, whatever is stored.
@@ -145,6 +147,16 @@ async fn engine(name: &str, database: &str, folder: &std::path::Path, count: usi
     let mut writer = Writer { state: 88_172_645_463_325_252, number: 0 };
 
     measure(&format!("{name}, empty"), &store, &mut writer, now).await;
+    // As the daemon does.
+    let sorting = tokio::spawn({
+        let store = store.clone();
+        async move {
+            loop {
+                tokio::time::sleep(SORTING).await;
+                store.sort_words().await.unwrap();
+            }
+        }
+    });
     let start = Instant::now();
     let mut blog = 0;
     while writer.number < count {
@@ -154,6 +166,7 @@ async fn engine(name: &str, database: &str, folder: &std::path::Path, count: usi
     }
     println!("{name}: filled to {} posts in {:.0} s", writer.number, start.elapsed().as_secs_f64());
     let cost = measure(&format!("{name}, {} posts", writer.number), &store, &mut writer, now).await;
+    sorting.abort();
     search(name, &store).await;
     assert!(cost < WITHIN, "{cost:?} for one post are more than {WITHIN:?}");
 }

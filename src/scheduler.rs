@@ -1,6 +1,7 @@
 //! What the clock starts, as loops that each heed the stop: polls (their own
-//! pace is in `flow::poll`), withdrawn posts, subscriptions at hubs, feeds after polls, outlets, digests on their slots, mails
-//! (their own pace is in `flow::deliver`).
+//! pace is in `flow::poll`), withdrawn posts, words to be found, subscriptions at
+//! hubs, feeds after polls, outlets, digests on their slots, mails (their own pace
+//! is in `flow::deliver`).
 
 use crate::clock::Clock;
 use crate::flow::bounce::Bounces;
@@ -27,6 +28,9 @@ const HUBS: Duration = Duration::from_mins(1);
 
 /// How often it is looked for posts that were withdrawn.
 const WITHDRAWN: Duration = Duration::from_mins(1);
+
+/// How often the words of new posts are put into their index's order.
+const WORDS: Duration = Duration::from_mins(1);
 
 /// How often failing sources are looked for.
 const HEALTH: Duration = Duration::from_mins(10);
@@ -198,8 +202,20 @@ impl Scheduler {
         });
     }
 
-    /// Beside polls: which posts were withdrawn, and which sources fail.
+    /// Beside polls: which posts were withdrawn, which sources fail, and what polls left to be done later.
     fn watch_sources(&self, tasks: &Tasks) {
+        let (scheduler, stop) = (self.clone(), tasks.stop().clone());
+        tasks.spawn("words", async move {
+            while !stop.is_soft() {
+                if let Err(error) = scheduler.poller.sort_words().await {
+                    tracing::error!(%error, "the words of new posts are not in their index's order; they are found, but slowly");
+                }
+                tokio::select! {
+                    () = scheduler.clock.sleep(WORDS) => {}
+                    () = stop.soft() => {}
+                }
+            }
+        });
         let (scheduler, stop) = (self.clone(), tasks.stop().clone());
         tasks.spawn("retract", async move {
             while !stop.is_soft() {

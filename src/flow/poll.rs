@@ -109,6 +109,11 @@ impl Poller {
         Self { store, client, clock, chance, config, readers, waiting: Room::new(), changed }
     }
 
+    /// Does what storing posts left to be done later: their words are put into their index's order.
+    pub async fn sort_words(&self) -> Result<(), StoreError> {
+        self.store.sort_words().await.map(drop)
+    }
+
     /// Makes the store and the HTTP client match the configuration: at the
     /// start, and after each reload.
     pub async fn adopt_config(&self) -> Result<(), StoreError> {

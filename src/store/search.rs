@@ -86,10 +86,34 @@ const LATEST: &str = ranked!(
 const ALL: &str = ranked!("SELECT post_id FROM post_words WHERE words @@ $1::text::tsquery");
 
 async fn ranked_in_postgres(db: &PgPool, sql: &'static str, query: &Query) -> Result<Vec<Ranked>, StoreError> {
-    Ok(sqlx::query_as(sql).bind(query.for_postgres()).bind(MOST + 1).fetch_all(db).await?)
+    let mut tx = db.begin().await?;
+    // Words lie beside their table, where PostgreSQL does not count what reading them costs: it would rather read all
+    // words of a million posts than what waits to be put into the index's order.
+    sqlx::query("SET LOCAL enable_seqscan = off").execute(&mut *tx).await?;
+    let ranked = sqlx::query_as(sql).bind(query.for_postgres()).bind(MOST + 1).fetch_all(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(ranked)
 }
 
 impl Store {
+    /// Puts the words of posts that came since into their index's order, and returns how many pages of them waited:
+    /// PostgreSQL keeps them aside until then, where a search reads each. SQLite does that by itself, a little at a
+    /// time.
+    pub async fn sort_words(&self) -> Result<i64, StoreError> {
+        match &self.writer {
+            Engine::Sqlite(_) => Ok(0),
+            Engine::Postgres(db) => {
+                let mut tx = db.begin().await?;
+                // Each time that this is full, all of a large index is gone through: whoever stores posts has four MB.
+                sqlx::query("SET LOCAL maintenance_work_mem = '256MB'").execute(&mut *tx).await?;
+                let sql = "SELECT gin_clean_pending_list('post_words_of')";
+                let waited = sqlx::query_scalar(sql).fetch_one(&mut *tx).await?;
+                tx.commit().await?;
+                Ok(waited)
+            }
+        }
+    }
+
     /// The posts that hold what was typed: all of its words, each as it is or as the beginning of a longer one.
     /// What a hit shows of a post is for `shown` to say, by its source's name. Whatever was
     /// typed, this is no error.

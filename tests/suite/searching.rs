@@ -108,6 +108,39 @@ async fn posts_are_found_by_their_words_in_any_script() {
 }
 
 #[tokio::test]
+async fn words_are_found_before_and_after_they_are_put_into_order() {
+    for bench in engines::all().await {
+        let (store, config) = (bench.open().await, config(&bench));
+        store.sync_sources(&config.sources, at(0)).await.unwrap();
+        for number in 1..3 {
+            arrive(&store, "one", at(number), vec![written(&format!("{number}"), number, "<p>slow letters</p>")]).await;
+            let titles: Vec<String> = (1..=number).map(|number| number.to_string()).collect();
+            assert_eq!(found(&store, "letters").await, titles, "{}", bench.engine);
+            let waited = store.sort_words().await.unwrap();
+            assert_eq!(waited > 0, bench.engine == "postgres", "{}: {waited} pages", bench.engine);
+            assert_eq!(store.sort_words().await.unwrap(), 0, "{}", bench.engine);
+            assert_eq!(found(&store, "letters").await, titles, "{}", bench.engine);
+        }
+    }
+}
+
+/// Whatever PostgreSQL thinks of how many posts there are.
+#[tokio::test]
+async fn a_search_walks_through_no_words() {
+    let Some(bench) = engines::all().await.into_iter().nth(1) else { return };
+    let (store, config) = (bench.open().await, config(&bench));
+    store.sync_sources(&config.sources, at(0)).await.unwrap();
+    arrive(&store, "one", at(1), vec![written("a", 1, "<p>slow letters</p>"), written("b", 1, "<p>others</p>")]).await;
+    // So that it knows: of two, it would read both.
+    bench.execute("ANALYZE").await;
+    assert_eq!(found(&store, "letters").await, ["a"]);
+    assert_eq!(found(&store, "lett").await, ["a"]);
+    store.close().await;
+    let walked = "SELECT seq_tup_read::text FROM pg_stat_user_tables WHERE relname = 'post_words'";
+    assert_eq!(bench.texts(walked).await, ["0"]);
+}
+
+#[tokio::test]
 async fn a_post_is_found_by_its_present_text_alone_and_never_when_it_is_hidden() {
     for bench in engines::all().await {
         let (store, mut config) = (bench.open().await, config(&bench));
