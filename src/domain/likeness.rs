@@ -5,7 +5,7 @@
 //! overlapping pieces of the weight of thirteen Latin letters or five Hangul syllables
 //! (`bounds` says why), and each piece is hashed. From the hashes come
 //!
-//! - up to seventeen keys, which are kept in an index: posts with a key in common are
+//! - up to thirteen keys, which are kept in an index: posts with a key in common are
 //!   worth a closer look, those with the most in common first. Most keys of two
 //!   copies are the same, and hardly a pair of other posts shares one, except those of
 //!   one author with the same words around each post;
@@ -80,7 +80,7 @@ impl Text {
     }
 
     /// What the text is found by: the smallest hashes of its beginning and of the whole
-    /// (`MinHash` with one permutation), at most sixteen, and its title's. A short beginning
+    /// (`MinHash` with one permutation), at most twelve, and its title's. A short beginning
     /// of a long text would miss the smallest of the whole.
     #[must_use]
     pub fn keys(&self) -> Vec<u32> {
