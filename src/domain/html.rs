@@ -131,7 +131,8 @@ impl CleanHtml {
             .split("\n\n")
             .map(str::trim)
             .filter(|paragraph| !paragraph.is_empty())
-            .map(|paragraph| format!("<p>{}</p>", ammonia::clean_text(paragraph)))
+            // It writes spaces as numbers, too.
+            .map(|paragraph| format!("<p>{}</p>", ammonia::clean_text(paragraph).replace("&#32;", " ")))
             .collect();
         Self(paragraphs.join("\n"))
     }
