@@ -126,10 +126,7 @@ impl Scheduler {
             tasks.spawn("websub", async move {
                 while !stop.is_soft() {
                     let pause = scheduler.ask_hubs(&stop).await;
-                    tokio::select! {
-                        () = scheduler.clock.sleep(pause) => {}
-                        () = stop.soft() => {}
-                    }
+                    scheduler.rest(pause, &stop).await;
                 }
             });
         }
@@ -138,10 +135,7 @@ impl Scheduler {
             tasks.spawn("bounces", async move {
                 while !stop.is_soft() {
                     let pause = scheduler.look_for_bounces(&stop).await;
-                    tokio::select! {
-                        () = scheduler.clock.sleep(pause) => {}
-                        () = stop.soft() => {}
-                    }
+                    scheduler.rest(pause, &stop).await;
                 }
             });
         }
@@ -150,10 +144,7 @@ impl Scheduler {
             tasks.spawn("housekeeping", async move {
                 while !stop.is_soft() {
                     scheduler.keep_house().await;
-                    tokio::select! {
-                        () = scheduler.clock.sleep(HOUSEKEEPING) => {}
-                        () = stop.soft() => {}
-                    }
+                    scheduler.rest(HOUSEKEEPING, &stop).await;
                 }
             });
         }
@@ -210,32 +201,31 @@ impl Scheduler {
                 if let Err(error) = scheduler.poller.sort_words().await {
                     tracing::error!(%error, "the words of new posts are not in their index's order; they are found, but slowly");
                 }
-                tokio::select! {
-                    () = scheduler.clock.sleep(WORDS) => {}
-                    () = stop.soft() => {}
-                }
+                scheduler.rest(WORDS, &stop).await;
             }
         });
         let (scheduler, stop) = (self.clone(), tasks.stop().clone());
         tasks.spawn("retract", async move {
             while !stop.is_soft() {
                 scheduler.look_for_withdrawn(&stop).await;
-                tokio::select! {
-                    () = scheduler.clock.sleep(WITHDRAWN) => {}
-                    () = stop.soft() => {}
-                }
+                scheduler.rest(WITHDRAWN, &stop).await;
             }
         });
         let (scheduler, stop) = (self.clone(), tasks.stop().clone());
         tasks.spawn("health", async move {
             while !stop.is_soft() {
                 scheduler.tell_of_health().await;
-                tokio::select! {
-                    () = scheduler.clock.sleep(HEALTH) => {}
-                    () = stop.soft() => {}
-                }
+                scheduler.rest(HEALTH, &stop).await;
             }
         });
+    }
+
+    /// Until the next look, or the stop.
+    async fn rest(&self, pause: Duration, stop: &Stop) {
+        tokio::select! {
+            () = self.clock.sleep(pause) => {}
+            () = stop.soft() => {}
+        }
     }
 
     /// Looks at a few of the posts that may have been withdrawn.

@@ -1,6 +1,7 @@
 //! A small blog in the manner of an essay platform: a page with the author's
 //! posts, a page for each, and an RSS feed with validators.
 
+use crate::domain::html::escaped;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -80,7 +81,7 @@ impl Blog {
 fn body(essay: &Essay) -> String {
     let mut html = String::new();
     for paragraph in &essay.paragraphs {
-        let _ = write!(html, "<p>{}</p>", ammonia::clean_text(paragraph).replace("&#32;", " "));
+        let _ = write!(html, "<p>{}</p>", escaped(paragraph));
     }
     // The note is HTML of our own: it names the second outlet with a link.
     let _ = write!(html, "<p>{}</p>", essay.note);

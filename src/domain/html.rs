@@ -92,6 +92,12 @@ impl UrlRelativeEvaluate<'_> for Links {
     }
 }
 
+/// Plain text as it stands in HTML, between tags and in quoted attributes.
+pub(crate) fn escaped(text: &str) -> String {
+    // It writes spaces as numbers, too.
+    ammonia::clean_text(text).replace("&#32;", " ")
+}
+
 /// Of the classes of code, those that say which language it is in.
 fn languages(classes: &str) -> Option<Cow<'_, str>> {
     let sound = |class: &&str| {
@@ -131,8 +137,7 @@ impl CleanHtml {
             .split("\n\n")
             .map(str::trim)
             .filter(|paragraph| !paragraph.is_empty())
-            // It writes spaces as numbers, too.
-            .map(|paragraph| format!("<p>{}</p>", ammonia::clean_text(paragraph).replace("&#32;", " ")))
+            .map(|paragraph| format!("<p>{}</p>", escaped(paragraph)))
             .collect();
         Self(paragraphs.join("\n"))
     }

@@ -1,5 +1,6 @@
 //! What plays something, or shows another page, becomes a link to it.
 
+use super::escaped;
 use super::pictures::counts_readers;
 use super::tidy::absolute;
 use crate::domain::url::HttpUrl;
@@ -46,11 +47,7 @@ pub(super) fn player(node: &NodeRef<'_>, base: Option<&HttpUrl>) {
         .filter_map(|name| node.attr(name))
         .map(|title| title.trim().to_owned());
     let title = title.into_iter().find(|title| !title.is_empty()).unwrap_or_else(|| site.to_owned());
-    let link = format!(
-        "<a href=\"{}\">{}</a>",
-        ammonia::clean_text(url.as_str()),
-        ammonia::clean_text(&title).replace("&#32;", " ")
-    );
+    let link = format!("<a href=\"{}\">{}</a>", escaped(url.as_str()), escaped(&title));
     // A paragraph cannot stand in a paragraph.
     let inline = node.ancestors_it(None).any(|outer| outer.has_name("p"));
     let link = if inline { format!(" {link} ") } else { format!("<p>{link}</p>") };

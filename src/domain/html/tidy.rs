@@ -3,6 +3,7 @@
 //! hidden things and emptiness go.
 
 use super::anchors;
+use super::escaped;
 use super::pictures::{is_sound_picture, late_address, picture, source_set};
 use super::players::{PLAYERS, player};
 use crate::domain::text::fold;
@@ -186,7 +187,7 @@ fn formula(node: &NodeRef<'_>) {
     if is_twin {
         node.remove_from_parent();
     } else {
-        node.replace_with_html(ammonia::clean_text(&words).replace("&#32;", " "));
+        node.replace_with_html(escaped(&words));
     }
 }
 
@@ -194,7 +195,7 @@ fn formula(node: &NodeRef<'_>) {
 fn plain_picture(node: &NodeRef<'_>) {
     let attributes: String = ["src", "srcset", "alt", "width", "height"]
         .iter()
-        .filter_map(|name| Some(format!(" {name}=\"{}\"", ammonia::clean_text(&node.attr(name)?))))
+        .filter_map(|name| Some(format!(" {name}=\"{}\"", escaped(&node.attr(name)?))))
         .collect();
     node.replace_with_html(format!("<img{attributes}>"));
 }
