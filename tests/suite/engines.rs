@@ -2,10 +2,15 @@
 //! `SYNDICATED_TEST_POSTGRES` names a server on which databases may be made
 //! (`./test` starts one).
 
+use sqlx::Connection as _;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use syndicated::config::{Database, Secret};
 use syndicated::store::Store;
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 /// A database of a test's own.
 pub(crate) struct Bench {
@@ -70,18 +75,69 @@ impl Bench {
     }
 }
 
-/// A new, empty database on each engine.
+/// A new database on each engine, with the tables of the program and nothing in them.
+/// They are copies: the schema is laid out once, which takes as long as many tests.
 pub(crate) async fn all() -> Vec<Bench> {
+    let laid_out = LAID_OUT.get_or_init(lay_out).await;
+    let (folder, file) = folder();
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&file)
+        .unwrap()
+        .write_all(&laid_out.file)
+        .unwrap();
+    benches(folder, file, laid_out.database.as_deref()).await
+}
+
+/// A new database on each engine, with nothing in it at all.
+pub(crate) async fn empty() -> Vec<Bench> {
+    let (folder, file) = folder();
+    benches(folder, file, None).await
+}
+
+/// The schema on each engine.
+struct LaidOut {
+    /// SQLite's file.
+    file: Vec<u8>,
+    /// The name of PostgreSQL's database.
+    database: Option<String>,
+}
+
+static LAID_OUT: OnceCell<LaidOut> = OnceCell::const_new();
+
+async fn lay_out() -> LaidOut {
+    let mut laid_out = LaidOut { file: Vec::new(), database: None };
+    for bench in empty().await {
+        bench.open().await.close().await;
+        match &bench.place {
+            Database::Sqlite(file) => laid_out.file = std::fs::read(file).unwrap(),
+            Database::Postgres(url) => {
+                let url = url::Url::parse(url.expose()).unwrap();
+                laid_out.database = Some(url.path().trim_start_matches('/').to_owned());
+            }
+        }
+    }
+    laid_out
+}
+
+fn folder() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("syndicated.db");
+    (folder, file)
+}
+
+async fn benches(folder: TempDir, file: PathBuf, template: Option<&str>) -> Vec<Bench> {
     let mut benches = vec![Bench { place: Database::Sqlite(file), engine: "sqlite", folder }];
     if let Ok(server) = std::env::var("SYNDICATED_TEST_POSTGRES") {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("t{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let mut url = url::Url::parse(&server).unwrap();
-        let admin = sqlx::PgPool::connect(&server).await.unwrap();
-        sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&admin).await.unwrap();
-        admin.close().await;
+        let mut admin = sqlx::PgConnection::connect(&server).await.unwrap();
+        let create = format!("CREATE DATABASE {name} TEMPLATE {}", template.unwrap_or("template1"));
+        sqlx::query(sqlx::AssertSqlSafe(create)).execute(&mut admin).await.unwrap();
+        admin.close().await.unwrap();
         url.set_path(&name);
         benches.push(Bench {
             place: Database::Postgres(Secret::new(url.into())),
