@@ -23,7 +23,7 @@ async function look(context, address, name) {
   if (wide > 0) wrong.push(`${name}: ${wide} pixels wider than the screen`);
   if (task.shots) await page.screenshot({ path: path.join(task.shots, `${name}.png`), fullPage: true });
   await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => axe.run());
+  const { violations } = await page.evaluate(() => axe.run({ resultTypes: ['violations'] }));
   for (const { id, nodes } of violations) wrong.push(`${name}: ${id}: ${nodes.map((node) => node.html).join(' ')}`);
   await page.close();
 }
@@ -70,7 +70,7 @@ async function act(browser) {
 }
 
 (async () => {
-  const browser = await chromium.launch({ executablePath: task.chromium, args: ['--no-sandbox'] });
+  const browser = await chromium.launch({ executablePath: task.chromium, args: ['--no-sandbox', '--disable-gpu'] });
   const looks = [['light', 1280], ['dark', 320]];
   for (const [colorScheme, width] of looks) {
     const context = await browser.newContext({ colorScheme, viewport: { width, height: 900 } });
