@@ -239,7 +239,7 @@ class Reader {
     await this.write('[name="words"]', "Enough for now");
     await this.press('form[action$="/why"] button', "why");
     await this.open(await mailed(run.email, "/back/"));
-    await this.press('form button[type="submit"]', "back");
+    await this.press('form button[type="submit"]', "returned");
     must(await this.gets(), "the letter did not bring the reader back");
 
     await this.open(run.preferences);
