@@ -155,6 +155,10 @@ fn answer(packed: &Packed, document: &Document, headers: &HeaderMap) -> Response
     let body = if is_fresh { Body::empty() } else { Body::from(packed.bytes(coding).clone()) };
     let mut response = Response::new(body);
     let mut out = HeaderMap::with_capacity(16);
+    if let Ok(etag) = HeaderValue::from_maybe_shared(packed.etag(coding).clone()) {
+        out.insert(header::ETAG, etag);
+    }
+    // Who is told that nothing has changed knows the rest (section 15.4.5).
     if is_fresh {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
@@ -162,21 +166,16 @@ fn answer(packed: &Packed, document: &Document, headers: &HeaderMap) -> Response
         if coding != Coding::Identity {
             out.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
         }
-    }
-    if let Ok(etag) = HeaderValue::from_maybe_shared(packed.etag(coding).clone()) {
-        out.insert(header::ETAG, etag);
-    }
-    if modified.is_some()
-        && let Ok(modified) = HeaderValue::from_maybe_shared(packed.last_modified.clone())
-    {
-        out.insert(header::LAST_MODIFIED, modified);
-    }
-    // Who is told that nothing has changed knows what it is linked with.
-    if !is_fresh
-        && !packed.links.is_empty()
-        && let Ok(links) = HeaderValue::from_maybe_shared(packed.links.clone())
-    {
-        out.insert(header::LINK, links);
+        if modified.is_some()
+            && let Ok(modified) = HeaderValue::from_maybe_shared(packed.last_modified.clone())
+        {
+            out.insert(header::LAST_MODIFIED, modified);
+        }
+        if !packed.links.is_empty()
+            && let Ok(links) = HeaderValue::from_maybe_shared(packed.links.clone())
+        {
+            out.insert(header::LINK, links);
+        }
     }
     out.insert(header::CACHE_CONTROL, HeaderValue::from_static(CACHE));
     let at_feeds_address = matches!(document, Document::Feed(_) | Document::Page(Page::Opened(_)));

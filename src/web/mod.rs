@@ -1,9 +1,9 @@
 //! What the world sees: feeds, the archive, the form, the links in mails.
 //!
 //! Invariants: GET and HEAD change nothing (P17; the one exception is a hub's,
-//! see `websub`); every answer, errors included,
-//! carries the security headers; a client that hangs up never cancels database
-//! work, since each request runs in a task of its own.
+//! see `websub`); every answer, errors included, carries the security headers,
+//! or leaves in force those that came before (304); a client that hangs up never
+//! cancels database work, since each request runs in a task of its own.
 
 mod choices;
 mod confirm;
@@ -276,8 +276,12 @@ async fn guard(State(web): State<Web>, request: Request, next: Next) -> Response
     response
 }
 
-/// The headers that every answer carries; `personal` is one that is for one reader only.
+/// The headers that every answer carries; `personal` is one that is for one reader only. Who is told that nothing
+/// has changed keeps those that came with it (RFC 9111 section 3.2).
 fn dress(response: &mut Response, personal: bool, changes: bool) {
+    if response.status() == StatusCode::NOT_MODIFIED {
+        return;
+    }
     let headers = response.headers_mut();
     for (name, value) in SECURITY {
         headers.insert(name, HeaderValue::from_static(value));
