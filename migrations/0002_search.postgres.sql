@@ -6,5 +6,5 @@ CREATE TABLE post_words (
 -- They do not grow shorter by being packed.
 ALTER TABLE post_words ALTER words SET STORAGE EXTERNAL;
 -- What comes in is put into the index's order together, a minute later (`Store::sort_words`): its words lie all over
--- it. When 128 MB wait, whoever brings more does that.
-CREATE INDEX post_words_of ON post_words USING GIN (words) WITH (gin_pending_list_limit = 131072);
+-- it. When 512 MB wait, some 60,000 posts, whoever brings more does that.
+CREATE INDEX post_words_of ON post_words USING GIN (words) WITH (gin_pending_list_limit = 524288);

@@ -11,7 +11,7 @@ mod letters;
 use letters::{folded, folded_in_place, paired, runs, short, words};
 use serde::Serialize;
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::iter;
 use std::ops::Range;
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -19,6 +19,8 @@ use unicode_normalization::UnicodeNormalization as _;
 const MOST_OF_TEXT: usize = 15_000;
 /// And so many bytes of words: a `tsvector` holds no more than a megabyte of them, with their places.
 const MOST_BYTES: usize = 640 * 1024;
+/// Of one word, so many places: a `tsvector` holds no more.
+const MOST_PLACES: usize = 255;
 /// Of a title, and of all names together.
 const MOST_OF_NAMES: usize = 300;
 /// Of what is looked for, so many characters count,
@@ -42,12 +44,13 @@ pub struct Findable<'a> {
 }
 
 impl Findable<'_> {
-    fn parts(&self) -> [(Cow<'_, str>, usize, char); 3] {
+    /// Each with how many of its words are taken, and their weight: A, B or D in the two highest bits of a place.
+    fn parts(&self) -> [(Cow<'_, str>, usize, u16); 3] {
         let names = self.names.join(" \n ");
         [
-            (folded(self.title), MOST_OF_NAMES, 'A'),
-            (Cow::Owned(folded(&names).into_owned()), MOST_OF_NAMES, 'B'),
-            (folded(self.text), MOST_OF_TEXT, 'D'),
+            (folded(self.title), MOST_OF_NAMES, 3 << 14),
+            (Cow::Owned(folded(&names).into_owned()), MOST_OF_NAMES, 2 << 14),
+            (folded(self.text), MOST_OF_TEXT, 0),
         ]
     }
 
@@ -66,34 +69,41 @@ impl Findable<'_> {
         })
     }
 
-    /// The words with their places and weights, as PostgreSQL writes a `tsvector`.
+    /// The words with their places and weights, as PostgreSQL is sent a `tsvector` in its binary form: how many words;
+    /// of each, in their order, its bytes, a zero, how many places, and the places with their weights (`tsvectorrecv`).
     #[must_use]
-    pub fn vector(&self) -> String {
+    pub fn vector(&self) -> Vec<u8> {
         let parts = self.parts();
-        let mut all: Vec<(&str, usize, char)> = Vec::new();
+        let mut all: Vec<(u64, &str, u16)> = Vec::new();
         let mut place = 0;
         for (text, most, weight) in &parts {
             for word in counted(text, *most) {
                 place += 1;
-                all.push((word, place, *weight));
+                all.push((beginning(word), word, place | weight));
             }
             // No phrase reaches from the title into the text.
             place += 1;
         }
-        all.sort_unstable();
-        let mut vector = String::with_capacity(all.len() * 12);
-        let mut last = "";
-        for (word, place, weight) in all {
-            // Words are letters and digits: nothing in them needs to be escaped. A string takes what is written.
-            if word == last {
-                let _ = write!(vector, ",{place}{weight}");
-            } else {
-                let _ = write!(vector, " '{word}':{place}{weight}");
-            }
-            last = word;
+        // Of one word, the places stay in their order.
+        all.sort_by(|(a, a_word, _), (b, b_word, _)| a.cmp(b).then_with(|| a_word.cmp(b_word)));
+        let words: Vec<_> = all.chunk_by(|(_, a, _), (_, b, _)| a == b).collect();
+        let mut vector = Vec::with_capacity(all.len() * 12);
+        vector.extend(u32::try_from(words.len()).unwrap_or(0).to_be_bytes());
+        for places in words {
+            let Some((_, word, _)) = places.first() else { continue };
+            let places = places.get(..MOST_PLACES).unwrap_or(places);
+            vector.extend(word.bytes());
+            vector.push(0);
+            vector.extend(u16::try_from(places.len()).unwrap_or(0).to_be_bytes());
+            vector.extend(places.iter().flat_map(|(.., place)| place.to_be_bytes()));
         }
         vector
     }
+}
+
+/// The first eight bytes of a word, which most words are told apart by at once.
+fn beginning(word: &str) -> u64 {
+    word.bytes().chain(iter::repeat(0)).take(8).fold(0, |all, byte| all << 8 | u64::from(byte))
 }
 
 /// What somebody looks for: posts that hold all of it.
@@ -396,7 +406,22 @@ mod tests {
     fn what_is_stored_is_written_for_each_engine() {
         let post = Findable { title: "Tea, tea", names: vec!["차", "Ada's"], text: "a cup of tea" };
         assert_eq!(post.columns(), ["tea tea", "차 ada s", "a cup of tea"]);
-        assert_eq!(post.vector(), " 'a':8D 'ada':5B 'cup':9D 'of':10D 's':6B 'tea':1A,2A,11D '차':4B");
+        let (a, b) = (3 << 14, 2 << 14);
+        let words: [(&str, &[u16]); 7] = [
+            ("a", &[8]),
+            ("ada", &[b | 5]),
+            ("cup", &[9]),
+            ("of", &[10]),
+            ("s", &[b | 6]),
+            ("tea", &[a | 1, a | 2, 11]),
+            ("차", &[b | 4]),
+        ];
+        let mut vector = vec![0, 0, 0, 7];
+        for (word, places) in words {
+            vector.extend([word.as_bytes(), &[0, 0, u8::try_from(places.len()).unwrap()]].concat());
+            vector.extend(places.iter().flat_map(|place| place.to_be_bytes()));
+        }
+        assert_eq!(post.vector(), vector);
         let long = Findable { text: &"말".repeat(40_000), ..Findable::default() };
         assert_eq!(long.columns()[2].split(' ').count(), MOST_OF_TEXT);
     }

@@ -14,7 +14,11 @@ use crate::domain::source::Archived;
 use crate::domain::text::{cut, words};
 use crate::domain::time::Timestamp;
 use crate::domain::url::HttpUrl;
-use sqlx::{AssertSqlSafe, PgPool, QueryBuilder};
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::types::Oid;
+use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo};
+use sqlx::{AssertSqlSafe, Encode, PgPool, Postgres, QueryBuilder};
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
@@ -242,11 +246,29 @@ async fn write_some(tx: &mut Tx, posts: &[(PostId, &Entry)], source: Option<&str
                 let names = findable(entry);
                 let names = names.iter().map(String::as_str).collect();
                 let vector = Findable { title: &entry.title, names, text: &text }.vector();
-                row.push_bind(id).push_bind(vector).push_unseparated("::text::tsvector");
+                row.push_bind(id).push_bind(TsVector(vector));
             });
             insert.push(" ON CONFLICT (post_id) DO UPDATE SET words = excluded.words");
             insert.build().execute(&mut **db).await?;
         }
     }
     Ok(())
+}
+
+/// PostgreSQL's type for words with their places. In its binary form the server need not take a text apart again,
+/// which was a third of what storing words cost it.
+struct TsVector(Vec<u8>);
+
+impl sqlx::Type<Postgres> for TsVector {
+    fn type_info() -> PgTypeInfo {
+        // One of the server's own types, whose numbers are the same everywhere.
+        PgTypeInfo::with_oid(Oid(3614))
+    }
+}
+
+impl Encode<'_, Postgres> for TsVector {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        buffer.extend_from_slice(&self.0);
+        Ok(IsNull::No)
+    }
 }
