@@ -36,7 +36,7 @@ const TOGETHER: usize = 20;
 const POLLS: usize = 200;
 /// What is searched for: words of one script and of both, frequent and rare, a phrase, a beginning, and none.
 const TYPED: [&str; 8] = ["baren", "barentolim", "baren tolim", "\"baren tolim\"", "서로", "서로읽", "글", "없다"];
-/// How often words are put into their index's order.
+/// How often what posts are found by is put into its order.
 const SORTING: Duration = Duration::from_mins(1);
 /// So often each.
 const ASKED: usize = 5;
@@ -153,6 +153,7 @@ async fn engine(name: &str, database: &str, folder: &std::path::Path, count: usi
         async move {
             loop {
                 tokio::time::sleep(SORTING).await;
+                store.sort_keys().await.unwrap();
                 store.sort_words().await.unwrap();
             }
         }

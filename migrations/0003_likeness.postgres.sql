@@ -7,3 +7,10 @@ CREATE TABLE post_shingle (
 )
 -- Its rows are never changed, and its index alone is read where a VACUUM has seen them, not after a fifth more.
 WITH (autovacuum_vacuum_insert_scale_factor = 0.02);
+-- Those of posts that came within the last minute. Each lies on another page of a large index, so that they are put
+-- there together and in its order (`Store::sort_keys`).
+CREATE TABLE post_shingle_new (
+    shingle BIGINT NOT NULL,
+    post_id BIGINT NOT NULL,
+    PRIMARY KEY (shingle, post_id)
+);

@@ -29,8 +29,8 @@ const HUBS: Duration = Duration::from_mins(1);
 /// How often it is looked for posts that were withdrawn.
 const WITHDRAWN: Duration = Duration::from_mins(1);
 
-/// How often the words of new posts are put into their index's order.
-const WORDS: Duration = Duration::from_mins(1);
+/// How often what new posts are found by is put into its order.
+const ORDER: Duration = Duration::from_mins(1);
 
 /// How often failing sources are looked for.
 const HEALTH: Duration = Duration::from_mins(10);
@@ -196,12 +196,12 @@ impl Scheduler {
     /// Beside polls: which posts were withdrawn, which sources fail, and what polls left to be done later.
     fn watch_sources(&self, tasks: &Tasks) {
         let (scheduler, stop) = (self.clone(), tasks.stop().clone());
-        tasks.spawn("words", async move {
+        tasks.spawn("order", async move {
             while !stop.is_soft() {
-                if let Err(error) = scheduler.poller.sort_words().await {
-                    tracing::error!(%error, "the words of new posts are not in their index's order; they are found, but slowly");
+                if let Err(error) = scheduler.poller.put_in_order().await {
+                    tracing::error!(%error, "what new posts are found by is not in its order; they are found, but slowly");
                 }
-                scheduler.rest(WORDS, &stop).await;
+                scheduler.rest(ORDER, &stop).await;
             }
         });
         let (scheduler, stop) = (self.clone(), tasks.stop().clone());

@@ -109,8 +109,9 @@ impl Poller {
         Self { store, client, clock, chance, config, readers, waiting: Room::new(), changed }
     }
 
-    /// Does what storing posts left to be done later: their words are put into their index's order.
-    pub async fn sort_words(&self) -> Result<(), StoreError> {
+    /// Does what storing posts left to be done later: what they are found by is put into its order.
+    pub async fn put_in_order(&self) -> Result<(), StoreError> {
+        self.store.sort_keys().await?;
         self.store.sort_words().await.map(drop)
     }
 

@@ -2,9 +2,10 @@
 //! and written down.
 //!
 //! PostgreSQL is asked for several posts at once, since each question is a trip to it
-//! and back, and one plan for all keys costs less than a part of a plan for each.
+//! and back, and one plan for all keys costs less than a part of a plan for each. There new keys wait in a small table
+//! of their own, for a key would take a page of a large one from the disk and back.
 
-use super::{Engine, StoreError, Tx};
+use super::{Engine, Store, StoreError, Tx};
 use crate::domain::id::PostId;
 use crate::domain::likeness::Text;
 use sqlx::{AssertSqlSafe, QueryBuilder};
@@ -37,7 +38,8 @@ impl<'a> Keyed<'a> {
 }
 
 /// Posts that have the title or two shingles in common with these texts: those first that share most. One shingle is
-/// shared by chance among many posts, so that of each the newest are looked at.
+/// shared by chance among many posts, so that of each the newest are looked at. (On PostgreSQL the newest of either
+/// table; what a changed post has in both counts twice, and has it looked at.)
 pub(super) async fn sharing(tx: &mut Tx, posts: &[Keyed<'_>]) -> Result<HashMap<PostId, Vec<PostId>>, StoreError> {
     let mut found: HashMap<PostId, Vec<PostId>> = HashMap::new();
     match tx {
@@ -68,8 +70,11 @@ pub(super) async fn sharing(tx: &mut Tx, posts: &[Keyed<'_>]) -> Result<HashMap<
                      (SELECT k.id, s.post_id AS other,
                              ROW_NUMBER() OVER (PARTITION BY k.id ORDER BY SUM(k.weight) DESC, s.post_id DESC) AS place
                       FROM UNNEST($1::BIGINT[], $2::BIGINT[], $3::INT[]) AS k (id, shingle, weight)
-                      CROSS JOIN LATERAL (SELECT post_id FROM post_shingle WHERE shingle = k.shingle
-                                          ORDER BY post_id DESC LIMIT {SHARING}) s
+                      CROSS JOIN LATERAL ((SELECT post_id FROM post_shingle_new WHERE shingle = k.shingle
+                                           ORDER BY post_id DESC LIMIT {SHARING})
+                                          UNION ALL
+                                          (SELECT post_id FROM post_shingle WHERE shingle = k.shingle
+                                           ORDER BY post_id DESC LIMIT {SHARING})) s
                       GROUP BY k.id, s.post_id HAVING SUM(k.weight) > 1) f
                  WHERE place <= {MOST} ORDER BY id, place"
             );
@@ -119,7 +124,7 @@ pub(super) async fn write_keys(tx: &mut Tx, posts: &[Keyed<'_>]) -> Result<(), S
         Engine::Postgres(db) => {
             let (keys, ids): (Vec<i64>, Vec<i64>) = rows.into_iter().unzip();
             sqlx::query(
-                "INSERT INTO post_shingle (shingle, post_id) SELECT * FROM UNNEST($1::BIGINT[], $2::BIGINT[])
+                "INSERT INTO post_shingle_new (shingle, post_id) SELECT * FROM UNNEST($1::BIGINT[], $2::BIGINT[])
                  ON CONFLICT DO NOTHING",
             )
             .bind(keys)
@@ -129,4 +134,23 @@ pub(super) async fn write_keys(tx: &mut Tx, posts: &[Keyed<'_>]) -> Result<(), S
         }
     }
     Ok(())
+}
+
+impl Store {
+    /// Puts the keys of posts that came since among all others, in their order, and returns how many rows those were.
+    /// SQLite keeps none aside.
+    pub async fn sort_keys(&self) -> Result<u64, StoreError> {
+        let Engine::Postgres(db) = &self.writer else { return Ok(0) };
+        let mut tx = db.begin().await?;
+        // Hundreds of thousands, when a million posts are imported.
+        sqlx::query("SET LOCAL work_mem = '64MB'").execute(&mut *tx).await?;
+        let moved = sqlx::query(
+            "WITH waiting AS (DELETE FROM post_shingle_new RETURNING shingle, post_id)
+             INSERT INTO post_shingle (shingle, post_id) SELECT shingle, post_id FROM waiting ORDER BY shingle, post_id
+             ON CONFLICT DO NOTHING",
+        );
+        let moved = moved.execute(&mut *tx).await?.rows_affected();
+        tx.commit().await?;
+        Ok(moved)
+    }
 }

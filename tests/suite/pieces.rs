@@ -389,6 +389,27 @@ async fn what_waits_for_an_editor_is_neither_shown_nor_mailed() {
     }
 }
 
+/// Before the keys of the post that came first are put among all others, and after.
+#[tokio::test]
+async fn a_copy_is_found_whichever_of_its_pieces_are_in_order() {
+    for bench in engines::all().await {
+        let (world, now) = (World::new(&bench, "").await, at("2026-11-22T00:00:00Z"));
+        let first = world.poll("essays", &[entry("blog", "On slow letters", &text(1), now)]).await[0];
+        let second = world.poll("mirror", &[entry("news", "Letters", &text(1), now)]).await[0];
+        assert!(world.are_one(first, second).await, "{}", bench.engine);
+        let moved = world.stage.store.sort_keys().await.unwrap();
+        assert_eq!(moved > 0, bench.engine == "postgres", "{}: {moved} keys", bench.engine);
+        assert_eq!(world.stage.store.sort_keys().await.unwrap(), 0);
+        // Its keys are in order, and are written once more with its new title.
+        world.poll("mirror", &[Entry { title: "Slowly".to_owned(), ..entry("news", "Letters", &text(1), now) }]).await;
+        let third = world.poll("third", &[entry("daily", "More letters", &text(1), now)]).await[0];
+        let other = world.poll("third", &[entry("daily", "Others", &text(2), now)]).await[0];
+        assert!(world.are_one(first, third).await && !world.are_one(first, other).await, "{}", bench.engine);
+        world.stage.store.sort_keys().await.unwrap();
+        assert_eq!(world.stage.store.sort_keys().await.unwrap(), 0);
+    }
+}
+
 /// What is looked up for each post that arrives is found by an index, however many are stored.
 #[tokio::test]
 async fn a_piece_is_looked_for_by_indexes_alone() {
