@@ -256,7 +256,7 @@ async fn write_some(tx: &mut Tx, posts: &[(PostId, &Entry)], source: Option<&str
 }
 
 /// PostgreSQL's type for words with their places. In its binary form the server need not take a text apart again,
-/// which was a third of what storing words cost it.
+/// which was half of what storing words cost it.
 struct TsVector(Vec<u8>);
 
 impl sqlx::Type<Postgres> for TsVector {
