@@ -8,9 +8,9 @@ CREATE TABLE post_shingle (
 -- Its rows are never changed, and its index alone is read where a VACUUM has seen them, not after a fifth more.
 WITH (autovacuum_vacuum_insert_scale_factor = 0.02);
 -- Those of posts that came within the last minute. Each lies on another page of a large index, so that they are put
--- there together and in its order (`Store::sort_keys`).
+-- there together and in its order (`Store::sort_keys`). What a changed post has in both texts may stand here twice.
 CREATE TABLE post_shingle_new (
     shingle BIGINT NOT NULL,
-    post_id BIGINT NOT NULL,
-    PRIMARY KEY (shingle, post_id)
+    post_id BIGINT NOT NULL
 );
+CREATE INDEX post_shingle_new_by_key ON post_shingle_new (shingle, post_id);
