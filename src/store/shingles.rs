@@ -39,7 +39,7 @@ impl<'a> Keyed<'a> {
 
 /// Posts that have the title or two shingles in common with these texts: those first that share most. One shingle is
 /// shared by chance among many posts, so that of each the newest are looked at. (On PostgreSQL the newest of either
-/// table; what a changed post has in both counts twice, and has it looked at.)
+/// table; what a changed post has in both, or twice among the new, counts twice, and has it looked at.)
 pub(super) async fn sharing(tx: &mut Tx, posts: &[Keyed<'_>]) -> Result<HashMap<PostId, Vec<PostId>>, StoreError> {
     let mut found: HashMap<PostId, Vec<PostId>> = HashMap::new();
     match tx {
