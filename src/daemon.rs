@@ -29,6 +29,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Notify};
 
 /// How often a node makes sure that it still has its name.
@@ -77,7 +78,7 @@ impl Daemon {
         let store = Store::open(&config.database).await?;
         let lock = store.lock().await?;
         store.accept_key(&config).await?;
-        let tasks = Tasks::new(Stop::new());
+        let tasks = Tasks::new(Stop::new(), Handle::current());
         let client = Client::new(&config.fetch, &config.site.base_url, Names::system(), clock.clone())?;
         let (listen, pictures, certificates) = (config.http.listen, client.clone(), Certificates::new(client.clone()));
         let renderer = Arc::new(Renderer::tried(config.site.templates.as_deref())?);

@@ -11,6 +11,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -68,19 +69,22 @@ impl Stop {
 
 /// The tasks of the daemon. The one home of spawning: what runs is tracked, ends
 /// at the hard stop at the latest, and takes the daemon with it when it dies.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Tasks {
     tracker: TaskTracker,
     stop: Stop,
+    /// The daemon's, where everything runs but connections: what the store and
+    /// senders hold open belongs to it.
+    runtime: Handle,
     /// How many tasks died.
     deaths: Arc<AtomicU64>,
 }
 
 impl Tasks {
-    /// No tasks yet; they will heed `stop`.
+    /// No tasks yet; they will heed `stop` and run on `runtime`.
     #[must_use]
-    pub fn new(stop: Stop) -> Self {
-        Self { tracker: TaskTracker::new(), stop, deaths: Arc::default() }
+    pub fn new(stop: Stop, runtime: Handle) -> Self {
+        Self { tracker: TaskTracker::new(), stop, runtime, deaths: Arc::default() }
     }
 
     /// The signal that the tasks heed.
@@ -95,31 +99,41 @@ impl Tasks {
     where
         F: Future<Output = ()> + Send + 'static,
     {
+        self.spawn_on(&self.runtime, name, work);
+    }
+
+    /// The same on another runtime, for work that touches nothing of the daemon's.
+    pub fn spawn_on<F>(&self, runtime: &Handle, name: &'static str, work: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let (stop, deaths) = (self.stop.clone(), self.deaths.clone());
-        let limb = self.tracker.spawn(async move {
+        let limb = async move {
             tokio::select! {
                 () = work => {}
                 () = stop.hard() => {}
             }
-        });
+        };
+        let limb = self.tracker.spawn_on(limb, runtime);
         let stop = self.stop.clone();
-        self.tracker.spawn(async move {
+        let mourning = async move {
             if let Err(error) = limb.await {
                 tracing::error!(task = name, %error, "a part of the daemon died; it stops so that it can be started anew");
                 deaths.fetch_add(1, Ordering::Relaxed);
                 stop.stop_softly();
             }
-        });
+        };
+        self.tracker.spawn_on(mourning, &self.runtime);
     }
 
-    /// Runs `work` to its end, whatever becomes of who asked for it: database
-    /// work must never be dropped half-way. `None` when it panicked.
+    /// Runs `work` on the daemon's runtime to its end, whatever becomes of who asked
+    /// for it: database work must never be dropped half-way. `None` when it panicked.
     pub async fn shielded<F>(&self, work: F) -> Option<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.tracker.spawn(work).await.ok()
+        self.tracker.spawn_on(work, &self.runtime).await.ok()
     }
 
     /// Waits until every task has ended. Returns whether all ended well.

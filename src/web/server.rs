@@ -1,6 +1,7 @@
 //! The accept loop. `axum::serve` installs no timer, so that its header timeout
 //! has no effect; this one has deadlines, caps and a graceful end.
 
+use super::threads::Threads;
 use super::{Peer, Web, documents};
 use axum::Router;
 use axum::body::Body;
@@ -31,12 +32,15 @@ pub async fn serve(listener: TcpListener, web: Web) {
     let stop = web.tasks.stop().clone();
     let tasks = web.tasks.clone();
     let open = Arc::new(Open::default());
+    let threads = Arc::new(Threads::start());
     let router = web.clone().router();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.soft() => break,
         };
+        // Who waits for the stream from now on is another runtime.
+        let accepted = accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer)));
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -51,10 +55,13 @@ pub async fn serve(listener: TcpListener, web: Web) {
             // Dropping the stream is the cheapest answer.
             continue;
         };
-        let (router, web) = (router.clone(), web.clone());
-        tasks.spawn("connection", async move {
-            connection(stream, peer, router, &web).await;
-            drop(seat);
+        let (router, web, held) = (router.clone(), web.clone(), (seat, threads.clone()));
+        tasks.spawn_on(&threads.next(), "connection", async move {
+            // Only a runtime that is ending would not take it.
+            if let Ok(stream) = TcpStream::from_std(stream) {
+                connection(stream, peer, router, &web).await;
+            }
+            drop(held);
         });
     }
 }
