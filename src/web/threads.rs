@@ -1,10 +1,10 @@
 //! The threads that connections live on, apart from the daemon's: one that reads a
-//! request and writes its answer wakes no other in between. Half as many as there are
-//! processors, since the kernel works as long on a request as we do (docs/speed.md).
+//! request for a document that is ready and writes its answer wakes no other. Half as
+//! many as there are processors: the kernel works on a request, too (docs/speed.md).
 
-use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::sync::mpsc;
+use std::{io, iter, thread};
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -21,8 +21,8 @@ impl Threads {
     pub(super) fn start() -> Self {
         let end = CancellationToken::new();
         let wanted = thread::available_parallelism().map_or(1, usize::from).div_ceil(2);
-        let start = |_| start_one(end.clone()).inspect_err(|error| tracing::warn!(%error, "a thread was not started"));
-        let runtimes = (0..wanted).filter_map(|turn| start(turn).ok()).collect();
+        let start = || start_one(end.clone()).inspect_err(|error| tracing::warn!(%error, "a thread was not started"));
+        let runtimes = iter::repeat_with(start).take(wanted).flatten().collect();
         Self { runtimes, turn: AtomicUsize::new(0), _end: end.drop_guard() }
     }
 
@@ -33,9 +33,16 @@ impl Threads {
     }
 }
 
+/// The runtime is made on its thread: where others wait, as here, none may be dropped.
 fn start_one(end: CancellationToken) -> io::Result<Handle> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let handle = runtime.handle().clone();
-    thread::Builder::new().name("web".to_owned()).spawn(move || runtime.block_on(end.cancelled()))?;
-    Ok(handle)
+    let (say, said) = mpsc::channel();
+    let run = move || match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => {
+            let _ = say.send(Ok(runtime.handle().clone()));
+            runtime.block_on(end.cancelled());
+        }
+        Err(error) => drop(say.send(Err(error))),
+    };
+    thread::Builder::new().name("web".to_owned()).spawn(run)?;
+    said.recv().map_err(io::Error::other)?
 }
