@@ -16,7 +16,7 @@ use crate::flow::publish::{Announcer, Publisher};
 use crate::flow::retract::Retractor;
 use crate::flow::subscribe::Subscriptions;
 use crate::flow::websub::Hubs;
-use crate::lifecycle::{Asked, Progress, SOFT_STOP, Signals, Stop, Tasks, Word, feed_watchdog, tell};
+use crate::lifecycle::{Asked, Progress, SOFT_STOP, Signals, Stop, Tasks, Word, allow_many_files, feed_watchdog, tell};
 use crate::net::{Client, Names};
 use crate::render::{Renderer, TemplateFaults};
 use crate::scheduler::{Roles, Scheduler};
@@ -275,6 +275,7 @@ async fn hurry(signals: &mut Signals) {
 /// running daemon.
 pub async fn run(path: &Path, outside: Outside, load: impl Fn(&Path) -> anyhow::Result<Config>) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("cannot listen to signals")?;
+    allow_many_files();
     let daemon = Daemon::start(load(path)?, outside).await?;
     tracing::info!("{}", daemon.status());
     tell(Word::Status(&daemon.status()));

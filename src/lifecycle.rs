@@ -5,6 +5,7 @@
 //! new"; what is in hand is finished. A hard stop, 25 s later or at a second
 //! signal, says "leave it", and what was in hand is in doubt (P4).
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use std::future::Future;
 use std::io;
@@ -102,7 +103,7 @@ impl Tasks {
         self.spawn_on(&self.runtime, name, work);
     }
 
-    /// The same on another runtime, for work that touches nothing of the daemon's.
+    /// The same on another runtime, for work that waits for no file, socket or timer of the daemon's own.
     pub fn spawn_on<F>(&self, runtime: &Handle, name: &'static str, work: F)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -156,6 +157,16 @@ impl Progress {
 
     fn count(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Lets the process hold as many files open as it may: service managers allow 1,024 unless they are asked, and each
+/// reader's connection is one.
+pub fn allow_many_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "no more files may be open at once than usual");
     }
 }
 
