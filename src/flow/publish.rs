@@ -20,7 +20,7 @@ pub use announce::Announcer;
 pub use document::Document;
 pub use export::{ExportError, Exported};
 pub use feed::{FeedKey, FeedOf};
-pub use packed::{Coding, Packed};
+pub use packed::{Coding, Filed, Packed};
 pub use page::Page;
 
 use crate::clock::Clock;

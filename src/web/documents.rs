@@ -2,7 +2,7 @@
 
 use super::{Failure, PICTURES_POLICY, ROBOTS, Web, dress};
 use crate::domain::time::Timestamp;
-use crate::flow::publish::{Coding, Document, Packed, Page};
+use crate::flow::publish::{Coding, Document, Filed, Packed, Page};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{self, HeaderMap, HeaderValue};
@@ -97,8 +97,9 @@ async fn nothing(web: &Web, document: &Document) -> Response {
 }
 
 /// The answer to a request for a document that is ready, as nearly all requests are:
-/// it needs no task of its own, and nobody who is waited for.
-pub(super) fn at_once<B>(web: &Web, request: &Request<B>) -> Option<Response> {
+/// it needs no task of its own, and nobody who is waited for. With it the file that its body
+/// may be sent from.
+pub(super) fn at_once<B>(web: &Web, request: &Request<B>) -> Option<(Response, Option<Filed>)> {
     if *request.method() != Method::GET {
         return None;
     }
@@ -106,7 +107,8 @@ pub(super) fn at_once<B>(web: &Web, request: &Request<B>) -> Option<Response> {
     let packed = web.publisher.ready(&document)?;
     let mut response = answer(&packed, &document, request.headers());
     dress(&mut response, false, false);
-    Some(response)
+    let is_as_it_is = response.status() == StatusCode::OK && !response.headers().contains_key(header::CONTENT_ENCODING);
+    Some((response, if is_as_it_is { packed.filed() } else { None }))
 }
 
 /// What is asked for. Who opens a feed in a browser gets a page that says what it is.

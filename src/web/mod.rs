@@ -18,6 +18,7 @@ mod search;
 mod server;
 mod sign_up;
 mod sign_up_json;
+mod socket;
 mod threads;
 mod websub;
 

@@ -1,6 +1,7 @@
 //! The accept loop. `axum::serve` installs no timer, so that its header timeout
 //! has no effect; this one has deadlines, caps and a graceful end.
 
+use super::socket::{InHand, Socket};
 use super::threads::Threads;
 use super::{Peer, Web, documents};
 use axum::Router;
@@ -57,9 +58,9 @@ pub async fn serve(listener: TcpListener, web: Web) {
         };
         let (router, web, held) = (router.clone(), web.clone(), (seat, threads.clone()));
         tasks.spawn_on(&threads.next(), "connection", async move {
-            // Only a runtime that is ending would not take it.
-            if let Ok(stream) = TcpStream::from_std(stream) {
-                connection(stream, peer, router, &web).await;
+            match TcpStream::from_std(stream) {
+                Ok(stream) => connection(stream, peer, router, &web).await,
+                Err(error) => tracing::warn!(%error, "a connection was not served"),
             }
             drop(held);
         });
@@ -67,8 +68,14 @@ pub async fn serve(listener: TcpListener, web: Web) {
 }
 
 async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, web: &Web) {
+    // What is sent in several pieces does not wait for the reader's word between them. Only a socket that is closed
+    // would not take it.
+    let _ = stream.set_nodelay(true);
+    let in_hand = InHand::default();
+    let socket = Socket { stream, in_hand: in_hand.clone() };
     let service = hyper::service::service_fn(|request: Request<Incoming>| {
-        if let Some(response) = documents::at_once(web, &request) {
+        if let Some((response, filed)) = documents::at_once(web, &request) {
+            in_hand.set(filed);
             return Either::Left(ready(Ok(response)));
         }
         let mut request = request.map(Body::new);
@@ -79,7 +86,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, web: &W
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEADER_WITHIN).max_buf_size(MAX_HEADER);
-    let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut serving = pin!(builder.serve_connection(TokioIo::new(socket), service));
     let stop = web.tasks.stop();
     tokio::select! {
         // Errors here are the client's: gone, slow, or no HTTP.

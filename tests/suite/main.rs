@@ -55,6 +55,7 @@ mod lanes;
 mod leaving;
 mod likeness;
 mod lint;
+mod long_answers;
 mod looking;
 mod mails;
 mod main_job;
