@@ -6,7 +6,7 @@
 
 use crate::engines;
 use crate::origin::{Answer, Origin, feed};
-use crate::program::{self, Program};
+use crate::program::{Program, command_after, until};
 use crate::serving::{ask, form_token, get};
 use crate::stage;
 use std::collections::BTreeSet;
@@ -20,16 +20,7 @@ const ROUNDS: u32 = 16;
 
 /// The program under a limit, told of failed writes and not killed for them.
 fn limited(config: &Path, limit: &str) -> Command {
-    let program = program::command(config);
-    let mut shell = Command::new("sh");
-    shell
-        .args(["-c", "trap '' XFSZ; limit=$1; shift; exec prlimit --fsize=\"$limit:unlimited\" \"$@\"", "sh", limit])
-        .arg(program.as_std().get_program())
-        .args(program.as_std().get_args())
-        .env("SYNDICATED_SECRET_KEY", "0123456789abcdef0123456789abcdef")
-        .stdout(Stdio::null())
-        .kill_on_drop(true);
-    shell
+    command_after(&format!("trap '' XFSZ; exec prlimit --fsize='{limit}:unlimited'"), config)
 }
 
 async fn poll(config: &Path, limit: &str) -> Output {
@@ -122,7 +113,7 @@ async fn a_disk_that_fills_up_costs_nothing_that_was_acknowledged() {
     assert_eq!(readers(&store).await, taken, "and nobody else");
     // Each of them is asked to confirm, once.
     let letters = || std::fs::read_dir(outbox.join("new")).map_or(0, Iterator::count);
-    program::until("a letter to each", async || (letters() >= taken.len()).then_some(())).await;
+    until("a letter to each", async || (letters() >= taken.len()).then_some(())).await;
     assert_eq!(letters(), taken.len());
     assert!(daemon.terminate().await.success());
     println!("a full disk: {refused} forms and {failed} polls of {ROUNDS} were refused, 0 lost");

@@ -1,35 +1,18 @@
 //! Long documents arrive whole, however slowly they are read and whatever else goes the same way.
 
 use crate::pieces::entry;
-use crate::program::{self, Program};
+use crate::program::{Program, command_after};
 use crate::stage::{self, Stage, at};
 use crate::{engines, serving};
 use flate2::read::GzDecoder;
 use std::io::Read as _;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 use syndicated::domain::post::Entry;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::process::Command;
 
 const FEED: &str = "/feeds/letter.rss";
-
-/// The program, allowed no more than 256 open files unless it asks for more.
-fn with_few_files(config: &Path) -> Command {
-    let program = program::command(config);
-    let mut shell = Command::new("sh");
-    shell
-        .args(["-c", "ulimit -Sn 256; exec \"$@\"", "sh"])
-        .arg(program.as_std().get_program())
-        .args(program.as_std().get_args())
-        .env("SYNDICATED_SECRET_KEY", "0123456789abcdef0123456789abcdef")
-        .stdout(Stdio::null())
-        .kill_on_drop(true);
-    shell
-}
 
 /// Three posts of a megabyte each.
 fn long_posts() -> Vec<Entry> {
@@ -80,7 +63,7 @@ async fn a_long_feed_arrives_whole_whatever_goes_with_it() {
     assert_eq!(stage.brings("essays", &long_posts()).await.new.len(), 3);
     stage.store.close().await;
     let path = bench.folder.path().join("config.toml");
-    let daemon = Program::start_as(with_few_files(&path), &path).await;
+    let daemon = Program::start_as(command_after("ulimit -Sn 256; exec", &path), &path).await;
 
     let first = serving::get(daemon.web, "GET", FEED).await;
     assert!(first.status == 200 && first.body.len() > 2_000_000, "{}: {}", first.status, first.body.len());

@@ -25,6 +25,20 @@ pub(crate) fn command(config: &Path) -> Command {
     command
 }
 
+/// The same, started by a shell that prepares it first: `before` ends with what runs it, such as `exec`.
+pub(crate) fn command_after(before: &str, config: &Path) -> Command {
+    let program = command(config);
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", &format!("{before} \"$@\""), "sh"])
+        .arg(program.as_std().get_program())
+        .args(program.as_std().get_args())
+        .env("SYNDICATED_SECRET_KEY", "0123456789abcdef0123456789abcdef")
+        .stdout(Stdio::null())
+        .kill_on_drop(true);
+    shell
+}
+
 /// A daemon that runs.
 pub(crate) struct Program {
     config: PathBuf,
